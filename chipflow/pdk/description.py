@@ -1,0 +1,85 @@
+"""A process design kit as data: one `pdk.toml` beside (or pointing at) its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class MemoryMacro:
+    """A single-port synchronous memory that exists as a hard macro.
+
+    All memories share one interface: clk, ce_in, we_in, addr_in, wd_in, w_mask_in, rd_out. A write
+    needs ce_in and we_in; a read needs ce_in without we_in and shows its word after the edge.
+    """
+
+    name: str
+    words: int
+    bits: int
+    lef: Path
+    liberty: Path
+    verilog: Path
+
+
+@dataclass(frozen=True)
+class Pdk:
+    """What the flow needs to know of a process.
+
+    Attributes:
+        name: Short name, such as "nangate45".
+        label: One line on what it is and what it is good for; shown in every report.
+        description_file: The `pdk.toml` that this came from.
+        tech_lef: Layers, vias and sites.
+        cell_lefs: Standard cell LEF.
+        liberty: Liberty of one corner (plain or .gz).
+        cell_verilog: Simulation models of the standard cells.
+        cell_gds: Layouts of the standard cells.
+        site: Name of the core site.
+        dont_use: Glob patterns of cells that synthesis must not choose.
+        tie_high: Cell and output pin of constant one.
+        tie_low: Cell and output pin of constant zero.
+        buffer: Cell, input pin and output pin of the buffer used for ports.
+        driving_cell: Cell that drives input ports in timing and sizing.
+        output_load_ff: Load on output ports in femtofarads.
+        max_fanout: Fan-out above which synthesis buffers a net.
+        io_layer_horizontal: Layer of port shapes on the left and right sides.
+        io_layer_vertical: Layer of port shapes on the bottom and top sides.
+        wire_layer: The layer that the wire figures below are of.
+        wire_resistance_ohm_per_um: Resistance of an average routed wire.
+        wire_capacitance_ff_per_um: Capacitance of an average routed wire.
+        h_tracks_per_um: Horizontal routing capacity over all signal layers.
+        v_tracks_per_um: Vertical routing capacity over all signal layers.
+        h_macro_tracks_per_um: Horizontal routing capacity that a memory macro blocks.
+        v_macro_tracks_per_um: Vertical routing capacity that a memory macro blocks.
+        memories: The memories that exist as files.
+        memory_generator: The PDK can make a memory of any size (`chipflow.pdk.memory`).
+    """
+
+    name: str
+    label: str
+    description_file: Path
+    tech_lef: Path
+    cell_lefs: tuple[Path, ...]
+    liberty: tuple[Path, ...]
+    cell_verilog: tuple[Path, ...]
+    cell_gds: tuple[Path, ...]
+    site: str
+    dont_use: tuple[str, ...]
+    tie_high: tuple[str, str]
+    tie_low: tuple[str, str]
+    buffer: tuple[str, str, str]
+    driving_cell: str
+    output_load_ff: float
+    max_fanout: int
+    io_layer_horizontal: str
+    io_layer_vertical: str
+    wire_layer: str
+    wire_resistance_ohm_per_um: float
+    wire_capacitance_ff_per_um: float
+    h_tracks_per_um: float
+    v_tracks_per_um: float
+    h_macro_tracks_per_um: float
+    v_macro_tracks_per_um: float
+    memories: tuple[MemoryMacro, ...] = field(default=())
+    memory_generator: bool = False
