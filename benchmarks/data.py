@@ -1,0 +1,44 @@
+"""Where benchmark files are: CHIPFLOW_DATA, a `shared/data` beside the checkout, or the cache.
+
+Files keep the relative names of that data folder, such as `tilos/ariane133_ng45/legalized.plc`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from placement_env.errors import InputError
+
+
+def cache_dir() -> Path:
+    """The folder that chipflow may fill: CHIPFLOW_CACHE, else XDG_CACHE_HOME/chipflow."""
+    if chosen := os.environ.get("CHIPFLOW_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chipflow"
+
+
+def data_roots() -> list[Path]:
+    """The folders that are searched for data, in order; they need not exist."""
+    roots = []
+    if chosen := os.environ.get("CHIPFLOW_DATA"):
+        roots.append(Path(chosen))
+    roots.append(Path(__file__).resolve().parents[2] / "shared" / "data")
+    roots.append(cache_dir() / "data")
+    return roots
+
+
+def find(relative: str) -> Path:
+    """The local path of a benchmark file.
+
+    Raises:
+        InputError: The file is in none of the data folders.
+    """
+    for root in data_roots():
+        if (path := root / relative).exists():
+            return path
+    raise InputError(
+        f"the benchmark file {relative} is not on this machine",
+        where=", ".join(str(root) for root in data_roots()),
+        hint="set CHIPFLOW_DATA to a folder that holds it",
+    )
