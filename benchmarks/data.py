@@ -1,13 +1,16 @@
 """Where benchmark files are: CHIPFLOW_DATA, a `shared/data` beside the checkout, or the cache.
 
 Files keep the relative names of that data folder, such as `tilos/ariane133_ng45/legalized.plc`.
+What is in none of them is fetched into the cache, unless CHIPFLOW_OFFLINE=1.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
+from benchmarks.fetch import fetch
 from placement_env.errors import InputError
 
 
@@ -29,16 +32,18 @@ def data_roots() -> list[Path]:
 
 
 def find(relative: str) -> Path:
-    """The local path of a benchmark file.
+    """The local path of a benchmark file, which is fetched where no data folder holds it.
 
     Raises:
-        InputError: The file is in none of the data folders.
+        InputError: The file is in none of the data folders and could not be fetched.
     """
     for root in data_roots():
         if (path := root / relative).exists():
             return path
-    raise InputError(
-        f"the benchmark file {relative} is not on this machine",
-        where=", ".join(str(root) for root in data_roots()),
-        hint="set CHIPFLOW_DATA to a folder that holds it",
-    )
+    if os.environ.get("CHIPFLOW_OFFLINE", "0") not in ("", "0"):
+        raise InputError(
+            f"the benchmark file {relative} is not on this machine, and CHIPFLOW_OFFLINE is set",
+            where=", ".join(str(root) for root in data_roots()),
+            hint="set CHIPFLOW_DATA to a folder that holds it, or unset CHIPFLOW_OFFLINE",
+        )
+    return fetch(relative, cache_dir() / "data", notice=lambda line: print(line, file=sys.stderr))
