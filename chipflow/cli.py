@@ -69,9 +69,7 @@ def print_error(message: str, where: str = "", hint: str = "") -> None:
     print("\n".join(lines), file=sys.stderr)
 
 
-def _print_defect(
-    kind: type[BaseException], error: BaseException, at: TracebackType | None
-) -> None:
+def _print_fault(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
     """The exception hook: what gets here is a fault of chipflow, not of its input."""
     frame = traceback.extract_tb(at)[-1] if at else None
     print_error(
@@ -95,7 +93,7 @@ def main() -> None:
     debug = "--debug" in arguments or os.environ.get("CHIPFLOW_DEBUG", "") not in ("", "0")
     arguments = [argument for argument in arguments if argument != "--debug"]
     if not debug:
-        sys.excepthook = _print_bug
+        sys.excepthook = _print_fault
     command = typer.main.get_command(app)
     try:
         code = command(arguments, prog_name="chipflow", standalone_mode=False) or 0
@@ -106,7 +104,7 @@ def main() -> None:
             raise
         print_error(error.message, error.where, error.hint)
         code = error.exit_code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         print_error("interrupted")
         code = INTERRUPTED
     sys.exit(code)
