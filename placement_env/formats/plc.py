@@ -152,8 +152,15 @@ def _header(text: str, path: Path) -> PlcHeader:
             )
     columns, rows = (int(value) for value in found["grid"])
     width, height = (float(value) for value in found["size"])
-    routes = [float(value) for value in found["routes"] + found["macro_routes"]]
-    if columns < 1 or rows < 1 or width <= 0 or height <= 0 or min(routes) < 0:
+    h_routes, v_routes = (float(value) for value in found["routes"])
+    h_macro, v_macro = (float(value) for value in found["macro_routes"])
+    if (
+        columns < 1
+        or rows < 1
+        or width <= 0
+        or height <= 0
+        or min(h_routes, v_routes, h_macro, v_macro) < 0
+    ):
         raise InputError("the header states an impossible canvas or grid", where=str(path))
     cost = {
         key: float(found[key][0]) if key in found else None
@@ -161,7 +168,9 @@ def _header(text: str, path: Path) -> PlcHeader:
     }
     smoothing = int(found["smoothing"][0]) if "smoothing" in found else 0
     return PlcHeader(
-        Canvas(0.0, 0.0, width, height), Grid(columns, rows, *routes, smoothing), **cost
+        Canvas(0.0, 0.0, width, height),
+        Grid(columns, rows, h_routes, v_routes, h_macro, v_macro, smoothing),
+        **cost,
     )
 
 

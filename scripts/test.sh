@@ -1,0 +1,10 @@
+#!/bin/sh
+# Installs chipflow with its development tools, then checks style, types and behaviour.
+# Arguments go to pytest, such as: sh scripts/test.sh -m slow
+set -eu
+cd "$(dirname "$0")/.."
+sh scripts/install.sh dev
+.venv/bin/ruff check .
+.venv/bin/ruff format --check .
+.venv/bin/pyright
+.venv/bin/python -m pytest "$@"
