@@ -1,0 +1,177 @@
+"""LEF 5.8: reads the technology and the libraries that placement needs.
+
+Layers, sites and macros are read; rules, vias and properties are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from placement_env.errors import InputError
+from placement_env.formats.lef_library import (
+    Layer,
+    LefLibrary,
+    Macro,
+    MacroPin,
+    Shape,
+    Site,
+)
+from placement_env.formats.lef_macro import read_macro
+from placement_env.formats.lefdef_tokens import Tokens
+
+__all__ = ["Layer", "LefLibrary", "Macro", "MacroPin", "Shape", "Site", "read"]
+
+_Named = TypeVar("_Named", Layer, Site, Macro)
+
+
+def read(paths: Path | str | Iterable[Path | str]) -> LefLibrary:
+    """Read LEF files, technology first, into one library.
+
+    A name that comes twice must mean the same thing both times.
+
+    Raises:
+        InputError: A file is missing, cut off or malformed, or two files contradict each other.
+    """
+    if isinstance(paths, str | Path):
+        paths = [paths]
+    library = LefLibrary()
+    for path in paths:
+        library = _read_file(Tokens.of_file(path), library)
+    if not library.files:
+        raise InputError("no LEF file was given", hint="name a technology LEF and a cell LEF")
+    return library
+
+
+def _read_file(tokens: Tokens, known: LefLibrary) -> LefLibrary:
+    """`known` with what one file adds to it."""
+    dbu, grid = known.dbu_per_um, known.manufacturing_grid_um
+    layers, sites, macros = dict(known.layers), dict(known.sites), dict(known.macros)
+    found_any = False
+    while tokens.more():
+        start = tokens.at
+        word = tokens.take()
+        if word == "MACRO":
+            _add(tokens, start, macros, read_macro(tokens))
+        elif word == "LAYER":
+            _add(tokens, start, layers, _read_layer(tokens))
+        elif word == "SITE":
+            _add(tokens, start, sites, _read_site(tokens))
+        elif word == "UNITS":
+            dbu = _read_units(tokens, dbu)
+        elif word == "MANUFACTURINGGRID":
+            grid = tokens.number("MANUFACTURINGGRID")
+            tokens.expect(";", "MANUFACTURINGGRID")
+        elif word == "END" and tokens.peek() == "LIBRARY":
+            found_any = True
+            break
+        elif word in ("VIA", "VIARULE", "NONDEFAULTRULE", "ARRAY"):
+            tokens.skip_to_end_of(tokens.take(word))
+        elif word in ("SPACING", "PROPERTYDEFINITIONS", "IRDROP", "NOISETABLE"):
+            tokens.skip_to_end_of(word)
+        elif word == "BEGINEXT":
+            while tokens.take("BEGINEXT") != "ENDEXT":
+                pass
+        elif word.isupper():
+            tokens.statement(word)
+        else:
+            tokens.fail(
+                f"expected a LEF statement, found {word!r}", hint="check that this is a LEF file"
+            )
+        found_any = True
+    if not found_any:
+        raise InputError("the file is empty", where=tokens.path, hint="expected LEF")
+    return LefLibrary(
+        files=(*known.files, tokens.path),
+        dbu_per_um=dbu,
+        manufacturing_grid_um=grid,
+        layers=layers,
+        sites=sites,
+        macros=macros,
+    )
+
+
+def _add(tokens: Tokens, start: int, known: dict[str, _Named], new: _Named) -> None:
+    if known.setdefault(new.name, new) != new:
+        kind = type(new).__name__.lower()
+        tokens.fail(
+            f"{kind} {new.name} is defined twice, differently",
+            index=start,
+            hint="leave out one of the files, or make the two definitions equal",
+        )
+
+
+def _read_units(tokens: Tokens, dbu_per_um: int) -> int:
+    while (word := tokens.take("UNITS")) != "END":
+        if word == "DATABASE":
+            tokens.expect("MICRONS", "UNITS")
+            dbu_per_um = tokens.integer("DATABASE MICRONS")
+            if dbu_per_um <= 0:
+                tokens.fail(f"DATABASE MICRONS is {dbu_per_um}, expected a positive number")
+        tokens.statement("UNITS")
+    tokens.expect("UNITS", "UNITS")
+    return dbu_per_um
+
+
+def _read_site(tokens: Tokens) -> Site:
+    name = tokens.take("SITE")
+    inside = f"SITE {name}"
+    width = height = 0.0
+    site_class, symmetry = "CORE", ()
+    while (word := tokens.take(inside)) != "END":
+        if word == "SIZE":
+            width = tokens.number(inside)
+            tokens.expect("BY", inside)
+            height = tokens.number(inside)
+            tokens.expect(";", inside)
+        elif word == "CLASS":
+            site_class = tokens.take(inside).upper()
+            tokens.expect(";", inside)
+        elif word == "SYMMETRY":
+            symmetry = tuple(axis.upper() for axis in tokens.statement(inside))
+        else:
+            tokens.statement(inside)
+    tokens.expect(name, inside)
+    if not (width > 0 and height > 0):
+        tokens.fail(f"{inside} has size {width} x {height} um, expected positive sizes")
+    return Site(name, width, height, site_class, symmetry)
+
+
+def _read_layer(tokens: Tokens) -> Layer:
+    name = tokens.take("LAYER")
+    inside = f"LAYER {name}"
+    kind = direction = ""
+    pitch = offset = (0.0, 0.0)
+    width = 0.0
+    while True:
+        word = tokens.take(inside)
+        if word == "END" and tokens.peek() == name:
+            tokens.at += 1
+            break
+        if word == "TYPE":
+            kind = tokens.take(inside).upper()
+            tokens.statement(inside)
+        elif word == "DIRECTION":
+            direction = tokens.take(inside).upper()
+            tokens.expect(";", inside)
+        elif word == "PITCH":
+            pitch = _one_or_two(tokens, inside)
+        elif word == "OFFSET":
+            offset = _one_or_two(tokens, inside)
+        elif word == "WIDTH":
+            width = tokens.number(inside)
+            tokens.expect(";", inside)
+        else:
+            tokens.statement(inside)
+    if not kind:
+        tokens.fail(f"{inside} has no TYPE")
+    return Layer(name, kind, direction, pitch, offset, width)
+
+
+def _one_or_two(tokens: Tokens, inside: str) -> tuple[float, float]:
+    """One number for both axes, or one for x and one for y."""
+    first = tokens.number(inside)
+    second = first if tokens.peek() == ";" else tokens.number(inside)
+    tokens.expect(";", inside)
+    return first, second

@@ -1,0 +1,154 @@
+"""The words of a LEF or DEF file, with the line of each for error messages.
+
+Both formats are free-form: words are separated by white space, a statement ends in a word `;`,
+`#` begins a comment, and text in double quotes is one word.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NoReturn
+
+from placement_env.errors import InputError
+from placement_env.formats.textfile import read_text
+
+_QUOTED_OR_COMMENT = re.compile(r'(?<!\S)#[^\n]*|"[^"]*"')
+# Private-use characters stand for white space inside quotes, where `str.split` must not cut.
+_HIDE = str.maketrans({" ": "\ue000", "\t": "\ue001", "\n": "\ue002", "\r": "\ue003"})
+_SHOW = str.maketrans({"\ue000": " ", "\ue001": "\t", "\ue002": "\n", "\ue003": "\r"})
+
+
+class Tokens:
+    """A cursor over the words of one file.
+
+    Attributes:
+        words: All words in order.
+        at: Index of the next word; readers with a fast path of their own may move it.
+        path: The file, for messages.
+    """
+
+    def __init__(self, text: str, path: Path | str) -> None:
+        self.path = str(path)
+        if "#" in text or '"' in text:
+            text = _QUOTED_OR_COMMENT.sub(_plain, text)
+        self._text = text
+        self.words = text.split()
+        self.at = 0
+
+    @classmethod
+    def of_file(cls, path: Path | str) -> Tokens:
+        """The words of a file, plain or gzipped."""
+        return cls(read_text(path), path)
+
+    def line_of(self, index: int) -> int:
+        """Line of a word, counted from 1. Slow: for error messages only."""
+        words_before, line = 0, 1
+        for row in self._text.split("\n"):
+            words_before += len(row.split())
+            if words_before > index:
+                break
+            line += 1 + row.count("\ue002")
+        return line
+
+    def where(self, index: int | None = None) -> str:
+        """`file:line` of a word; of the word last taken without an index."""
+        index = max(self.at - 1, 0) if index is None else index
+        return f"{self.path}:{self.line_of(index)}"
+
+    def fail(self, message: str, *, index: int | None = None, hint: str = "") -> NoReturn:
+        """Raise `InputError` at a word."""
+        raise InputError(message, where=self.where(index), hint=hint)
+
+    def more(self) -> bool:
+        """There is another word."""
+        return self.at < len(self.words)
+
+    def peek(self) -> str:
+        """The next word without taking it; empty at the end of the file."""
+        return self.words[self.at] if self.at < len(self.words) else ""
+
+    def take(self, inside: str = "the file") -> str:
+        """The next word."""
+        if self.at >= len(self.words):
+            self.fail(
+                f"the file ends inside {inside}",
+                index=len(self.words) - 1,
+                hint="the file was probably cut off; fetch or write it again",
+            )
+        word = self.words[self.at]
+        self.at += 1
+        return word
+
+    def text(self, inside: str = "the file") -> str:
+        """The next word without its quotes."""
+        word = self.take(inside)
+        if word.startswith('"'):
+            word = word.strip('"').translate(_SHOW)
+        return word
+
+    def expect(self, expected: str, inside: str = "the file") -> None:
+        """Take one word that must be `expected`."""
+        word = self.take(inside)
+        if word != expected:
+            self.fail(f"expected {expected!r} in {inside}, found {word!r}")
+
+    def number(self, inside: str = "the file") -> float:
+        """The next word as a finite number."""
+        word = self.take(inside)
+        try:
+            value = float(word)
+        except ValueError:
+            self.fail(f"expected a number in {inside}, found {word!r}")
+        if not abs(value) < float("inf"):
+            self.fail(f"{word} in {inside} is not a finite number")
+        return value
+
+    def integer(self, inside: str = "the file") -> int:
+        """The next word as an integer; `12.0` counts as one."""
+        word = self.take(inside)
+        try:
+            return int(word)
+        except ValueError:
+            pass
+        try:
+            value = float(word)
+        except ValueError:
+            self.fail(f"expected an integer in {inside}, found {word!r}")
+        if not (abs(value) < 2**53 and value == int(value)):
+            self.fail(f"expected an integer in {inside}, found {word!r}")
+        return int(value)
+
+    def statement(self, inside: str = "the file") -> list[str]:
+        """The words up to the next `;`, which is taken as well but not given."""
+        try:
+            end = self.words.index(";", self.at)
+        except ValueError:
+            self.fail(
+                f"the file ends inside {inside}",
+                index=len(self.words) - 1,
+                hint="the file was probably cut off; fetch or write it again",
+            )
+        words = self.words[self.at : end]
+        self.at = end + 1
+        return words
+
+    def skip_to_end_of(self, name: str) -> None:
+        """Skip a block up to and including its `END name`."""
+        while True:
+            try:
+                self.at = self.words.index("END", self.at) + 1
+            except ValueError:
+                self.fail(
+                    f"the file ends inside {name}",
+                    index=len(self.words) - 1,
+                    hint="the file was probably cut off; fetch or write it again",
+                )
+            if self.peek() == name:
+                self.at += 1
+                return
+
+
+def _plain(match: re.Match[str]) -> str:
+    found = match.group()
+    return found.translate(_HIDE) if found.startswith('"') else ""
