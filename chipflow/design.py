@@ -1,4 +1,4 @@
-"""`design.toml`: what to build, read into frozen dataclasses.
+"""`design.toml`: what to build, read into frozen dataclasses by `read_design`.
 
 ```toml
 name = "gcd"
@@ -32,8 +32,16 @@ spec_to_rtl = "anthropic/claude-sonnet-4-5"
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any, get_type_hints
+
+from chipflow.toml_text import TomlText, did_you_mean
+from placement_env.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -110,3 +118,208 @@ class Design:
     macros: Macros = field(default_factory=Macros)
     placement: PlacementSettings = field(default_factory=PlacementSettings)
     models: Models = field(default_factory=Models)
+
+
+_FILE_LISTS = ("rtl", "testbench")
+_FILE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+_DEFINE = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(=.*)?")
+_IDENTIFIERS = ("top", "testbench_top", "clock.port")
+
+# Least and greatest value of each number, both allowed.
+_LIMITS: dict[str, tuple[float, float]] = {
+    "clock.period_ns": (0.001, 1e6),
+    "floorplan.utilization": (0.01, 0.95),
+    "floorplan.aspect_ratio": (0.1, 10.0),
+    "macros.min_bits": (1, 2**40),
+    "macros.gap_um": (0.0, 1e4),
+    "placement.budget_s": (0.0, 1e6),
+    "placement.seed": (0, 2**31 - 1),
+    "placement.cell_effort": (1, 9),
+}
+
+
+def read_design(path: Path | str, *, pdk: str | None = None) -> Design:
+    """Reads a design and checks all of it.
+
+    Args:
+        path: The folder that holds `design.toml`, or the file itself.
+        pdk: Name or description file of the PDK to use in place of the design's own.
+
+    Raises:
+        InputError: The design is missing, malformed, or names what does not exist.
+    """
+    file = _design_file(Path(path))
+    text = TomlText.read(file)
+    given = text.parse()
+    known = _known_settings()
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        if is_dataclass(known.get(key)):
+            if not isinstance(value, dict):
+                raise text.error(key, f"{key} must be a table", f"write [{key}] on its own line")
+            for inner, inner_value in value.items():
+                name = f"{key}.{inner}"
+                values[name] = _check(text, name, inner_value, known)
+        else:
+            values[key] = _check(text, key, value, known)
+    for name in ("name", "top"):
+        if name not in values:
+            raise InputError(
+                f"{name} is missing", where=str(file), hint=f'add a line such as {name} = "gcd"'
+            )
+    for name, kind in known.items():
+        if is_dataclass(kind) and isinstance(kind, type):
+            inner = [key for key in values if key.startswith(f"{name}.")]
+            values[name] = kind(**{key.partition(".")[2]: values.pop(key) for key in inner})
+    design = Design(folder=file.parent, **values)
+    _check_together(text, design)
+    if pdk is not None:
+        design = replace(design, pdk=_pdk(pdk, Path.cwd(), where="--pdk"))
+    return design
+
+
+def setting(design: Design, name: str) -> Any:
+    """The value of a setting by its dotted name, such as "clock.period_ns"."""
+    value: Any = design
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _design_file(path: Path) -> Path:
+    path = Path(os.path.abspath(path.expanduser()))
+    if path.is_file():
+        return path
+    file = path / "design.toml"
+    if file.is_file():
+        return file
+    if path.is_dir():
+        inside = sorted(p.parent.name for p in path.glob("*/design.toml"))
+        raise InputError(
+            "this folder holds no design.toml",
+            where=str(path),
+            hint=f"one of its designs: {', '.join(inside)}" if inside else "name a design's folder",
+        )
+    nearby = sorted(p.parent.name for p in path.parent.glob("*/design.toml"))
+    raise InputError(
+        "there is no such design",
+        where=str(path),
+        hint=did_you_mean(path.name, nearby) or "name a folder that holds design.toml",
+    )
+
+
+def _known_settings() -> dict[str, Any]:
+    """Each setting's dotted name to its type; a table's name to its dataclass."""
+    known: dict[str, Any] = {}
+    for name, kind in get_type_hints(Design).items():
+        if name == "folder":
+            continue
+        known[name] = kind
+        if is_dataclass(kind):
+            known |= {f"{name}.{f.name}": get_type_hints(kind)[f.name] for f in fields(kind)}
+    return known
+
+
+def _check(text: TomlText, name: str, value: Any, known: Mapping[str, Any]) -> Any:
+    """The value in the type of the setting, after all checks that need no other setting."""
+    if name not in known:
+        what = "table" if isinstance(value, dict) else "setting"
+        listing = ", ".join(sorted(k for k in known if "." not in k or k.split(".")[0] in name))
+        raise text.error(
+            name, f"unknown {what} {name}", did_you_mean(name, known) or f"one of: {listing}"
+        )
+    if name in _LIMITS:
+        return _number(text, name, value, whole=known[name] is int)
+    if name in (*_FILE_LISTS, "include_dirs", "defines"):
+        return _strings(text, name, value)
+    if not isinstance(value, str):
+        raise text.error(name, f"{name} must be a string, not {value!r}", f'{name} = "..."')
+    if name == "spec":
+        return _existing(text, name, value)
+    if name == "pdk":
+        return _pdk(value, text.file.parent, where=text.where(name))
+    if name == "name" and not _FILE_NAME.fullmatch(value):
+        raise text.error(
+            name,
+            f"the name {value!r} cannot be the name of a file",
+            "use letters, digits, _ - and . (at most 64, a letter or _ first)",
+        )
+    if name in _IDENTIFIERS and not _IDENTIFIER.fullmatch(value):
+        raise text.error(name, f"{name} = {value!r} is not a Verilog identifier")
+    return value
+
+
+def _number(text: TomlText, name: str, value: Any, *, whole: bool) -> int | float:
+    low, high = _LIMITS[name]
+    kinds = (int,) if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        expected = "a whole number" if whole else "a number"
+        raise text.error(name, f"{name} must be {expected}, not {value!r}")
+    if not (math.isfinite(value) and low <= value <= high):
+        raise text.error(name, f"{name} = {value} is out of range", f"{low:g} to {high:g}")
+    return value if whole else float(value)
+
+
+def _strings(text: TomlText, name: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise text.error(name, f"{name} must be a list of strings", f'{name} = ["...", "..."]')
+    for item in value:
+        if value.count(item) > 1:
+            raise text.error(name, f"{name} names {item} twice", "remove one", item)
+        if name == "defines" and not _DEFINE.fullmatch(item):
+            raise text.error(name, f"{item!r} is no preprocessor macro", "NAME or NAME=VALUE", item)
+    if name == "defines":
+        return tuple(value)
+    return tuple(_existing(text, name, item, folder=name == "include_dirs") for item in value)
+
+
+def _existing(text: TomlText, name: str, value: str, *, folder: bool = False) -> Path:
+    """The absolute path of a file or folder that the design names."""
+    path = Path(os.path.abspath(text.file.parent / value))
+    if path.is_dir() if folder else path.is_file():
+        return path
+    siblings = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
+    what = "folder" if folder else "file"
+    message = f"{name} names {value!r}, and there is no such {what}"
+    if path.exists():
+        message = f"{name} names {value!r}, which is not a {what}"
+    raise text.error(name, message, did_you_mean(path.name, siblings), value)
+
+
+def _pdk(value: str, base: Path, where: str) -> str:
+    """A PDK's name as it is, or the absolute path of its description file."""
+    if "/" not in value and not value.endswith(".toml"):
+        return value
+    path = Path(os.path.abspath(base / Path(value).expanduser()))
+    if not path.is_file():
+        raise InputError(
+            f"there is no PDK description {value}",
+            where=where,
+            hint="name a PDK, or the path of a pdk.toml",
+        )
+    return str(path)
+
+
+def _check_together(text: TomlText, design: Design) -> None:
+    """The checks that need more than one setting."""
+    if design.rtl and design.spec:
+        raise text.error(
+            "spec",
+            "the design has both rtl and spec",
+            "keep rtl to build these files, or spec to have the RTL written",
+        )
+    if not design.rtl and not design.spec:
+        raise text.error(
+            "rtl",
+            "the design has neither rtl nor spec",
+            'add rtl = ["file.v"], or spec = "spec.md"',
+        )
+    if design.testbench and not design.testbench_top:
+        raise text.error(
+            "testbench", "testbench_top is missing", "name the top module of the test bench"
+        )
+    if design.testbench_top and not design.testbench:
+        raise text.error(
+            "testbench_top", "testbench_top is set and testbench is not", "name its files"
+        )
