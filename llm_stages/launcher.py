@@ -1,0 +1,181 @@
+"""The small process between us and a program: sets limits and Landlock on itself, then becomes it.
+
+Run as `python -I -S launcher.py '{"argv": [...], ...}'`. It exists because doing this between fork
+and exec of a threaded Python process can deadlock. It imports the standard library only.
+
+References:
+    Landlock: https://docs.kernel.org/userspace-api/landlock.html
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from dataclasses import dataclass, field
+
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # same numbers on all architectures
+_RULE_PATH_BENEATH = 1
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+
+# Access rights of the file system, by the ABI that introduced them.
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+_ALL_V1 = (1 << 13) - 1
+_REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
+_NET_BIND, _NET_CONNECT = 1 << 0, 1 << 1
+_SCOPE_ABSTRACT_UNIX, _SCOPE_SIGNAL = 1 << 0, 1 << 1
+
+#: Exit code when the launcher could not set up what it was told to; nothing was run.
+SETUP_FAILED = 125
+
+
+@dataclass
+class Order:
+    """What to run and under which limits.
+
+    Attributes:
+        argv: Program and arguments.
+        dies_with_parent: Have the kernel kill it when the calling thread ends.
+        limits: `llm_stages.sandbox.Limits` as a dictionary; None for no limits.
+        readable: With Landlock, the paths that may be read and executed.
+        writable: With Landlock, the paths that may be read and written; empty for no Landlock.
+    """
+
+    argv: list[str]
+    dies_with_parent: bool = False
+    limits: dict[str, int] | None = None
+    readable: list[str] = field(default_factory=list)
+    writable: list[str] = field(default_factory=list)
+
+
+class _RulesetAttr(ctypes.Structure):
+    _fields_ = (
+        ("handled_access_fs", ctypes.c_uint64),
+        ("handled_access_net", ctypes.c_uint64),
+        ("scoped", ctypes.c_uint64),
+    )
+
+
+class _PathBeneathAttr(ctypes.Structure):
+    _pack_ = 1
+    _layout_ = "ms"
+    _fields_ = (("allowed_access", ctypes.c_uint64), ("parent_fd", ctypes.c_int32))
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _syscall(number: int, *arguments: object) -> int:
+    """Call the kernel; integers go as machine words, as a variadic C function needs them."""
+    words = [ctypes.c_long(item) if isinstance(item, int) else item for item in arguments]
+    call = _libc().syscall
+    call.restype = ctypes.c_long
+    return int(call(ctypes.c_long(number), *words))
+
+
+def landlock_abi() -> int:
+    """The Landlock ABI of the running kernel; 0 where there is none."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    return max(0, _syscall(_CREATE_RULESET, None, 0, 1))
+
+
+def restrict_files(readable: list[str], writable: list[str]) -> None:
+    """Confine this process to the given paths and take its TCP away, for good.
+
+    Raises:
+        OSError: The kernel refused; the process is then not confined and must not go on.
+    """
+    abi = landlock_abi()
+    if abi < 1:
+        raise OSError("this kernel has no Landlock")
+    everything = _ALL_V1
+    everything |= _REFER if abi >= 2 else 0
+    everything |= _TRUNCATE if abi >= 3 else 0
+    everything |= _IOCTL_DEV if abi >= 5 else 0
+    ruleset = _RulesetAttr(
+        everything,
+        _NET_BIND | _NET_CONNECT if abi >= 4 else 0,
+        _SCOPE_ABSTRACT_UNIX | _SCOPE_SIGNAL if abi >= 6 else 0,
+    )
+    size = 8 if abi < 4 else 16 if abi < 6 else 24
+    handle = _checked(_syscall(_CREATE_RULESET, ctypes.byref(ruleset), size, 0))
+    grants = [(path, _EXECUTE | _READ_FILE | _READ_DIR) for path in readable]
+    grants += [(path, everything & ~_EXECUTE) for path in writable]
+    for path, access in grants:
+        try:
+            opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        if not os.path.isdir(path):
+            access &= _EXECUTE | _READ_FILE | _WRITE_FILE | (_TRUNCATE if abi >= 3 else 0)
+        rule = _PathBeneathAttr(access, opened)
+        _checked(_syscall(_ADD_RULE, handle, _RULE_PATH_BENEATH, ctypes.byref(rule), 0))
+        os.close(opened)
+    _checked(_libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    _checked(_syscall(_RESTRICT_SELF, handle, 0))
+    os.close(handle)
+
+
+def limit_resources(limits: dict[str, int]) -> None:
+    """Set the limits of `llm_stages.sandbox.Limits` on this process and its children."""
+    wanted = {
+        resource.RLIMIT_CPU: limits["cpu_s"],
+        resource.RLIMIT_AS: limits["memory_mib"] * 2**20,
+        resource.RLIMIT_FSIZE: limits["file_mib"] * 2**20,
+        resource.RLIMIT_NOFILE: limits["open_files"],
+        resource.RLIMIT_NPROC: limits["processes"] + _own_processes(),
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, value in wanted.items():
+        hard = resource.getrlimit(kind)[1]
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        resource.setrlimit(kind, (value, value))
+
+
+def _own_processes() -> int:
+    """Threads that the user runs now: the kernel counts all of them against RLIMIT_NPROC."""
+    count, user = 0, os.getuid()
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                if os.stat(f"/proc/{entry}").st_uid == user:
+                    count += len(os.listdir(f"/proc/{entry}/task"))
+            except OSError:
+                continue
+    return count
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result
+
+
+def main() -> None:
+    """Set up what the order says and become the program."""
+    order = Order(**json.loads(sys.argv[1]))
+    try:
+        if order.dies_with_parent:
+            parent = os.getppid()
+            _checked(_libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+            if os.getppid() != parent:
+                sys.exit(SETUP_FAILED)
+        if order.limits is not None:
+            limit_resources(order.limits)
+        if order.writable:
+            restrict_files(order.readable, order.writable)
+        os.execv(order.argv[0], order.argv)
+    except OSError as error:
+        print(f"cannot start {order.argv[0]}: {error}", file=sys.stderr)
+        sys.exit(SETUP_FAILED)
+
+
+if __name__ == "__main__":
+    main()

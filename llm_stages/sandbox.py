@@ -1,0 +1,236 @@
+"""Runs a program with limits, and a hostile one in a sandbox that it cannot leave.
+
+Every program runs in its own process group, is killed with it on timeout, and dies with the caller.
+An isolated one sees an empty environment, no network, the system's `/usr`, the paths that it was
+given to read, and one folder to write. Bubblewrap does that where it is installed and works; else
+Landlock (Linux 5.13 and newer); else nothing runs. Landlock has no process or UDP isolation, so it
+comes second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import IO, Literal
+
+from llm_stages import launcher
+from llm_stages.errors import ToolMissing
+
+Mechanism = Literal["bubblewrap", "landlock"]
+
+_FATAL_SIGNALS = frozenset(
+    getattr(signal, f"SIG{name}")
+    for name in ("ILL", "ABRT", "BUS", "FPE", "KILL", "SEGV", "XCPU", "XFSZ")
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one program may use at most.
+
+    Attributes:
+        cpu_s: CPU time.
+        memory_mib: Address space.
+        file_mib: Size of any one file that it writes.
+        open_files: Open files.
+        processes: Processes on top of those that the user runs already.
+    """
+
+    cpu_s: int = 60
+    memory_mib: int = 2048
+    file_mib: int = 64
+    open_files: int = 64
+    processes: int = 64
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a program ended.
+
+    Attributes:
+        exit_code: Its exit code; the negative signal number if a signal killed it.
+        timed_out: It was killed because it ran longer than allowed.
+        truncated: It printed more than the log holds.
+        wall_s: How long it ran.
+    """
+
+    exit_code: int
+    timed_out: bool
+    truncated: bool
+    wall_s: float
+
+
+def mechanism() -> Mechanism | None:
+    """The sandbox that works on this machine, or None."""
+    if _bubblewrap() is not None:
+        return "bubblewrap"
+    if launcher.landlock_abi() >= 1:
+        return "landlock"
+    return None
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    work_dir: Path,
+    log_path: Path,
+    timeout_s: float,
+    isolate: bool,
+    read_only: Sequence[Path] = (),
+    limits: Limits | None = None,
+    log_mib: float = 4.0,
+    using: Mechanism | None = None,
+) -> Completed:
+    """Run a program in `work_dir`; its standard output and error are appended to `log_path`.
+
+    Args:
+        argv: The program, by absolute path, and its arguments. Never passed through a shell.
+        work_dir: The working folder; in isolation the only one that the program can write.
+        log_path: Receives the output up to `log_mib`; the rest is dropped.
+        timeout_s: Wall time after which the whole process group is killed.
+        isolate: Run in the sandbox.
+        read_only: Files and folders that an isolated program may read, besides the system's.
+        limits: Limits on resources; in isolation the default ones where none are given.
+        log_mib: Size of the log at most.
+        using: Take this mechanism and no other.
+
+    Raises:
+        ToolMissing: Isolation was asked for and no mechanism works here, or `argv[0]` is missing.
+    """
+    work_dir = work_dir.resolve()
+    command = [str(part) for part in argv]
+    order = launcher.Order(argv=command, dies_with_parent=True)
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(work_dir), "LC_ALL": "C"}
+    if isolate:
+        chosen = using or mechanism()
+        limits = limits or Limits()
+        readable = [str(path.resolve()) for path in (*read_only, *_program_roots(Path(command[0])))]
+        if chosen == "bubblewrap":
+            order.argv = [*_bubblewrap_options(work_dir, readable), *command]
+        elif chosen == "landlock":
+            order.readable = ["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", *readable]
+            order.writable = [str(work_dir), "/dev/null"]
+        else:
+            raise ToolMissing(
+                "no sandbox works on this machine, so generated HDL is not run",
+                where=command[0],
+                hint="install bubblewrap (Debian: apt install bubblewrap), or use Linux 5.13 or "
+                "newer with Landlock",
+            )
+    if limits is not None:
+        order.limits = asdict(limits)
+    done = _run_order(order, environment, work_dir, log_path, timeout_s, int(log_mib * 2**20))
+    if done.exit_code == launcher.SETUP_FAILED:
+        raise ToolMissing(
+            "the program could not be started under its limits",
+            where=command[0],
+            hint=f"the log says why: {log_path}",
+        )
+    # Bubblewrap reports a signal as 128 + its number, as shells do.
+    if isolate and done.exit_code - 128 in _FATAL_SIGNALS:
+        done = replace(done, exit_code=128 - done.exit_code)
+    return done
+
+
+def _run_order(
+    order: launcher.Order,
+    environment: dict[str, str],
+    work_dir: Path,
+    log_path: Path,
+    timeout_s: float,
+    log_bytes: int,
+) -> Completed:
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="chipflow-") as scratch, log_path.open("ab") as log:
+        environment["TMPDIR"] = str(work_dir) if order.writable else scratch
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", launcher.__file__, json.dumps(order.__dict__)],
+            cwd=work_dir,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        truncated: list[bool] = []
+        pump = threading.Thread(
+            target=_copy, args=(process.stdout, log, log_bytes, truncated), daemon=True
+        )
+        pump.start()
+        timed_out = False
+        try:
+            process.wait(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            pump.join(timeout=5)
+    return Completed(
+        exit_code=process.returncode,
+        timed_out=timed_out,
+        truncated=bool(truncated),
+        wall_s=time.monotonic() - started,
+    )
+
+
+def _copy(source: IO[bytes], target: IO[bytes], limit: int, truncated: list[bool]) -> None:
+    """Copy up to `limit` bytes and drop the rest, so that the writer never blocks."""
+    while chunk := source.read(65536):
+        if limit > 0:
+            target.write(chunk[:limit])
+        if len(chunk) > limit and not truncated:
+            truncated.append(True)
+        limit = max(0, limit - len(chunk))
+
+
+def _program_roots(program: Path) -> list[Path]:
+    """The folder that a program outside /usr was installed into, so that it finds its own files."""
+    real = program.resolve()
+    if real.is_relative_to("/usr") or real.is_relative_to("/bin"):
+        return []
+    return [real.parent.parent if real.parent.name == "bin" else real.parent]
+
+
+def _bubblewrap_options(work_dir: Path, readable: Sequence[str]) -> list[str]:
+    """The command line of bubblewrap up to the program: paths keep their names inside."""
+    options = [str(_bubblewrap()), "--unshare-all", "--die-with-parent", "--new-session"]
+    options += ["--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C"]
+    options += ["--setenv", "HOME", str(work_dir), "--cap-drop", "ALL"]
+    options += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--ro-bind", "/usr", "/usr"]
+    for name in ("/bin", "/sbin", "/lib", "/lib64"):
+        if os.path.islink(name):
+            options += ["--symlink", os.readlink(name), name]
+        elif os.path.isdir(name):
+            options += ["--ro-bind", name, name]
+    for path in readable:
+        options += ["--ro-bind", path, path]
+    return [*options, "--bind", str(work_dir), str(work_dir), "--chdir", str(work_dir), "--"]
+
+
+@functools.cache
+def _bubblewrap() -> Path | None:
+    """The bubblewrap program, if it is installed and may make namespaces here."""
+    found = shutil.which("bwrap")
+    if found is None:
+        return None
+    probe = [found, "--unshare-all", "--ro-bind", "/", "/", "--", "/bin/true"]
+    try:
+        done = subprocess.run(probe, capture_output=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return Path(found) if done.returncode == 0 else None

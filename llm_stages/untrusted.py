@@ -1,0 +1,113 @@
+"""What generated HDL must not contain: anything that could end a simulation or forge its verdict.
+
+A device under test has no business with files, time limits, the screen or the test bench. The check
+works on the text that the simulator compiles, after its own preprocessor, so conditional
+compilation cannot show one text to the check and another to the simulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+
+from pyslang import parsing, syntax
+
+from llm_stages import slang
+from llm_stages.slang import Diagnostic
+
+#: System functions that only compute. All other names that begin with $ are refused.
+ALLOWED_SYSTEM_FUNCTIONS = frozenset(
+    f"${name}"
+    for name in (
+        *("clog2", "signed", "unsigned", "bits", "cast", "size", "left", "right", "low", "high"),
+        *("increment", "dimensions", "unpacked_dimensions", "countones", "countbits", "onehot"),
+        *("onehot0", "isunknown", "itor", "rtoi", "realtobits", "bitstoreal", "ln", "log10", "exp"),
+        *("sqrt", "pow", "floor", "ceil", "sin", "cos", "tan", "asin", "acos", "atan", "atan2"),
+    )
+)
+
+_REFUSED_SYNTAX = {
+    syntax.SyntaxKind.DPIImport: "DPI import: generated HDL must not call foreign code",
+    syntax.SyntaxKind.DPIExport: "DPI export: generated HDL must not call foreign code",
+    syntax.SyntaxKind.BindDirective: "bind: generated HDL must not reach into other modules",
+    syntax.SyntaxKind.ProgramDeclaration: "program block: it can end the simulation",
+    syntax.SyntaxKind.ConfigDeclaration: "config: generated HDL must not rebind modules",
+    syntax.SyntaxKind.LibraryDeclaration: "library: generated HDL must not rebind modules",
+}
+
+
+def check_includes(
+    files: Sequence[Path], *, include_dirs: Sequence[Path] = (), defines: Sequence[str] = ()
+) -> list[Diagnostic]:
+    """Find `include directives that leave the include folders: absolute paths and `..`."""
+    elaborated = slang.elaborate(files, include_dirs=include_dirs, defines=defines)
+    found = []
+    for include in elaborated.tree.getIncludeDirectives():
+        path = PurePath(include.path)
+        if path.is_absolute() or ".." in path.parts:
+            place = elaborated.place(include.syntax.sourceRange.start)
+            message = f"`include {include.path!r}: only names in the include folders are allowed"
+            found.append(Diagnostic(*place, "error", "UnsafeInclude", message))
+    return found
+
+
+def check_source(path: Path, *, defines: Sequence[str] = ()) -> list[Diagnostic]:
+    """Find what a preprocessed untrusted source must not contain.
+
+    Each module is elaborated on its own: a name that only resolves through the module's parents, as
+    `tb.errors` does, is then an error. So is everything else that slang does not understand, since
+    what it skips it cannot check.
+
+    Returns:
+        The findings in source order; none when the source may be simulated.
+    """
+    elaborated = slang.elaborate([path], defines=defines, ignore_unknown_modules=True)
+    found = list(_refused_words(elaborated))
+    for module in elaborated.module_names():
+        alone = slang.elaborate([path], tops=[module], defines=defines, ignore_unknown_modules=True)
+        found += [
+            Diagnostic(
+                item.file,
+                item.line,
+                item.column,
+                item.severity,
+                item.code,
+                f"{item.message} (module {module!r} must be complete without its parents)",
+            )
+            for item in alone.diagnostics()
+            if item.severity == "error"
+        ]
+    return sorted(set(found), key=lambda item: (item.file, item.line, item.column, item.code))
+
+
+def _refused_words(elaborated: slang.Elaborated) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
+
+    def visit(item: object) -> None:
+        if isinstance(item, parsing.Token):
+            message = _refused_token(item)
+            location = item.location
+        elif isinstance(item, syntax.SyntaxNode):
+            message = _REFUSED_SYNTAX.get(item.kind, "")
+            location = item.sourceRange.start
+        else:
+            return
+        if message:
+            place = elaborated.place(location)
+            found.append(Diagnostic(*place, "error", "UnsafeConstruct", message))
+
+    elaborated.tree.root.visit(visit)
+    return found
+
+
+def _refused_token(token: parsing.Token) -> str:
+    kind = token.kind
+    if kind == parsing.TokenKind.SystemIdentifier:
+        name = token.valueText
+        if name not in ALLOWED_SYSTEM_FUNCTIONS:
+            return f"{name}: generated HDL may only use system functions that compute a value"
+    elif kind == parsing.TokenKind.RootSystemName:
+        return "$root: generated HDL must not reach into other modules"
+    elif kind == parsing.TokenKind.Identifier and token.valueText.startswith("$"):
+        return f"{token.rawText.strip()}: a name must not look like a system task"
+    return ""
