@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,8 @@ class MemoryMacro:
     """A single-port synchronous memory that exists as a hard macro.
 
     All memories share one interface: clk, ce_in, we_in, addr_in, wd_in, w_mask_in, rd_out. A write
-    needs ce_in and we_in; a read needs ce_in without we_in and shows its word after the edge.
+    needs ce_in and we_in and changes the bits whose w_mask_in is 1; a read needs ce_in without
+    we_in and shows its word after the edge. Otherwise rd_out keeps its value (no change on write).
     """
 
     name: str
@@ -20,6 +22,55 @@ class MemoryMacro:
     lef: Path
     liberty: Path
     verilog: Path
+
+
+@dataclass(frozen=True)
+class MemoryProcess:
+    """What `chipflow.pdk.memory` needs to draw and time a memory of any size.
+
+    Attributes:
+        bitcell_width_um: Width of one bit, along the word line.
+        bitcell_height_um: Height of one bit, along the bit line.
+        periphery_width_um: Width of the word line decoder and drivers.
+        periphery_height_um: Height of sense amplifiers, write drivers and column selection.
+        width_step_um: The width is rounded up to a multiple of this: the site.
+        height_step_um: The height is rounded up to a multiple of this: the row.
+        pin_layer: Layer of the pins, all on the left edge.
+        pin_width_um: Width of a pin.
+        pin_pitch_um: Distance from pin to pin.
+        blocked_layers: Routing layers that the memory fills, lowest first.
+        power_layer: The one of the blocked layers that carries the power stripes.
+        power_width_um: Width of a power stripe.
+        power_pitch_um: Distance from one VDD stripe to the next.
+        access_ns: Clock to data of a memory with no wires, at no load.
+        access_ns_per_um: Added for each um of word line and bit line.
+        output_resistance_kohm: Resistance of the data output drivers.
+        input_capacitance_ff: Capacitance of an input pin; the clock has five times as much.
+        setup_ns: Set-up time of all inputs.
+        hold_ns: Hold time of all inputs.
+        leakage_nw_per_bit: Leakage power of one bit.
+    """
+
+    bitcell_width_um: float
+    bitcell_height_um: float
+    periphery_width_um: float
+    periphery_height_um: float
+    width_step_um: float
+    height_step_um: float
+    pin_layer: str
+    pin_width_um: float
+    pin_pitch_um: float
+    blocked_layers: tuple[str, ...]
+    power_layer: str
+    power_width_um: float
+    power_pitch_um: float
+    access_ns: float
+    access_ns_per_um: float
+    output_resistance_kohm: float
+    input_capacitance_ff: float
+    setup_ns: float
+    hold_ns: float
+    leakage_nw_per_bit: float
 
 
 @dataclass(frozen=True)
@@ -52,8 +103,9 @@ class Pdk:
         v_tracks_per_um: Vertical routing capacity over all signal layers.
         h_macro_tracks_per_um: Horizontal routing capacity that a memory macro blocks.
         v_macro_tracks_per_um: Vertical routing capacity that a memory macro blocks.
+        gds_layers: GDS layer and datatype of each LEF layer that is drawn, and of "outline".
         memories: The memories that exist as files.
-        memory_generator: The PDK can make a memory of any size (`chipflow.pdk.memory`).
+        memory_generator: Set where the PDK can make a memory of any size (`chipflow.pdk.memory`).
     """
 
     name: str
@@ -81,5 +133,6 @@ class Pdk:
     v_tracks_per_um: float
     h_macro_tracks_per_um: float
     v_macro_tracks_per_um: float
+    gds_layers: Mapping[str, tuple[int, int]]
     memories: tuple[MemoryMacro, ...] = field(default=())
-    memory_generator: bool = False
+    memory_generator: MemoryProcess | None = None
