@@ -161,6 +161,8 @@ def _checked(result: int) -> int:
 def main() -> None:
     """Set up what the order says and become the program."""
     order = Order(**json.loads(sys.argv[1]))
+    for name in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and exec hands that on
+        signal.signal(name, signal.SIG_DFL)
     try:
         if order.dies_with_parent:
             parent = os.getppid()

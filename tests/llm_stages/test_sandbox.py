@@ -1,0 +1,151 @@
+"""An isolated program sees nothing but what it was given, with either mechanism."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from llm_stages import launcher, sandbox
+from llm_stages.sandbox import Completed, Limits, Mechanism
+
+MECHANISMS: list[Mechanism] = ["bubblewrap", "landlock"]
+
+
+def available(name: Mechanism) -> bool:
+    return name == sandbox.mechanism() or (name == "landlock" and launcher.landlock_abi() >= 1)
+
+
+@pytest.fixture(params=MECHANISMS)
+def using(request: pytest.FixtureRequest) -> Mechanism:
+    if not available(request.param):
+        pytest.skip(f"{request.param} does not work here")
+    return request.param
+
+
+def shell(
+    script: str, folder: Path, using: Mechanism | None, **options: object
+) -> tuple[Completed, str]:
+    work = folder / "work"
+    work.mkdir(exist_ok=True)
+    log = folder / "log.txt"
+    arguments: dict = {"timeout_s": 10.0, "isolate": using is not None, "using": using, **options}
+    done = sandbox.run(["/bin/sh", "-c", script], work_dir=work, log_path=log, **arguments)
+    return done, log.read_text(errors="replace")
+
+
+def test_it_reads_and_writes_its_own_folder(tmp_path: Path, using: Mechanism) -> None:
+    done, log = shell("echo hello > a.txt && cat a.txt", tmp_path, using)
+    assert (done.exit_code, log) == (0, "hello\n")
+    assert (tmp_path / "work" / "a.txt").read_text() == "hello\n"
+
+
+def test_it_sees_no_other_file(tmp_path: Path, using: Mechanism) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("sesame")
+    os.makedirs(tmp_path / "work")
+    (tmp_path / "work" / "link").symlink_to(secret)
+    script = f"cat {secret}; cat link; cat ../secret.txt; cat /etc/passwd; ls /root /home"
+    done, log = shell(script, tmp_path, using)
+    assert done.exit_code != 0
+    assert "sesame" not in log
+    assert "root:" not in log
+    done, log = shell(f"cat {secret}", tmp_path, using, read_only=[secret])
+    assert "sesame" in log
+
+
+def test_it_writes_nowhere_else(tmp_path: Path, using: Mechanism) -> None:
+    given = tmp_path / "given.txt"
+    given.write_text("before")
+    script = f"echo x > {given}; echo x > {tmp_path}/new.txt; echo x > /usr/new.txt; rm {given}"
+    shell(script, tmp_path, using, read_only=[given])
+    assert given.read_text() == "before"
+    assert not (tmp_path / "new.txt").exists()
+    assert not Path("/usr/new.txt").exists()
+
+
+def test_it_has_no_network(tmp_path: Path, using: Mechanism) -> None:
+    import socket
+
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        python = [Path(sys.prefix), Path(sys.base_prefix)]
+        code = (
+            "print('started', flush=True); import socket; "
+            f"socket.create_connection(('127.0.0.1', {port}), 2); print('connected')"
+        )
+        script = f'{sys.executable} -I -S -c "{code}"'
+        _, free = shell(script, tmp_path, None)
+        assert "connected" in free
+        (tmp_path / "log.txt").unlink()
+        _, log = shell(script, tmp_path, using, read_only=python)
+    assert "started" in log
+    assert "connected" not in log
+
+
+def test_it_does_not_get_our_environment(
+    tmp_path: Path, using: Mechanism, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sesame")
+    _, log = shell("env", tmp_path, using)
+    assert "sesame" not in log
+    _, log = shell("env", tmp_path, None)
+    assert "sesame" not in log
+
+
+def test_its_resources_are_limited(tmp_path: Path, using: Mechanism) -> None:
+    done, _ = shell("while :; do :; done", tmp_path, using, limits=Limits(cpu_s=1), timeout_s=20.0)
+    assert done.exit_code in (-24, -9)
+    assert not done.timed_out
+    done, _ = shell("exec yes > big.txt", tmp_path, using, limits=Limits(file_mib=1))
+    assert done.exit_code == -25
+    assert (tmp_path / "work" / "big.txt").stat().st_size == 2**20
+
+
+def test_time_limit_ends_the_whole_group(tmp_path: Path) -> None:
+    script = "(sleep 30; echo late) & echo $! > pid; wait"
+    done, _ = shell(script, tmp_path, None, timeout_s=1.0)
+    assert done.timed_out
+    assert done.wall_s < 8
+    child = int((tmp_path / "work" / "pid").read_text())
+    time.sleep(0.2)
+    status = Path(f"/proc/{child}/stat")
+    assert not status.exists() or status.read_text().split()[2] == "Z"
+
+
+def test_the_program_dies_with_its_caller(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    code = (
+        "from llm_stages import sandbox; from pathlib import Path; "
+        f"d = Path({str(tmp_path)!r}); sandbox.run(['/bin/sh', '-c', 'echo $$ > pid; exec sleep 60'"
+        "], work_dir=d / 'work', log_path=d / 'log', timeout_s=60, isolate=False)"
+    )
+    root = Path(launcher.__file__).parents[1]
+    caller = subprocess.Popen([sys.executable, "-c", code], cwd=root)
+    pid_file = tmp_path / "work" / "pid"
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and not (pid_file.exists() and pid_file.read_text().strip()):
+        time.sleep(0.05)
+    child = int(pid_file.read_text())
+    caller.kill()
+    caller.wait()
+    status = Path(f"/proc/{child}/stat")
+    while time.monotonic() < deadline and status.exists():
+        if status.read_text().split()[2] == "Z":
+            break
+        time.sleep(0.05)
+    assert not status.exists() or status.read_text().split()[2] == "Z"
+
+
+def test_output_beyond_the_log_size_is_dropped(tmp_path: Path) -> None:
+    script = "head -c 3000000 /dev/zero | tr '\\0' x"
+    done, log = shell(script, tmp_path, None, log_mib=0.5)
+    assert done.truncated
+    assert done.exit_code == 0
+    assert len(log) == 2**19
