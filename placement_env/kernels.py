@@ -1,0 +1,107 @@
+"""`jit`, the compiler of all kernels, and the notice that says when it is at work.
+
+Compiled kernels are kept in the user's cache (CHIPFLOW_CACHE, else XDG_CACHE_HOME/chipflow). Numba
+decides by the caller's own file whether a kept kernel is fresh and overlooks changes in the
+functions that it calls, so the cache folder is named by a hash of the sources of all kernels, of
+the versions of Numba and Python, and of the processor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import llvmlite.binding
+import numba
+from numba import config
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_ROOT = Path(__file__).resolve().parents[1]
+_PACKAGES = ("placement_env", "agents")
+_IMPORT = b"placement_env.kernels import"
+_kernels: list[Any] = []
+
+
+def _user_cache() -> Path:
+    if chosen := os.environ.get("CHIPFLOW_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chipflow"
+
+
+@cache
+def kernel_cache() -> Path | None:
+    """The folder that holds the compiled kernels; None where it cannot be written."""
+    digest = hashlib.sha256()
+    for text in (numba.__version__, sys.version, llvmlite.binding.get_host_cpu_name()):
+        digest.update(text.encode() + b"\0")
+    for package in _PACKAGES:
+        for source in sorted((_ROOT / package).rglob("*.py")):
+            content = source.read_bytes()
+            if _IMPORT in content or source == Path(__file__).resolve():
+                digest.update(source.relative_to(_ROOT).as_posix().encode() + b"\0" + content)
+    folder = _user_cache() / "kernels" / digest.hexdigest()[:16]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def jit(function: Function) -> Function:
+    """Compile `function` with Numba on its first call and keep the result between runs.
+
+    Exact float64 arithmetic (no fast-math); a division by zero gives inf or nan, as in NumPy; the
+    interpreter's lock is released.
+    """
+    folder = kernel_cache()
+    before = config.CACHE_DIR  # type: ignore[attr-defined]
+    config.CACHE_DIR = str(folder) if folder else before  # type: ignore[attr-defined]
+    try:
+        kernel = numba.njit(cache=folder is not None, nogil=True, error_model="numpy")(function)
+    finally:
+        config.CACHE_DIR = before  # type: ignore[attr-defined]
+    _kernels.append(kernel)
+    return kernel
+
+
+def compile_notice(
+    what: str, warm_up: Callable[[], object], report: Callable[[str], None] | None = None
+) -> float:
+    """Run `warm_up`, which calls kernels on a toy input, and say so if that has to compile them.
+
+    Args:
+        what: The kernels in words, such as "placement search"; names the mark that remembers that
+            they are compiled.
+        warm_up: Calls every kernel with the types that will be used.
+        report: Gets one line before the compilation and one after it; nothing where the kernels
+            come from the cache.
+
+    Returns:
+        Seconds that it took.
+    """
+    folder = kernel_cache()
+    mark = folder / f"{what.replace(' ', '-')}.compiled" if folder else None
+    cold = mark is None or not mark.exists()
+    if cold and report:
+        report(f"compiling the kernels of the {what} for this machine, which is done once")
+    misses = _cache_misses()
+    started = time.perf_counter()
+    warm_up()
+    seconds = time.perf_counter() - started
+    if cold and report:
+        kept = f"kept in {folder}" if folder else "not kept: the cache folder cannot be written"
+        report(f"compiled {_cache_misses() - misses} kernels in {seconds:.1f} s, {kept}")
+    if cold and mark:
+        mark.touch()
+    return seconds
+
+
+def _cache_misses() -> int:
+    return sum(sum(kernel.stats.cache_misses.values()) for kernel in _kernels)
