@@ -6,5 +6,5 @@ cd "$(dirname "$0")/.."
 sh scripts/install.sh dev
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
-.venv/bin/pyright
+.venv/bin/pyright --pythonpath .venv/bin/python
 .venv/bin/python -m pytest "$@"
