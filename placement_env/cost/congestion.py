@@ -270,15 +270,19 @@ def cell_congestion(
         else:
             outer, inner, rate = grid.rows, grid.columns, rates.v_per_route
         running[:inner] = 0.0
-        for o in range(outer):
-            for i in range(inner):
-                running[i] += difference[base + i]
-                congestion[offset + i] = running[i] * rate
-            if rates.smoothing > 0:
+        for _ in range(outer):
+            if rates.smoothing == 0:
+                for i in range(inner):
+                    running[i] += difference[base + i]
+                    congestion[offset + i] = running[i] * rate + blockage[offset + i]
+            else:
+                for i in range(inner):
+                    running[i] += difference[base + i]
+                    congestion[offset + i] = running[i] * rate
                 line = congestion[offset : offset + inner]
                 smooth(line, inner, rates.smoothing, running[inner:])
-            for i in range(inner):
-                congestion[offset + i] += blockage[offset + i]
+                for i in range(inner):
+                    congestion[offset + i] += blockage[offset + i]
             base += inner
             offset += inner
         base += inner

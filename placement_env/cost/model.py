@@ -277,7 +277,7 @@ def _nets(netlist: Netlist, points: Points, point_of_pin: IntArray) -> Nets:
     return Nets(
         start=_offsets(degree),
         point=net_point,
-        weight=np.bincount(merged_net[kept], weight[kept], minlength=count) * scale,
+        weight=np.bincount(merged_net[kept], weight[kept] * scale, minlength=count),
         demand=np.bincount(merged_net[kept], demand[kept], minlength=count).astype(np.float64),
         segment_start=_offsets(segments),
         of_node_start=np.searchsorted(pair_node, np.arange(netlist.num_nodes + 1)).astype(np.int32),

@@ -16,19 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from placement_env.cost.congestion import (
-    add_routes,
-    blocked_cells,
-    cell_congestion,
-    packed_cell,
-    route_nets,
-)
-from placement_env.cost.density import covered_cells, density_cost
-from placement_env.cost.model import CostModel, GridShape, Nets, Nodes, Points, Rates, cost_model
+from placement_env.cost.density import density_cost
+from placement_env.cost.model import CostModel, GridShape, cost_model
+from placement_env.cost.state import State, fill_state, new_state
 from placement_env.cost.top import top_sum
-from placement_env.cost.wirelength import net_spans
 from placement_env.errors import InputError
-from placement_env.kernels import jit
 from placement_env.netlist import FloatArray, Netlist, Placement
 
 
@@ -58,25 +50,14 @@ def proxy_cost(netlist: Netlist, placement: Placement) -> ProxyCost:
 
 def evaluate(model: CostModel, x_um: FloatArray, y_um: FloatArray) -> ProxyCost:
     """The proxy cost of centres [N], [N]; use it for many placements of one netlist."""
-    cells = model.num_cells
-    density, congestion = np.empty(cells), np.empty(2 * cells)
+    state = new_state(model, x_um, y_um)
+    wirelength = _fill(model, state)
+    cells, top = model.num_cells, model.congestion_top
     work = np.empty(2 * cells)
-    wirelength = _fill_maps(
-        x_um - model.left_um,
-        y_um - model.bottom_um,
-        model.nodes,
-        model.points,
-        model.nets,
-        model.grid,
-        model.rates,
-        density,
-        congestion,
-    )
-    top = model.congestion_top
     return ProxyCost(
         wirelength,
-        density_cost(density, cells, model.density_top, work, np.inf),
-        top_sum(congestion, 2 * cells, top, work, np.inf) / top,
+        density_cost(state.density, cells, model.density_top, work, np.inf),
+        top_sum(state.congestion, 2 * cells, top, work, np.inf) / top,
     )
 
 
@@ -170,85 +151,10 @@ def check_positions(netlist: Netlist, placement: Placement) -> None:
 def _maps(netlist: Netlist, placement: Placement) -> tuple[FloatArray, FloatArray, GridShape]:
     check_positions(netlist, placement)
     model = cost_model(netlist, placement.orient)
-    density, congestion = np.empty(model.num_cells), np.empty(2 * model.num_cells)
-    _fill_maps(
-        placement.x_um - model.left_um,
-        placement.y_um - model.bottom_um,
-        model.nodes,
-        model.points,
-        model.nets,
-        model.grid,
-        model.rates,
-        density,
-        congestion,
-    )
-    return density, congestion, model.grid
+    state = new_state(model, placement.x_um, placement.y_um)
+    _fill(model, state)
+    return state.density, state.congestion, model.grid
 
 
-@jit
-def _fill_maps(
-    x: FloatArray,
-    y: FloatArray,
-    nodes: Nodes,
-    points: Points,
-    nets: Nets,
-    grid: GridShape,
-    rates: Rates,
-    density: FloatArray,
-    congestion: FloatArray,
-) -> float:
-    """Fill the density and congestion maps; returns the wirelength cost."""
-    count = len(points.node)
-    point_x, point_y = np.empty(count), np.empty(count)
-    cell_of_point = np.empty(count, np.int32)
-    for p in range(count):
-        point_x[p] = x[points.node[p]] + points.dx[p]
-        point_y[p] = y[points.node[p]] + points.dy[p]
-        cell_of_point[p] = packed_cell(point_x[p], point_y[p], grid)
-    listed = np.arange(len(nets.weight)).astype(np.int32)
-    wirelength = net_spans(listed, len(listed), nets, point_x, point_y, np.empty(len(listed)))
-
-    stamp = np.zeros((grid.rows << grid.shift) + 1, np.int64)
-    begin = np.empty(nets.segment_start[-1], np.int32)
-    end = np.empty(nets.segment_start[-1], np.int32)
-    pieces = np.empty(len(listed), np.int32)
-    route_nets(
-        listed,
-        len(listed),
-        nets,
-        cell_of_point,
-        grid,
-        stamp,
-        nets.segment_start,
-        begin,
-        end,
-        pieces,
-    )
-    cells = grid.columns * grid.rows
-    difference = np.zeros(2 * cells + grid.columns + grid.rows)
-    add_routes(
-        listed, len(listed), nets, 1.0, nets.segment_start, begin, end, pieces, difference
-    )
-
-    covered = np.empty(2 * cells, np.int32)
-    amount = np.empty(2 * cells)
-    blockage = np.zeros(2 * cells)
-    density[:] = 0.0
-    for node in range(len(x)):
-        if not nodes.is_macro[node]:
-            continue
-        half_width, half_height = nodes.half_width[node], nodes.half_height[node]
-        found = covered_cells(
-            x[node], y[node], half_width, half_height, 1.0, grid, covered, amount, 0
-        )
-        for i in range(found):
-            density[covered[i]] += amount[i]
-        if nodes.is_hard[node]:
-            found = blocked_cells(
-                x[node], y[node], half_width, half_height, 1.0, grid, rates, covered, amount, 0
-            )
-            for i in range(found):
-                blockage[covered[i]] += amount[i]
-    running = np.empty(3 * max(grid.columns, grid.rows) + 1)
-    cell_congestion(difference, blockage, grid, rates, running, congestion)
-    return wirelength
+def _fill(model: CostModel, state: State) -> float:
+    return fill_state(model.nodes, model.points, model.nets, model.grid, model.rates, state)

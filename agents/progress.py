@@ -1,0 +1,28 @@
+"""What a placer tells while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One report of a running placer.
+
+    Attributes:
+        phase: What it does now, in a word or two.
+        elapsed_s: Seconds since it started.
+        budget_s: Seconds that it may take; inf where it counts moves instead.
+        cost: Cost of the placement at hand.
+        moves: Moves tried so far.
+    """
+
+    phase: str
+    elapsed_s: float
+    budget_s: float
+    cost: float
+    moves: int
+
+
+ProgressCallback = Callable[[Progress], None]
