@@ -38,17 +38,19 @@ class MemoryProcess:
         pin_layer: Layer of the pins, all on the left edge.
         pin_width_um: Width of a pin.
         pin_pitch_um: Distance from pin to pin.
+        pin_offset_um: The pins' centres are a whole number of pitches and this above the bottom.
         blocked_layers: Routing layers that the memory fills, lowest first.
-        power_layer: The one of the blocked layers that carries the power stripes.
+        power_layer: The one of the blocked layers, vertical, that carries the power stripes.
         power_width_um: Width of a power stripe.
         power_pitch_um: Distance from one VDD stripe to the next.
         access_ns: Clock to data of a memory with no wires, at no load.
-        access_ns_per_um: Added for each um of word line and bit line.
+        access_ns_per_um: Added for each um of width and height (word line and bit line).
         output_resistance_kohm: Resistance of the data output drivers.
         input_capacitance_ff: Capacitance of an input pin; the clock has five times as much.
         setup_ns: Set-up time of all inputs.
         hold_ns: Hold time of all inputs.
         leakage_nw_per_bit: Leakage power of one bit.
+        voltage_v: Supply voltage.
     """
 
     bitcell_width_um: float
@@ -60,6 +62,7 @@ class MemoryProcess:
     pin_layer: str
     pin_width_um: float
     pin_pitch_um: float
+    pin_offset_um: float
     blocked_layers: tuple[str, ...]
     power_layer: str
     power_width_um: float
@@ -71,6 +74,7 @@ class MemoryProcess:
     setup_ns: float
     hold_ns: float
     leakage_nw_per_bit: float
+    voltage_v: float
 
 
 @dataclass(frozen=True)

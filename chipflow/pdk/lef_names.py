@@ -1,70 +1,67 @@
-"""The names that LEF files define, to check a PDK description against them."""
+"""Check the names in a PDK description against its LEF files."""
 
 from __future__ import annotations
 
 import difflib
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from chipflow.toml_table import TomlTable
 from placement_env.errors import InputError
+from placement_env.formats.lef_library import LefLibrary
 
 
 @dataclass(frozen=True)
 class LefNames:
-    """Sites, layers and cells by name.
+    """Reads keys of a description and refuses a site, layer, cell or pin that is not in `lef`."""
 
-    The methods read a key of a description and refuse a name that no LEF file defines.
-    """
-
-    sites: tuple[str, ...]
-    layers: tuple[str, ...]
-    cells: tuple[str, ...]
-
-    @classmethod
-    def read(cls, tech_lef: Path, cell_lefs: tuple[Path, ...]) -> LefNames:
-        """Collect the names of a technology LEF and of cell LEFs."""
-        tech = tech_lef.read_text(errors="replace")
-        cells = "\n".join(path.read_text(errors="replace") for path in cell_lefs)
-        return cls(
-            sites=_defined("SITE", f"{tech}\n{cells}"),
-            layers=_defined("LAYER", tech),
-            cells=_defined("MACRO", cells),
-        )
+    lef: LefLibrary
 
     def site(self, table: TomlTable, key: str) -> str:
         """The site that a key names."""
-        return _known(table, key, table.text(key), self.sites, "site")
+        return _known(table, key, table.text(key), self.lef.sites, "site")
 
     def layer(self, table: TomlTable, key: str) -> str:
         """The layer that a key names."""
-        return _known(table, key, table.text(key), self.layers, "layer")
+        return _known(table, key, table.text(key), self.lef.layers, "layer")
 
     def layer_list(self, table: TomlTable, key: str) -> tuple[str, ...]:
         """The layers that a key lists."""
-        return tuple(_known(table, key, name, self.layers, "layer") for name in table.texts(key))
+        names = table.texts(key)
+        return tuple(_known(table, key, name, self.lef.layers, "layer") for name in names)
 
     def cell(self, table: TomlTable, key: str) -> str:
         """The cell that a key names."""
-        return self.known_cell(table, key, table.text(key))
+        return _known(table, key, table.text(key), self.lef.macros, "cell")
 
-    def known_cell(self, table: TomlTable, key: str, name: str) -> str:
-        """`name`, which a key mentions, if it is a cell."""
-        return _known(table, key, name, self.cells, "cell")
+    def cell_and_pin(self, table: TomlTable, key: str) -> tuple[str, str]:
+        """A cell and one of its pins, written ["CELL", "PIN"]."""
+        match table.texts(key):
+            case (cell, pin):
+                self._check_pins(table, key, cell, (pin,))
+                return cell, pin
+        raise InputError(f'{key} must be ["CELL", "PIN"]', where=table.where(key))
+
+    def cell_and_two_pins(self, table: TomlTable, key: str) -> tuple[str, str, str]:
+        """A cell, an input and an output, written ["CELL", "INPUT", "OUTPUT"]."""
+        match table.texts(key):
+            case (cell, input_pin, output_pin):
+                self._check_pins(table, key, cell, (input_pin, output_pin))
+                return cell, input_pin, output_pin
+        raise InputError(f'{key} must be ["CELL", "INPUT", "OUTPUT"]', where=table.where(key))
+
+    def _check_pins(self, table: TomlTable, key: str, cell: str, pins: Iterable[str]) -> None:
+        macro = self.lef.macros[_known(table, key, cell, self.lef.macros, "cell")]
+        for pin in pins:
+            _known(table, key, pin, macro.pins, f"pin of {cell}")
 
 
-def _defined(keyword: str, text: str) -> tuple[str, ...]:
-    found = re.findall(rf"^[ \t]*{keyword}[ \t]+(\S+)[ \t]*\r?$", text, re.MULTILINE)
-    return tuple(dict.fromkeys(found))
-
-
-def _known(table: TomlTable, key: str, name: str, names: tuple[str, ...], what: str) -> str:
-    if name not in names:
-        like = difflib.get_close_matches(name, names, n=1)
-        raise InputError(
-            f"the LEF files define no {what} {name!r}",
-            where=table.where(key),
-            hint=f"did you mean {like[0]!r}?" if like else "",
-        )
-    return name
+def _known(table: TomlTable, key: str, name: str, names: Iterable[str], what: str) -> str:
+    if name in names:
+        return name
+    like = difflib.get_close_matches(name, names, n=1)
+    raise InputError(
+        f"{key}: the LEF files define no {what} {name!r}",
+        where=table.where(key),
+        hint=f"did you mean {like[0]!r}?" if like else "",
+    )

@@ -21,9 +21,10 @@ from chipflow.pdk.lef_names import LefNames
 from chipflow.pdk.made_files import content_key, make_once
 from chipflow.toml_table import TomlTable
 from placement_env.errors import InputError
+from placement_env.formats import lef
 
 _HOME = Path(__file__).parent
-_MODEL_WRITERS = ("boolean", "cell_models", "liberty", "memory_model")
+_MODEL_WRITERS = ("boolean", "cell_models", "liberty", "memory_array", "memory_model")
 
 Locate = Callable[[str], Path]
 
@@ -56,7 +57,7 @@ def load(name_or_path: str | Path) -> Pdk:
     memories = [_memory(table, locate) for table in top.tables("memories")]
     models = _models(name, label, () if cell_verilog else liberty, memories)
 
-    lef = LefNames.read(tech_lef, cell_lefs)
+    in_lef = LefNames(lef.read([tech_lef, *cell_lefs]))
     cells, ports = top.required_table("cells"), top.required_table("ports")
     wires, gds = top.required_table("wires"), top.required_table("gds_layers")
     generator = top.table("memory_generator", optional=True)
@@ -69,17 +70,17 @@ def load(name_or_path: str | Path) -> Pdk:
         liberty=liberty,
         cell_verilog=cell_verilog or (models / "cells.v",),
         cell_gds=cell_gds,
-        site=lef.site(cells, "site"),
+        site=in_lef.site(cells, "site"),
         dont_use=cells.texts("dont_use", ()),
-        tie_high=_tie(cells, "tie_high", lef),
-        tie_low=_tie(cells, "tie_low", lef),
-        buffer=_buffer(cells, lef),
-        driving_cell=lef.cell(cells, "driving_cell"),
+        tie_high=in_lef.cell_and_pin(cells, "tie_high"),
+        tie_low=in_lef.cell_and_pin(cells, "tie_low"),
+        buffer=in_lef.cell_and_two_pins(cells, "buffer"),
+        driving_cell=in_lef.cell(cells, "driving_cell"),
         max_fanout=cells.integer("max_fanout", 16, least=2),
         output_load_ff=ports.number("output_load_ff", above=0),
-        io_layer_horizontal=lef.layer(ports, "layer_horizontal"),
-        io_layer_vertical=lef.layer(ports, "layer_vertical"),
-        wire_layer=lef.layer(wires, "layer"),
+        io_layer_horizontal=in_lef.layer(ports, "layer_horizontal"),
+        io_layer_vertical=in_lef.layer(ports, "layer_vertical"),
+        wire_layer=in_lef.layer(wires, "layer"),
         wire_resistance_ohm_per_um=wires.number("resistance_ohm_per_um", above=0),
         wire_capacitance_ff_per_um=wires.number("capacitance_ff_per_um", above=0),
         h_tracks_per_um=wires.number("h_tracks_per_um", above=0),
@@ -88,7 +89,7 @@ def load(name_or_path: str | Path) -> Pdk:
         v_macro_tracks_per_um=wires.number("v_macro_tracks_per_um", least=0),
         gds_layers={layer: gds.pair(layer) for layer in ("outline", *gds.keys())},
         memories=tuple(memory.macro(models) for memory in memories),
-        memory_generator=_memory_process(generator, lef) if generator else None,
+        memory_generator=_memory_process(generator, in_lef) if generator else None,
     )
     for table in (files, cells, ports, wires, gds, top):
         table.finish()
@@ -197,32 +198,16 @@ def _models(name: str, label: str, liberty: tuple[Path, ...], memories: list[_Me
     return make_once(f"{name}-models", key, make)
 
 
-def _tie(table: TomlTable, key: str, lef: LefNames) -> tuple[str, str]:
-    match table.texts(key):
-        case (cell, pin):
-            return lef.known_cell(table, key, cell), pin
-    raise InputError(f'{key} must be ["CELL", "PIN"]', where=table.where(key))
-
-
-def _buffer(table: TomlTable, lef: LefNames) -> tuple[str, str, str]:
-    match table.texts("buffer"):
-        case (cell, input_pin, output_pin):
-            return lef.known_cell(table, "buffer", cell), input_pin, output_pin
-    raise InputError(
-        'buffer must be ["CELL", "INPUT PIN", "OUTPUT PIN"]', where=table.where("buffer")
-    )
-
-
-def _memory_process(table: TomlTable, lef: LefNames) -> MemoryProcess:
+def _memory_process(table: TomlTable, in_lef: LefNames) -> MemoryProcess:
     numbers = {
         field.name: table.number(field.name, above=0)
         for field in fields(MemoryProcess)
         if not field.name.endswith(("_layer", "_layers"))
     }
     process = MemoryProcess(
-        pin_layer=lef.layer(table, "pin_layer"),
-        power_layer=lef.layer(table, "power_layer"),
-        blocked_layers=lef.layer_list(table, "blocked_layers"),
+        pin_layer=in_lef.layer(table, "pin_layer"),
+        power_layer=in_lef.layer(table, "power_layer"),
+        blocked_layers=in_lef.layer_list(table, "blocked_layers"),
         **numbers,
     )
     table.finish()

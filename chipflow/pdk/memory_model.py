@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-
-def address_bits(words: int) -> int:
-    """Width of the address of a memory with this many words (at least one bit)."""
-    return max(1, (words - 1).bit_length())
+from chipflow.pdk.memory_array import address_bits
 
 
 def verilog(name: str, words: int, bits: int, label: str) -> str:

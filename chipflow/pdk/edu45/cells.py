@@ -92,7 +92,7 @@ def _gate(
 
 def _flip_flop(name: str, inputs: str, sites: int, forces: tuple[str, bool] | None) -> Kind:
     pins = tuple(inputs.split())
-    return Kind(name, pins, "Q", "IQ", 1.2, 1.0, 2, sites, 2, (1, 2), "flip_flop", forces)
+    return Kind(name, pins, "Q", "IQ", 1.2, 1.0, 4, sites, 2, (1, 2), "flip_flop", forces)
 
 
 def _plain(name: str, role: str, sites: int, output: str = "", function: str = "") -> Kind:
