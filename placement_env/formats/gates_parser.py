@@ -31,7 +31,6 @@ _BEHAVIOURAL = frozenset(
     {"always", "always_comb", "always_ff", "always_latch", "initial", "reg", "integer", "real"}
     | {"time", "event", "function", "task", "generate", "genvar", "for", "if", "case", "specify"}
 )
-)
 _DIGIT_BITS = {"b": 1, "o": 3, "h": 4}
 _CONSTANTS = {"0": CONSTANT_ZERO, "1": CONSTANT_ONE}
 
