@@ -94,13 +94,22 @@ module \\$__{macro.name} (...);
   input [{width - 1}:0] PORT_A_WR_DATA;
   output [{width - 1}:0] PORT_A_RD_DATA;
 
+  // Without masks in the RTL every mask bit is the same net: tie the mask pins instead of wiring
+  // the write enable to each.
+  parameter _TECHMAP_BITS_CONNMAP_ = 0;
+  parameter [{width}*_TECHMAP_BITS_CONNMAP_-1:0] _TECHMAP_CONNMAP_PORT_A_WR_BE_ = 0;
+  localparam [_TECHMAP_BITS_CONNMAP_-1:0] FIRST = _TECHMAP_CONNMAP_PORT_A_WR_BE_;
+  localparam WHOLE_WORDS = _TECHMAP_CONNMAP_PORT_A_WR_BE_ == {{{width}{{FIRST}}}};
+
+  wire write = WHOLE_WORDS ? PORT_A_WR_EN & PORT_A_WR_BE[0] : PORT_A_WR_EN;
+
   {macro.name} _TECHMAP_REPLACE_ (
     .clk(PORT_A_CLK),
-    .ce_in(PORT_A_RD_EN | PORT_A_WR_EN),
-    .we_in(PORT_A_WR_EN),
+    .ce_in(PORT_A_RD_EN | write),
+    .we_in(write),
     .addr_in({address}),
     .wd_in(PORT_A_WR_DATA),
-    .w_mask_in(PORT_A_WR_BE),
+    .w_mask_in(WHOLE_WORDS ? {{{width}{{1'b1}}}} : PORT_A_WR_BE),
     .rd_out(PORT_A_RD_DATA)
   );
 endmodule
