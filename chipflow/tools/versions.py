@@ -130,17 +130,22 @@ def _version_of_program(description: Tool) -> str | None:
     return found.group(1) if found else None
 
 
+def missing(tool: str) -> ToolMissing:
+    """The error that says what a tool of `TOOLS` is needed for and how to install it."""
+    description = TOOLS[tool]
+    return ToolMissing(
+        f"{tool} is not installed; it is needed for {description.purpose}",
+        hint=description.install,
+    )
+
+
 def program(tool: str) -> Path:
     """The path of a program of `TOOLS`.
 
     Raises:
         ToolMissing: The program is not installed.
     """
-    description = TOOLS[tool]
-    found = shutil.which(description.command[0]) if version_of(tool) else None
+    found = shutil.which(TOOLS[tool].command[0]) if version_of(tool) else None
     if found is None:
-        raise ToolMissing(
-            f"{tool} is not installed; it is needed for {description.purpose}",
-            hint=description.install,
-        )
+        raise missing(tool)
     return Path(found)

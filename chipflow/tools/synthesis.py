@@ -1,0 +1,246 @@
+"""Synthesis with Yosys: read the sources, map memories to macros, map logic to cells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chipflow.pdk import memory as memory_generator
+from chipflow.pdk import yosys_memory
+from chipflow.pdk.description import MemoryMacro
+from chipflow.tools import netlist_check, synthesis_scripts
+from chipflow.tools.inferred_memories import InferredMemory, read_memories
+from chipflow.tools.netlist_check import Problem
+from chipflow.tools.yosys import run_script
+from chipflow.tools.yosys_workspace import Workspace, link_liberty, read_sources
+from placement_env.errors import InputError
+
+# Flip-flops for more bits than this would take minutes and an area that nobody wants.
+_MOST_REGISTER_BITS = 65536
+
+
+@dataclass(frozen=True)
+class WordLevel:
+    """A design as it was read, before anything is mapped.
+
+    Attributes:
+        slang_note: What slang could not read, so that Yosys's own front end did; else empty.
+        memories: All memories that were inferred.
+        latches: Place of each latch, as Yosys names it.
+        start_values: Registers that the RTL gives a value before the first clock.
+        undriven: Nets without a driver; they become 0.
+    """
+
+    slang_note: str
+    memories: tuple[InferredMemory, ...]
+    latches: tuple[str, ...]
+    start_values: tuple[str, ...]
+    undriven: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MappedMemories:
+    """What became of the memories.
+
+    Attributes:
+        macros: The macros that there were to choose from.
+        registers: Memories that stay flip-flops, and why.
+    """
+
+    macros: tuple[MemoryMacro, ...]
+    registers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Gates:
+    """A design in cells of the library.
+
+    Attributes:
+        cells: Cell type to number of instances, memory macros included.
+        area_um2: Area of the standard cells.
+        register_count: Number of flip-flops and latches.
+        inputs: Names of the input ports.
+        instances: Memory macro to the names of its instances.
+    """
+
+    cells: Mapping[str, int]
+    area_um2: float
+    register_count: int
+    inputs: tuple[str, ...]
+    instances: Mapping[str, Sequence[str]]
+
+
+def read_design(workspace: Workspace) -> WordLevel:
+    """Reads the sources down to word level; leaves `word_level.il`.
+
+    Raises:
+        InputError: The sources have an error, or a net has more than one driver.
+    """
+    script = (
+        synthesis_scripts.word_level(workspace.top, check_txt="read_check.txt")
+        + synthesis_scripts.inspect(netlist_json="state.json", start_values_txt="start.txt")
+        + "write_rtlil word_level.il\n"
+    )
+    slang_note = read_sources(workspace, script, name="read")
+    problems = netlist_check.problems(_text(workspace, "read_check.txt"))
+    for problem in problems:
+        if problem.kind == "conflict":
+            raise InputError(
+                f"the net {problem.what} has more than one driver",
+                where="; ".join(problem.details[:4]),
+                hint="drive it in one place",
+            )
+    modules = _json(workspace, "state.json")["modules"]
+    return WordLevel(
+        slang_note=slang_note,
+        memories=tuple(read_memories(modules)),
+        latches=tuple(
+            cell.get("attributes", {}).get("src", name)
+            for module in modules.values()
+            for name, cell in sorted(module["cells"].items())
+            if "latch" in cell["type"]
+        ),
+        start_values=tuple(_text(workspace, "start.txt").split()),
+        undriven=tuple(problem.what for problem in problems if problem.kind == "undriven"),
+    )
+
+
+def map_memories(workspace: Workspace, design: WordLevel, *, min_bits: int) -> MappedMemories:
+    """Maps memories of `min_bits` and more to macros; leaves `mapped.il`.
+
+    Contents that the RTL gives a written memory at the start are dropped: no macro has any.
+
+    Raises:
+        InputError: A memory that cannot be a macro is too large for flip-flops.
+    """
+    wanted = [m for m in design.memories if m.size_bits >= min_bits and not m.obstacle]
+    macros = _available_macros(workspace, wanted)
+    read = "read_rtlil word_level.il\n"
+    left: set[str] = {memory.name for memory in design.memories}
+    if wanted and macros:
+        library, technology_map = yosys_memory.write_mapping(macros, workspace.folder)
+        script = "".join(
+            f"read_liberty -lib -overwrite -ignore_miss_func {name}\n"
+            for name in _link_macros(workspace, macros)
+        )
+        script += synthesis_scripts.map_memories(
+            start_values=[m.name for m in wanted if m.has_start_value],
+            registers=[m.name for m in design.memories if m not in wanted],
+            library=library.name,
+            technology_map=technology_map.name,
+        )
+        script += "write_rtlil mapped.il\nselect t:$mem_v2\nwrite_json -selected left.json\n"
+        run_script(read + script, work_dir=workspace.folder, name="memories")
+        left = {m.name for m in read_memories(_json(workspace, "left.json")["modules"])}
+    else:
+        (workspace.folder / "word_level.il").rename(workspace.folder / "mapped.il")
+    registers = {
+        m.name: _why_registers(m, min_bits, bool(macros)) for m in design.memories if m.name in left
+    }
+    for memory in design.memories:
+        if memory.name in left and memory.write_ports and memory.size_bits > _MOST_REGISTER_BITS:
+            raise InputError(
+                f"the memory {memory.name} ({memory.words} x {memory.bits}) would become "
+                f"{memory.size_bits} flip-flops: {registers[memory.name]}",
+                where=workspace.rtl.place_of_src(memory.place),
+                hint="give it one port that reads on a clock edge when it does not write",
+            )
+    return MappedMemories(tuple(macros), registers)
+
+
+def map_gates(workspace: Workspace, macros: Sequence[MemoryMacro], *, period_ns: float) -> Gates:
+    """Maps everything to cells; leaves `gates.v`.
+
+    Raises:
+        InputError: Something has no cell in the library, or logic runs in a loop.
+    """
+    pdk = workspace.pdk
+    constraints = f"set_driving_cell {pdk.driving_cell}\nset_load {pdk.output_load_ff}\n"
+    (workspace.folder / "abc.constr").write_text(constraints, encoding="utf-8")
+    libraries = workspace.cell_libraries
+    script = (
+        "read_rtlil mapped.il\n"
+        + synthesis_scripts.gate_level(
+            pdk,
+            libraries,
+            period_ns=period_ns,
+            constraints="abc.constr",
+            flip_flops_txt="registers.txt",
+        )
+        + synthesis_scripts.report(libraries, stat_json="stat.json", check_txt="check.txt")
+        + "write_json gates.json\nwrite_verilog -noattr -noexpr -nohex -nodec gates.v\n"
+    )
+    run_script(script, work_dir=workspace.folder, name="gates")
+    _refuse_problems(netlist_check.problems(_text(workspace, "check.txt")))
+    statistics = _json(workspace, "stat.json")["design"]
+    module = _json(workspace, "gates.json")["modules"][workspace.top]
+    names = {macro.name for macro in macros}
+    instances: dict[str, list[str]] = {}
+    for name, cell in module["cells"].items():
+        if cell["type"] in names:
+            instances.setdefault(cell["type"], []).append(name)
+    return Gates(
+        cells=statistics["num_cells_by_type"],
+        area_um2=float(statistics.get("area", 0.0)),
+        register_count=int(_text(workspace, "registers.txt").split()[0]),
+        inputs=tuple(n for n, port in module["ports"].items() if port["direction"] == "input"),
+        instances=instances,
+    )
+
+
+def _available_macros(workspace: Workspace, wanted: Sequence[InferredMemory]) -> list[MemoryMacro]:
+    """The macros that exist as files, and one of each size that is wanted where any can be made.
+
+    Yosys uses whole powers of two of a macro's words, so those are made.
+    """
+    macros = list(workspace.pdk.memories)
+    if workspace.pdk.memory_generator:
+        folder = workspace.folder / "made_macros"
+        sizes = {(1 << max(1, (m.words - 1).bit_length()), m.bits) for m in wanted}
+        for words, bits in sorted(sizes):
+            macros.append(memory_generator.generate(workspace.pdk, words, bits, folder))
+    return macros
+
+
+def _link_macros(workspace: Workspace, macros: Sequence[MemoryMacro]) -> list[str]:
+    return [
+        link_liberty(workspace.folder, macro.liberty, f"used_macro_{i}.lib")
+        for i, macro in enumerate(macros)
+    ]
+
+
+def _why_registers(memory: InferredMemory, min_bits: int, any_macros: bool) -> str:
+    if memory.obstacle:
+        return memory.obstacle
+    if memory.size_bits < min_bits:
+        return f"it has {memory.size_bits} bits, fewer than macros.min_bits = {min_bits}"
+    return memory.doubt if any_macros else "the PDK has no memory macros"
+
+
+def _refuse_problems(problems: Sequence[Problem]) -> None:
+    hints = {
+        "unmapped": "the library has no cell for it; three-state nets and latches may need one",
+        "loop": "break the loop with a register",
+        "conflict": "drive the net in one place",
+        "undriven": "drive the net",
+    }
+    for problem in problems:
+        message = {
+            "unmapped": f"the library has no cell for {problem.what}",
+            "loop": "logic runs in a loop without a register",
+            "conflict": f"the net {problem.what} has more than one driver",
+            "undriven": f"the net {problem.what} has no driver",
+            "other": problem.what,
+        }[problem.kind]
+        raise InputError(
+            message, where="; ".join(problem.details[:6]), hint=hints.get(problem.kind, "")
+        )
+
+
+def _text(workspace: Workspace, name: str) -> str:
+    return (workspace.folder / name).read_text(encoding="utf-8")
+
+
+def _json(workspace: Workspace, name: str) -> dict:
+    return json.loads(_text(workspace, name))

@@ -1,0 +1,119 @@
+"""The Yosys scripts of synthesis: to word level, memories to macros, logic to cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chipflow.pdk.description import Pdk
+
+# Maps to gates, then bounds the fan-out with buffers and sizes all gates for the load that they
+# drive. ABC's default for a Liberty library leaves nets of any fan-out on the smallest driver.
+_ABC_COMMANDS = (
+    "strash; ifraig; scorr; dc2; dc2; strash; &get -n; &st; &dch; &nf; &put; "
+    "buffer -c -N {max_fanout}; topo; stime -p; upsize -c; dnsize -c; stime -p"
+)
+
+
+def word_level(top: str, *, check_txt: str) -> str:
+    """Flattens and optimises what was read, down to operators, registers and memories.
+
+    State machines keep the encoding of the RTL, so that gates can be proven equal to it.
+
+    Args:
+        top: Top module.
+        check_txt: Gets what is wrong with the design as it was read.
+    """
+    return f"""\
+hierarchy -check -top {top}
+proc
+flatten
+tee -q -o {check_txt} check
+synth -top {top} -flatten -nofsm -latches info -run coarse:fine
+"""
+
+
+def inspect(*, netlist_json: str, start_values_txt: str) -> str:
+    """Writes memories and latches as JSON, and the names of registers with a start value."""
+    return f"""\
+select t:$mem_v2 t:$dlatch t:$adlatch t:$dlatchsr
+write_json -selected {netlist_json}
+select -clear
+tee -q -o {start_values_txt} select -list w:* a:init %i
+"""
+
+
+def map_memories(
+    *,
+    start_values: Sequence[str],
+    registers: Sequence[str],
+    library: str,
+    technology_map: str,
+) -> str:
+    """Turns memories into macros.
+
+    Args:
+        start_values: Memories whose contents before the first write are dropped.
+        registers: Memories that are not to become macros.
+        library: RAM description for `memory_libmap`.
+        technology_map: Verilog that maps those RAMs to macros.
+    """
+    lines = [f"setparam -set INIT 1'x c:{name}" for name in start_values]
+    lines += [f'setattr -set ram_style "logic" c:{name}' for name in registers]
+    # Flip-flops count as dear: a memory that may be a macro becomes one.
+    lines.append(f"memory_libmap -lib {library} -logic-cost-ram 1000000")
+    lines += [f"techmap -map {technology_map}", "opt_clean"]
+    return "\n".join(lines) + "\n"
+
+
+def gate_level(
+    pdk: Pdk, libraries: Sequence[str], *, period_ns: float, constraints: str, flip_flops_txt: str
+) -> str:
+    """Maps word level to the cells of a library.
+
+    Names come out as plain Verilog identifiers, so that they are the same in Verilog, DEF and
+    SPEF. No net is an alias of another and no pin is constant: ports get buffers, constants cells.
+
+    Args:
+        pdk: Cells to use and to avoid.
+        libraries: Liberty files of the standard cells.
+        period_ns: Clock period that ABC aims at.
+        constraints: File with the driving cell and load of ABC.
+        flip_flops_txt: Gets the number of flip-flops and latches.
+    """
+    liberty = "".join(f" -liberty {name}" for name in libraries)
+    avoid = "".join(f" -dont_use {pattern}" for pattern in pdk.dont_use)
+    commands = _ABC_COMMANDS.format(max_fanout=pdk.max_fanout)
+    abc = commands.replace("; ", ";").replace(" ", ",")
+    buffer, high, low = (" ".join(cell) for cell in (pdk.buffer, pdk.tie_high, pdk.tie_low))
+    return f"""\
+opt -fast -full
+memory_map
+opt -undriven -fine
+setundef -undriven -zero
+techmap
+opt -fast
+opt_clean -purge
+select -set registers t:$_*FF*_ t:$_*LATCH*_
+tee -q -o {flip_flops_txt} select -count @registers
+rename -wire -suffix _reg @registers
+dfflibmap{liberty}{avoid}
+opt
+abc -script +{abc} -constr {constraints}{liberty}{avoid} -D {period_ns * 1000:.0f}
+setundef -zero
+hilomap -hicell {high} -locell {low}
+opt_clean -purge
+insbuf -buf {buffer}
+splitnets -format _
+opt_clean -purge
+rename -enumerate
+rename -unescape
+"""
+
+
+def report(libraries: Sequence[str], *, stat_json: str, check_txt: str) -> str:
+    """Counts cells and area, and lists what is wrong with the netlist."""
+    liberty = "".join(f" -liberty {name}" for name in libraries)
+    return f"""\
+tee -q -o {check_txt} check -mapped
+tee -q -o {stat_json} stat -json{liberty}
+"""
