@@ -27,6 +27,21 @@ class Metric:
 
 
 METRICS: dict[str, Metric] = {
+    # Front end
+    "lint__error__count": Metric("", "lower", "errors of lint"),
+    "lint__warning__count": Metric("", "lower", "warnings of lint"),
+    "simulate__status": Metric("", "higher", "1 when the RTL passes its test bench"),
+    "synthesis__instance__count": Metric("", "lower", "standard cells"),
+    "synthesis__instance__area_um2": Metric("um2", "lower", "area of the standard cells"),
+    "synthesis__register__count": Metric("", "none", "flip-flops and latches"),
+    "synthesis__memory__count": Metric("", "none", "memory macros"),
+    "gates__simulation__status": Metric("", "higher", "1 when the gates pass the test bench"),
+    "gates__proven__count": Metric("", "higher", "registers and outputs proven equal to the RTL"),
+    "gates__unproven__count": Metric("", "lower", "registers and outputs not proven equal"),
+    # Timing
+    "timing__setup__ws_ns": Metric("ns", "higher", "worst set-up slack"),
+    "timing__setup__tns_ns": Metric("ns", "higher", "sum of the negative set-up slacks"),
+    "timing__hold__ws_ns": Metric("ns", "higher", "worst hold slack"),
     # Macro placement
     "placement__proxy__cost": Metric("", "lower", "wirelength + 0.5 density + 0.5 congestion"),
     "placement__proxy__cost__robust": Metric(
