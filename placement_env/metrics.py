@@ -38,6 +38,20 @@ METRICS: dict[str, Metric] = {
     "gates__simulation__status": Metric("", "higher", "1 when the gates pass the test bench"),
     "gates__proven__count": Metric("", "higher", "registers and outputs proven equal to the RTL"),
     "gates__unproven__count": Metric("", "lower", "registers and outputs not proven equal"),
+    # Floorplan
+    "floorplan__die__area_um2": Metric("um2", "lower", "area of the die"),
+    "floorplan__die__width_um": Metric("um", "none", "width of the die"),
+    "floorplan__die__height_um": Metric("um", "none", "height of the die"),
+    "floorplan__core__area_um2": Metric("um2", "lower", "area of the rows' bounding box"),
+    "floorplan__core__utilization": Metric("", "none", "share of the core under cells and macros"),
+    "floorplan__macro__area_um2": Metric("um2", "none", "area of the hard macros"),
+    "floorplan__row__count": Metric("", "none", "rows of standard cells"),
+    "floorplan__port__count": Metric("", "none", "ports of the design"),
+    # Routing estimate
+    "route__wirelength__estimated_um": Metric("um", "lower", "length of the nets' Steiner trees"),
+    "route__overflow__total": Metric("", "lower", "estimated wires beyond the routing tracks"),
+    "route__overflow__edge_count": Metric("", "lower", "edges of the routing grid overfull"),
+    "route__usage__max": Metric("", "lower", "wires over usable tracks on the fullest edge"),
     # Timing
     "timing__setup__ws_ns": Metric("ns", "higher", "worst set-up slack"),
     "timing__setup__tns_ns": Metric("ns", "higher", "sum of the negative set-up slacks"),
@@ -58,6 +72,10 @@ METRICS: dict[str, Metric] = {
     "placement__cell_overlaps__count": Metric("", "lower", "pairs of placed nodes that overlap"),
     "placement__off_site__count": Metric("", "lower", "cells off the site grid"),
     "placement__off_row__count": Metric("", "lower", "cells off a row or wrongly oriented"),
+    "placement__cells_outside__count": Metric("", "lower", "cells and macros out of the die"),
+    "placement__cell__count": Metric("", "none", "standard cells"),
+    # Output
+    "export__gds__size_bytes": Metric("B", "none", "size of the GDS file"),
     # Run
     "time__wall_s": Metric("s", "lower", "wall time"),
 }
