@@ -45,10 +45,10 @@ def load(name_or_path: str | Path) -> Pdk:
     """
     path = _description_file(str(name_or_path))
     top = TomlTable.read(path)
-    name, label = top.text("name"), top.text("label")
+    name, label = top.identifier("name"), top.text("label")
     locate = _locator(top, path)
 
-    files = top.required_table("files")
+    files = top.table("files")
     tech_lef = _file(files, "tech_lef", locate)
     cell_lefs = _files(files, "cell_lefs", locate)
     liberty = _files(files, "liberty", locate)
@@ -58,9 +58,9 @@ def load(name_or_path: str | Path) -> Pdk:
     models = _models(name, label, () if cell_verilog else liberty, memories)
 
     in_lef = LefNames(lef.read([tech_lef, *cell_lefs]))
-    cells, ports = top.required_table("cells"), top.required_table("ports")
-    wires, gds = top.required_table("wires"), top.required_table("gds_layers")
-    generator = top.table("memory_generator", optional=True)
+    cells, ports = top.table("cells"), top.table("ports")
+    wires, gds = top.table("wires"), top.table("gds_layers")
+    generator = top.table("memory_generator") if top.has("memory_generator") else None
     pdk = Pdk(
         name=name,
         label=label,
@@ -170,7 +170,7 @@ class _MemoryFiles:
 
 def _memory(table: TomlTable, locate: Locate) -> _MemoryFiles:
     memory = _MemoryFiles(
-        name=table.text("name"),
+        name=table.identifier("name"),
         words=table.integer("words", least=2),
         bits=table.integer("bits", least=1),
         lef=_file(table, "lef", locate),
