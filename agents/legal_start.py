@@ -1,0 +1,283 @@
+"""A legal placement of macros from any start, or from none, by moving each as little as possible.
+
+Hard macros are placed one after another, large ones first, each at the free position nearest to
+where it wants to be. That position lies on an edge of a placed macro's surroundings in x or y (or
+is the wanted one), so few candidates have to be looked at. Where a macro finds no room, it goes
+first and all start again; where that does not help, macros are packed from the bottom or the left.
+"""
+
+from __future__ import annotations
+
+from math import ceil, floor, inf
+
+import numpy as np
+
+from agents.lattice import Lattice, snap
+from placement_env.cost.model import CostModel, Int32Array
+from placement_env.errors import InputError
+from placement_env.kernels import jit
+from placement_env.netlist import FloatArray, IntArray, Netlist, largest_misfit
+
+_RETRIES = 40
+
+
+def legal_start(
+    netlist: Netlist,
+    model: CostModel,
+    lattice: Lattice,
+    x: FloatArray,
+    y: FloatArray,
+    *,
+    hard: IntArray,
+    soft: IntArray,
+    seed: int,
+    from_nothing: bool = False,
+) -> tuple[FloatArray, FloatArray]:
+    """Centres near (x, y) with which the macros in `hard` and `soft` are legal.
+
+    Args:
+        netlist: The netlist.
+        model: Its cost model.
+        lattice: Where macros may lie.
+        x: [N] wanted centres, relative to the canvas's lower left corner.
+        y: [N] wanted centres.
+        hard: Hard macros to place; all others stay and are kept clear of.
+        soft: Soft macros to place.
+        seed: Seed of the orders tried.
+        from_nothing: Ignore where macros want to be: pack the hard ones, scatter the soft ones.
+
+    Raises:
+        InputError: A macro is larger than the canvas, or no legal placement was found.
+    """
+    if misfit := largest_misfit(netlist):
+        node, side = misfit
+        size = (netlist.width_um if side == "width" else netlist.height_um)[node]
+        room = netlist.canvas.width_um if side == "width" else netlist.canvas.height_um
+        raise InputError(
+            f"macro {netlist.node_name[node]!r} has a {side} of {size:g} um, "
+            f"the canvas one of {room:g} um",
+            where=netlist.name,
+            hint="make the canvas larger",
+        )
+    x, y = x.copy(), y.copy()
+    rng = np.random.default_rng(seed)
+    if from_nothing:
+        x[soft] = rng.uniform(lattice.x_low[soft], lattice.x_high[soft])
+        y[soft] = rng.uniform(lattice.y_low[soft], lattice.y_high[soft])
+    for node in soft:
+        x[node] = snap(
+            x[node], lattice.x[node], lattice.step, lattice.x_low[node], lattice.x_high[node]
+        )
+        y[node] = snap(
+            y[node], lattice.y[node], lattice.step, lattice.y_low[node], lattice.y_high[node]
+        )
+    if len(hard) == 0:
+        return x, y
+    obstacles = np.setdiff1d(np.flatnonzero(model.nodes.is_hard), hard)
+    wide, tall = model.nodes.half_width, model.nodes.half_height
+    blocked = np.empty(len(hard) + len(obstacles), np.int32)
+
+    def place(order: IntArray, wanted_x: FloatArray, wanted_y: FloatArray, x_pull: float) -> int:
+        blocked[: len(obstacles)] = obstacles
+        return place_in_order(
+            order.astype(np.int32),
+            wanted_x,
+            wanted_y,
+            x_pull,
+            lattice,
+            wide,
+            tall,
+            blocked,
+            len(obstacles),
+            x,
+            y,
+        )
+
+    _check_area(netlist, model, hard)
+    if not from_nothing:
+        wanted_x, wanted_y = x.copy(), y.copy()
+        order = hard[np.argsort(-(wide * tall)[hard], kind="stable")]
+        for _ in range(_RETRIES):
+            stuck = place(order, wanted_x, wanted_y, 1.0)
+            if stuck < 0:
+                return x, y
+            order = np.concatenate([order[stuck : stuck + 1], np.delete(order, stuck)])
+    corner_x, corner_y = lattice.x_low, lattice.y_low
+    orders = [rng.permutation(hard)] if from_nothing else []
+    for size in (tall, wide, wide * tall, np.maximum(wide, tall)):
+        orders.append(hard[np.argsort(-size[hard], kind="stable")])
+    orders += [rng.permutation(hard) for _ in range(_RETRIES)]
+    for order in orders:
+        for x_pull in (1e-4, 1e4):
+            if place(order, corner_x, corner_y, x_pull) < 0:
+                return x, y
+    raise InputError(
+        f"found no legal placement of {len(hard)} hard macros, "
+        f"which cover {_coverage(netlist, model):.0%} of the canvas",
+        where=netlist.name,
+        hint="make the canvas larger or the gap between macros smaller",
+    )
+
+
+def _coverage(netlist: Netlist, model: CostModel) -> float:
+    nodes = model.nodes
+    area = 4 * (nodes.half_width * nodes.half_height)[nodes.is_hard].sum()
+    return float(area / (netlist.canvas.width_um * netlist.canvas.height_um))
+
+
+def _check_area(netlist: Netlist, model: CostModel, hard: IntArray) -> None:
+    if len(hard) and _coverage(netlist, model) > 1:
+        raise InputError(
+            f"the hard macros cover {_coverage(netlist, model):.0%} of the canvas, "
+            "expected at most 100%",
+            where=netlist.name,
+            hint="make the canvas larger",
+        )
+
+
+@jit
+def place_in_order(
+    order: Int32Array,
+    wanted_x: FloatArray,
+    wanted_y: FloatArray,
+    x_pull: float,
+    lattice: Lattice,
+    wide: FloatArray,
+    tall: FloatArray,
+    blocked: Int32Array,
+    count: int,
+    x: FloatArray,
+    y: FloatArray,
+) -> int:
+    """Place the macros of `order` one by one at the free position nearest to the wanted one.
+
+    Args:
+        order: Macros to place.
+        wanted_x: [N] where they want to be.
+        wanted_y: [N] where they want to be.
+        x_pull: How much a distance in x counts against one in y.
+        lattice: Where macros may lie.
+        wide: [N] half widths.
+        tall: [N] half heights.
+        blocked: Macros to keep clear of, `count` at first; gets the placed ones.
+        count: How many of them there are.
+        x: [N] gets the centres.
+        y: [N] gets the centres.
+
+    Returns:
+        -1, or the first element of `order` for which there is no room.
+    """
+    for turn in range(len(order)):
+        node = order[turn]
+        goal_x = snap(
+            wanted_x[node],
+            lattice.x[node],
+            lattice.step,
+            lattice.x_low[node],
+            lattice.x_high[node],
+        )
+        best = inf
+        best_x = best_y = 0.0
+        for candidate in range(2 * count + 3):
+            # The wanted x, the outermost ones, and those beside a placed macro.
+            if candidate == 0:
+                try_x = goal_x
+            elif candidate == 1:
+                try_x = lattice.x_low[node]
+            elif candidate == 2:
+                try_x = lattice.x_high[node]
+            else:
+                other = blocked[(candidate - 3) >> 1]
+                reach = wide[other] + wide[node] + lattice.apart
+                if candidate & 1:
+                    try_x = beyond(x[other] + reach, lattice.x[node], lattice.step)
+                else:
+                    try_x = before(x[other] - reach, lattice.x[node], lattice.step)
+            if not lattice.x_low[node] <= try_x <= lattice.x_high[node]:
+                continue
+            across = (x_pull * (try_x - goal_x)) ** 2
+            if across >= best:
+                continue
+            for upwards in range(2):
+                try_y, distance = nearest_free_y(
+                    node,
+                    try_x,
+                    wanted_y[node],
+                    upwards == 1,
+                    best - across,
+                    lattice,
+                    wide,
+                    tall,
+                    blocked,
+                    count,
+                    x,
+                    y,
+                )
+                if across + distance < best:
+                    best = across + distance
+                    best_x, best_y = try_x, try_y
+        if best == inf:
+            return turn
+        x[node], y[node] = best_x, best_y
+        blocked[count] = node
+        count += 1
+    return -1
+
+
+@jit
+def nearest_free_y(
+    node: int,
+    at_x: float,
+    wanted: float,
+    upwards: bool,
+    limit: float,
+    lattice: Lattice,
+    wide: FloatArray,
+    tall: FloatArray,
+    blocked: Int32Array,
+    count: int,
+    x: FloatArray,
+    y: FloatArray,
+) -> tuple[float, float]:
+    """The free position at `at_x` nearest to `wanted` in one direction, and its squared distance.
+
+    The distance is inf where there is none nearer than the square root of `limit`.
+    """
+    one, step = lattice.y[node], lattice.step
+    low, high = lattice.y_low[node], lattice.y_high[node]
+    goal = snap(wanted, one, step, low, high)
+    place = goal
+    # Rounding must not make a macro beside another one look as if they overlapped.
+    apart = lattice.apart - 1e-9
+    while True:
+        moved = False
+        for i in range(count):
+            other = blocked[i]
+            if (
+                abs(x[other] - at_x) < wide[other] + wide[node] + apart
+                and abs(y[other] - place) < tall[other] + tall[node] + apart
+            ):
+                reach = tall[other] + tall[node] + lattice.apart
+                if upwards:
+                    place = beyond(y[other] + reach, one, step)
+                else:
+                    place = before(y[other] - reach, one, step)
+                moved = True
+                if not low <= place <= high or (place - goal) ** 2 >= limit:
+                    return place, inf
+        if not moved:
+            return place, (place - goal) ** 2
+
+
+@jit
+def beyond(value: float, one: float, step: float) -> float:
+    """The first position at or above `value`."""
+    place = one + ceil((value - one) / step) * step
+    return place if place >= value else place + step
+
+
+@jit
+def before(value: float, one: float, step: float) -> float:
+    """The last position at or below `value`."""
+    place = one + floor((value - one) / step) * step
+    return place if place <= value else place - step
