@@ -31,7 +31,7 @@ def run(ctx: StageContext) -> StageResult:
     memories = synthesis.map_memories(workspace, word_level, min_bits=design.macros.min_bits)
     gates = synthesis.map_gates(workspace, memories.macros, period_ns=design.clock.period_ns)
     _check_result(ctx, gates)
-    remarks = list(_remarks(rtl, word_level, memories, design.macros.min_bits))
+    remarks = list(_remarks(rtl, word_level, memories, gates, design.macros.min_bits))
     for remark in remarks:
         ctx.log(remark)
 
@@ -66,7 +66,7 @@ def run(ctx: StageContext) -> StageResult:
             "synthesis__register__count": gates.register_count,
             "synthesis__memory__count": macro_count,
         },
-        note=f"{note}; {len(remarks)} remarks" if remarks else note,
+        note=f"{note}; remarks: {len(remarks)}" if remarks else note,
     )
 
 
@@ -87,7 +87,7 @@ def _check_result(ctx: StageContext, gates: Gates) -> None:
 
 
 def _remarks(
-    rtl: RtlFiles, design: WordLevel, memories: MappedMemories, min_bits: int
+    rtl: RtlFiles, design: WordLevel, memories: MappedMemories, gates: Gates, min_bits: int
 ) -> Iterator[str]:
     """What the user should know: each line names a place or a net."""
     if design.slang_note:
@@ -100,17 +100,17 @@ def _remarks(
                 yield f"{where}: {size} becomes flip-flops and gates: {reason}"
         elif memory.has_start_value:
             yield f"{where}: {size} starts with contents in the RTL; its macro starts unknown"
-    for latch in design.latches:
-        where = rtl.place_of_src(latch)
-        yield f"{where}: a latch; assign the signal in every branch if that is a slip"
+    for src, count in gates.latches.items():
+        where = rtl.place_of_src(src)
+        yield f"{where}: latches: {count}; assign the signal in every branch if that is a slip"
     if design.start_values:
         yield (
-            f"{len(design.start_values)} registers have a start value in the RTL, such as "
+            f"registers with a start value in the RTL: {len(design.start_values)}, such as "
             f"{design.start_values[0]}; a chip starts with any value, so reset them"
         )
     if design.undriven:
         names = ", ".join(design.undriven[:5])
-        yield f"{len(design.undriven)} net bits have no driver and become 0, such as {names}"
+        yield f"net bits without a driver, which become 0: {len(design.undriven)}, such as {names}"
 
 
 def _keep_scripts_and_logs(folder: Path) -> None:

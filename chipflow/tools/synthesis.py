@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,14 +28,12 @@ class WordLevel:
     Attributes:
         slang_note: What slang could not read, so that Yosys's own front end did; else empty.
         memories: All memories that were inferred.
-        latches: Place of each latch, as Yosys names it.
         start_values: Registers that the RTL gives a value before the first clock.
         undriven: Nets without a driver; they become 0.
     """
 
     slang_note: str
     memories: tuple[InferredMemory, ...]
-    latches: tuple[str, ...]
     start_values: tuple[str, ...]
     undriven: tuple[str, ...]
 
@@ -60,6 +59,7 @@ class Gates:
         cells: Cell type to number of instances, memory macros included.
         area_um2: Area of the standard cells.
         register_count: Number of flip-flops and latches.
+        latches: Place of the RTL, as Yosys names it, to the number of latches from there.
         inputs: Names of the input ports.
         instances: Memory macro to the names of its instances.
     """
@@ -67,6 +67,7 @@ class Gates:
     cells: Mapping[str, int]
     area_um2: float
     register_count: int
+    latches: Mapping[str, int]
     inputs: tuple[str, ...]
     instances: Mapping[str, Sequence[str]]
 
@@ -79,7 +80,7 @@ def read_design(workspace: Workspace) -> WordLevel:
     """
     script = (
         synthesis_scripts.word_level(workspace.top, check_txt="read_check.txt")
-        + synthesis_scripts.inspect(netlist_json="state.json", start_values_txt="start.txt")
+        + synthesis_scripts.inspect(memories_json="memories.json", start_values_txt="start.txt")
         + "write_rtlil word_level.il\n"
     )
     slang_note = read_sources(workspace, script, name="read")
@@ -91,17 +92,12 @@ def read_design(workspace: Workspace) -> WordLevel:
                 where="; ".join(problem.details[:4]),
                 hint="drive it in one place",
             )
-    modules = _json(workspace, "state.json")["modules"]
     return WordLevel(
         slang_note=slang_note,
-        memories=tuple(read_memories(modules)),
-        latches=tuple(
-            cell.get("attributes", {}).get("src", name)
-            for module in modules.values()
-            for name, cell in sorted(module["cells"].items())
-            if "latch" in cell["type"]
+        memories=tuple(read_memories(_json(workspace, "memories.json")["modules"])),
+        start_values=tuple(
+            name.partition("/")[2] for name in _text(workspace, "start.txt").splitlines()
         ),
-        start_values=tuple(_text(workspace, "start.txt").split()),
         undriven=tuple(problem.what for problem in problems if problem.kind == "undriven"),
     )
 
@@ -166,7 +162,7 @@ def map_gates(workspace: Workspace, macros: Sequence[MemoryMacro], *, period_ns:
             libraries,
             period_ns=period_ns,
             constraints="abc.constr",
-            flip_flops_txt="registers.txt",
+            registers_json="registers.json",
         )
         + synthesis_scripts.report(libraries, stat_json="stat.json", check_txt="check.txt")
         + "write_json gates.json\nwrite_verilog -noattr -noexpr -nohex -nodec gates.v\n"
@@ -175,6 +171,12 @@ def map_gates(workspace: Workspace, macros: Sequence[MemoryMacro], *, period_ns:
     _refuse_problems(netlist_check.problems(_text(workspace, "check.txt")))
     statistics = _json(workspace, "stat.json")["design"]
     module = _json(workspace, "gates.json")["modules"][workspace.top]
+    registers = [
+        cell
+        for part in _json(workspace, "registers.json")["modules"].values()
+        for cell in part["cells"].values()
+    ]
+    latches = [cell["attributes"].get("src", "") for cell in registers if "LATCH" in cell["type"]]
     names = {macro.name for macro in macros}
     instances: dict[str, list[str]] = {}
     for name, cell in module["cells"].items():
@@ -183,7 +185,8 @@ def map_gates(workspace: Workspace, macros: Sequence[MemoryMacro], *, period_ns:
     return Gates(
         cells=statistics["num_cells_by_type"],
         area_um2=float(statistics.get("area", 0.0)),
-        register_count=int(_text(workspace, "registers.txt").split()[0]),
+        register_count=len(registers),
+        latches=dict(sorted(Counter(latches).items())),
         inputs=tuple(n for n, port in module["ports"].items() if port["direction"] == "input"),
         instances=instances,
     )

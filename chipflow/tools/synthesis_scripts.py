@@ -32,11 +32,11 @@ synth -top {top} -flatten -nofsm -latches info -run coarse:fine
 """
 
 
-def inspect(*, netlist_json: str, start_values_txt: str) -> str:
-    """Writes memories and latches as JSON, and the names of registers with a start value."""
+def inspect(*, memories_json: str, start_values_txt: str) -> str:
+    """Writes the memories as JSON, and the names of registers with a start value."""
     return f"""\
-select t:$mem_v2 t:$dlatch t:$adlatch t:$dlatchsr
-write_json -selected {netlist_json}
+select t:$mem_v2
+write_json -selected {memories_json}
 select -clear
 tee -q -o {start_values_txt} select -list w:* a:init %i
 """
@@ -59,14 +59,15 @@ def map_memories(
     """
     lines = [f"setparam -set INIT 1'x c:{name}" for name in start_values]
     lines += [f'setattr -set ram_style "logic" c:{name}' for name in registers]
-    # Flip-flops count as dear: a memory that may be a macro becomes one.
-    lines.append(f"memory_libmap -lib {library} -logic-cost-ram 1000000")
+    # Flip-flops count as dear, so that a memory becomes a macro where it can. The cost of
+    # a whole memory must stay below 2**31.
+    lines.append(f"memory_libmap -lib {library} -logic-cost-ram 100")
     lines += [f"techmap -map {technology_map}", "opt_clean"]
     return "\n".join(lines) + "\n"
 
 
 def gate_level(
-    pdk: Pdk, libraries: Sequence[str], *, period_ns: float, constraints: str, flip_flops_txt: str
+    pdk: Pdk, libraries: Sequence[str], *, period_ns: float, constraints: str, registers_json: str
 ) -> str:
     """Maps word level to the cells of a library.
 
@@ -78,7 +79,7 @@ def gate_level(
         libraries: Liberty files of the standard cells.
         period_ns: Clock period that ABC aims at.
         constraints: File with the driving cell and load of ABC.
-        flip_flops_txt: Gets the number of flip-flops and latches.
+        registers_json: Gets the flip-flops and latches before they become cells of the library.
     """
     liberty = "".join(f" -liberty {name}" for name in libraries)
     avoid = "".join(f" -dont_use {pattern}" for pattern in pdk.dont_use)
@@ -94,7 +95,9 @@ techmap
 opt -fast
 opt_clean -purge
 select -set registers t:$_*FF*_ t:$_*LATCH*_
-tee -q -o {flip_flops_txt} select -count @registers
+select @registers
+write_json -selected {registers_json}
+select -clear
 rename -wire -suffix _reg @registers
 dfflibmap{liberty}{avoid}
 opt

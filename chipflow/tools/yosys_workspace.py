@@ -39,7 +39,7 @@ class Workspace:
 def prepare(
     folder: Path, rtl: RtlFiles, *, top: str, defines: Sequence[str], pdk: Pdk
 ) -> Workspace:
-    """Fills a folder with links to sources and libraries.
+    """Fills a folder with the sources and the libraries.
 
     Args:
         folder: Made here.
@@ -49,7 +49,7 @@ def prepare(
         pdk: The process.
     """
     folder.mkdir(parents=True)
-    (folder / "rtl").symlink_to(rtl.folder, target_is_directory=True)
+    shutil.copytree(rtl.folder, folder / "rtl")
     rtl.copy_data(folder)
     lines = [f"`define {' '.join(define.split('=', 1))}\n" for define in defines]
     (folder / "defines.vh").write_text("".join(lines), encoding="utf-8")
@@ -115,6 +115,8 @@ def _input_error(workspace: Workspace, error: YosysError) -> InputError:
     hint = "the lint stage reads the same files; see its report for more"
     if "unknown module" in message:
         hint = 'add the file that defines it to rtl = ["..."] in design.toml'
+    elif "failed to open file" in message:
+        hint = "write its path relative to the folder of design.toml"
     elif "not a valid top-level module" in message:
         modules = [path.stem for path in workspace.rtl.sources]
         guess = get_close_matches(workspace.top, modules, 1)
