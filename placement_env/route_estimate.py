@@ -13,11 +13,13 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from placement_env.errors import InputError
+from placement_env.kernels import compile_notice
 from placement_env.netlist import (
     Canvas,
     FloatArray,
@@ -28,7 +30,7 @@ from placement_env.netlist import (
     oriented_size,
     pin_positions,
 )
-from placement_env.route_patterns import route_all
+from placement_env.route_patterns import route_segments
 from placement_env.steiner import SteinerTrees, steiner_trees, tree_node_positions
 
 #: Largest number of grid cells on a side.
@@ -156,8 +158,11 @@ def estimate_routes(
     span = np.abs(ends[:, 0] - ends[:, 2]) + np.abs(ends[:, 1] - ends[:, 3])
     order = np.argsort(span, kind="stable")
     order = order[span[order] > 0]
-    h_demand, v_demand, used = route_all(ends, order, h_capacity, v_capacity, rounds)
-    return RouteEstimate(region, h_demand, v_demand, h_capacity, v_capacity, trees, int(used))
+    capacity = np.concatenate([h_capacity.ravel(), v_capacity.ravel()])
+    demand, used = route_segments(ends, order, columns, capacity, rounds)
+    h_demand = demand[: h_capacity.size].reshape(h_capacity.shape)
+    v_demand = demand[h_capacity.size :].reshape(v_capacity.shape)
+    return RouteEstimate(region, h_demand, v_demand, h_capacity, v_capacity, trees, used)
 
 
 def _cells(side_um: float, cell_um: float) -> int:
@@ -211,3 +216,20 @@ def _macro_cover(
         in_y = (np.minimum(bottom + tall, y + h) - np.maximum(bottom, y - h)).clip(0) / tall
         cover += in_y[:, None] * in_x[None, :]
     return cover.clip(0, 1)
+
+
+def compile_kernels(report: Callable[[str], None] | None = None) -> float:
+    """Compile what `estimate_routes` needs, unless it is compiled; returns the seconds it took.
+
+    `report` gets a line before and after the compilation, and nothing where there was none.
+    """
+
+    def toy() -> None:
+        trees = steiner_trees(
+            np.array([0, 3]), np.array([0.0, 1.0, 2.0]), np.array([0.0, 2.0, 1.0])
+        )
+        ends = np.zeros((len(trees.edge_from), 4), dtype=np.int64)
+        ends[:, 2:] = 1
+        route_segments(ends, np.arange(len(ends)), 2, np.zeros(4), 1)
+
+    return compile_notice("routing estimate", toy, report)
