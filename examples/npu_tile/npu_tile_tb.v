@@ -182,7 +182,7 @@ module npu_tile_tb;
       write(PROGRAM + 6, matmul(1, 0, 1, 0, 4'd15, 4'd4, 8'd10, 8'd100));
       write(PROGRAM + 7, HALT);
       start;
-      wait_until_done(2 + 6 * (K + 15) + 2);
+      wait_until_done(2 + 6 * (K + 16) + 2);
       check(CONTROL, 32'b010);
 
       for (row = 0; row < M; row = row + 1)
@@ -220,7 +220,7 @@ module npu_tile_tb;
       if (waits != 0) $fatal(1, "the host waited for a free memory");
       check(ACT + 255, 32'h80808080);
       if (waits < 200) $fatal(1, "the host did not wait for a memory in use");
-      wait_until_done(2 + 271 + 2 + 16 + 2);
+      wait_until_done(2 + 272 + 2 + 17 + 2);
       for (row = 0; row < 4; row = row + 1) begin
         check(OUT + 64 * row + 0, 256 * 128);
         check(OUT + 64 * row + 1, 256 * 128 * 128);

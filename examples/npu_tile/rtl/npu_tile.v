@@ -328,7 +328,10 @@ module npu_tile (
       .result(result)
   );
 
-  wire [31:0] used_bias = bias & {32{with_bias}};
+  reg [31:0] used_bias;
+  always @(posedge clk or negedge rst_n)
+    if (!rst_n) used_bias <= 32'd0;
+    else used_bias <= bias & {32{with_bias}};
 
   finish row0 (
       .value(result[23:0]),

@@ -40,7 +40,7 @@ module sequencer (
   localparam [1:0] MATMUL = 2'd2;
 
   localparam [7:0] FLUSH_LAST = 8'd7;
-  localparam [7:0] DRAIN_LAST = 8'd4;
+  localparam [7:0] DRAIN_LAST = 8'd5;
 
   reg [2:0] state;
   reg [7:0] count;
@@ -60,14 +60,14 @@ module sequencer (
   assign act_address = operands[15:8] + count;
   assign wgt_address = operands[7:0] + count;
 
-  // Drain: cycle 0 reads the bias of column 3; cycles 1 to 4 write the columns 3 to 0 and read the
-  // bias of the next one.
-  wire [1:0] column = 2'd0 - count[1:0];  // 3, 2, 1, 0 in the cycles 1 to 4
-  wire [1:0] next_column = 2'd3 - count[1:0];
+  // Drain: cycles 0 to 3 read the biases of the columns 3 to 0, which pass through a register;
+  // cycles 2 to 5 write these columns.
+  wire [1:0] bias_column = 2'd3 - count[1:0];
+  wire [1:0] column = 2'd1 - count[1:0];
   assign draining = state == DRAIN;
-  assign bias_read = draining && count != DRAIN_LAST;
-  assign bias_address = {bias_tile, next_column};
-  assign array_shift = draining && count != 8'd0;
+  assign bias_read = draining && count < 8'd4;
+  assign bias_address = {bias_tile, bias_column};
+  assign array_shift = draining && count > 8'd1;
   assign out_address = {out_tile, column};
 
   always @(posedge clk or negedge rst_n) begin
