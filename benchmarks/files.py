@@ -1,0 +1,187 @@
+"""A placement problem from files: a netlist, the placements that come with it, and a way back.
+
+What a netlist is is told by its name: .pb.txt (Circuit Training, with a .plc), .aux (Bookshelf) or
+.def (with the LEF files of its cells); each may be gzipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.published import Published
+from placement_env.cost.proxy import proxy_cost
+from placement_env.errors import InputError
+from placement_env.formats import bookshelf, ct_protobuf, def_file, lef, lefdef, plc
+from placement_env.netlist import Netlist, Placement
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A netlist to place, with what is known about it.
+
+    Attributes:
+        name: Name of the design.
+        netlist: Clustered (hard and soft macros on a grid) or flat (standard cells on rows).
+        placements: Placements that come with it, by name; "initial" is the start.
+        read: Reads a placement in the format that the netlist came in, and the netlist as that
+            file has it (a .plc states the grid).
+        write: Writes a placement into a folder in that format and returns the file.
+        published: What others have reached.
+        source: Where the netlist comes from.
+    """
+
+    name: str
+    netlist: Netlist
+    placements: Mapping[str, Placement]
+    read: Callable[[Path], tuple[Netlist, Placement]]
+    write: Callable[[Path, Placement], Path]
+    published: tuple[Published, ...] = ()
+    source: str = ""
+
+
+def load_files(netlist: Path, *, start: Path | None = None, lefs: Sequence[Path] = ()) -> Benchmark:
+    """Read a netlist and its placements.
+
+    Args:
+        netlist: A .pb.txt, .aux or .def file, or any of them with .gz.
+        start: The placement to start from, in place of the one that comes with the netlist: a
+            .plc, .pl or .def, as the netlist is.
+        lefs: For a .def: the LEF files with its technology and its cells.
+
+    Raises:
+        InputError: A file is missing, malformed or of an unknown kind, or does not fit the others.
+    """
+    name = netlist.name.removesuffix(".gz")
+    if name.endswith(".pb.txt"):
+        return clustered(netlist, {"initial": start} if start else _plc_beside(netlist))
+    if name.endswith(".aux"):
+        benchmark = bookshelf_design(netlist)
+    elif name.endswith(".def"):
+        benchmark = lefdef_design(netlist, lefs)
+    else:
+        raise InputError(
+            f"cannot tell from its name what {netlist.name} is",
+            where=str(netlist),
+            hint="give a .pb.txt, .aux or .def file (also with .gz), or the name of a benchmark",
+        )
+    return with_start(benchmark, start) if start else benchmark
+
+
+def with_start(benchmark: Benchmark, start: Path) -> Benchmark:
+    """The benchmark with a placement from a file as its "initial" one.
+
+    Raises:
+        InputError: The file is missing or malformed, or places another netlist.
+    """
+    netlist, placement = benchmark.read(start)
+    placements = {**benchmark.placements, "initial": placement}
+    return replace(benchmark, netlist=netlist, placements=placements)
+
+
+def clustered(path: Path, plc_files: Mapping[str, Path]) -> Benchmark:
+    """A Circuit Training netlist; canvas and grid are those of the first of its .plc files.
+
+    Raises:
+        InputError: A file is missing or malformed, there is no .plc, or one places another netlist.
+    """
+    without_grid, _ = ct_protobuf.read(path)
+    if not plc_files:
+        raise InputError(
+            "a Circuit Training netlist states neither canvas nor grid, and beside it is no "
+            "initial.plc that does",
+            where=str(path),
+            hint="give a placement of this netlist with --start FILE.plc",
+        )
+    placed = {name: plc.read(file, without_grid) for name, file in plc_files.items()}
+    netlist = next(iter(placed.values()))[0]
+
+    def write(folder: Path, placement: Placement) -> Path:
+        cost = proxy_cost(netlist, placement)
+        target = folder / "placement.plc"
+        costs = (cost.wirelength, cost.density, cost.congestion)
+        plc.write(target, netlist, placement, costs=costs)
+        return target
+
+    return Benchmark(
+        name=netlist.name,
+        netlist=netlist,
+        placements={name: placement for name, (_, placement) in placed.items()},
+        read=lambda file: plc.read(file, without_grid),
+        write=write,
+        source=str(path),
+    )
+
+
+def lefdef_design(path: Path, lefs: Sequence[Path]) -> Benchmark:
+    """A DEF with the LEF files of its technology and its cells.
+
+    Raises:
+        InputError: A file is missing or malformed, or a cell is in no LEF.
+    """
+    if not lefs:
+        raise InputError(
+            "a .def needs the LEF files that describe its cells",
+            where=str(path),
+            hint="add --lef TECHNOLOGY.lef --lef CELLS.lef",
+        )
+    library = lef.read(lefs)
+    design = def_file.read(path)
+    netlist, initial = lefdef.to_netlist(design, library)
+
+    def read(file: Path) -> tuple[Netlist, Placement]:
+        other, placement = lefdef.to_netlist(def_file.read(file), library)
+        return netlist, _by_name(other, placement, netlist, file)
+
+    def write(folder: Path, placement: Placement) -> Path:
+        target = folder / "placement.def"
+        def_file.write(target, lefdef.with_placement(design, netlist, placement))
+        return target
+
+    return Benchmark(netlist.name, netlist, {"initial": initial}, read, write, source=str(path))
+
+
+def bookshelf_design(path: Path) -> Benchmark:
+    """A Bookshelf design by its .aux file.
+
+    Raises:
+        InputError: One of the files that the .aux names is missing or malformed.
+    """
+    netlist, initial = bookshelf.read(path)
+
+    def read(file: Path) -> tuple[Netlist, Placement]:
+        return netlist, bookshelf.read_pl(file, netlist)
+
+    def write(folder: Path, placement: Placement) -> Path:
+        target = folder / "placement.pl"
+        bookshelf.write_pl(target, netlist, placement)
+        return target
+
+    return Benchmark(netlist.name, netlist, {"initial": initial}, read, write, source=str(path))
+
+
+def _by_name(other: Netlist, placement: Placement, netlist: Netlist, file: Path) -> Placement:
+    """The placement of `other` for the nodes of `netlist`, which must have the same names."""
+    node_of = {name: node for node, name in enumerate(other.node_name)}
+    missing = [name for name in netlist.node_name if name not in node_of]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {netlist.num_nodes} nodes are not in the placement, the first is "
+            f"{missing[0]!r}",
+            where=str(file),
+            hint="is it the placement of another design?",
+        )
+    order = np.array([node_of[name] for name in netlist.node_name])
+    return Placement(placement.x_um[order], placement.y_um[order], placement.orient[order])
+
+
+def _plc_beside(netlist: Path) -> dict[str, Path]:
+    return {
+        name: file
+        for name in ("initial", "legalized")
+        for suffix in (".plc", ".plc.gz")
+        if (file := netlist.parent / (name + suffix)).exists()
+    }

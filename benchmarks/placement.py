@@ -1,0 +1,173 @@
+"""Scores of placements, and runs of a placer over a benchmark suite.
+
+A placer enters as a function, so that anyone's can be measured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from benchmarks import registry
+from benchmarks.published import Published
+from placement_env.cost.proxy import check_positions, proxy_cost, robust_proxy_cost
+from placement_env.legality import hard_overlaps, outside
+from placement_env.netlist import Netlist, NodeKind, Placement, hpwl_um, oriented_size
+from placement_env.row_legality import check_rows, overlapping_pairs
+
+#: Scores that must be zero for a placement to be legal.
+LEGALITY = (
+    "placement__hard_overlaps__count",
+    "placement__outside__count",
+    "placement__cell_overlaps__count",
+    "placement__off_site__count",
+    "placement__off_row__count",
+)
+
+
+class Placer(Protocol):
+    """What can be measured: a function that places a netlist within a time budget."""
+
+    def __call__(
+        self, netlist: Netlist, start: Placement | None, *, budget_s: float, seed: int
+    ) -> Placement:
+        """Place every movable node of `netlist`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run of a placer.
+
+    Attributes:
+        design: Name of the benchmark.
+        budget_s: The time that the placer was given.
+        seed: The seed that it was given.
+        scores: What `score` says of the result, and `time__wall_s`.
+        published: What others have reached on the design.
+    """
+
+    design: str
+    budget_s: float
+    seed: int
+    scores: dict[str, float]
+    published: tuple[Published, ...]
+
+    @property
+    def metric(self) -> str:
+        """The score that this design is judged by."""
+        return main_metric(self.scores)
+
+    @property
+    def legal(self) -> bool:
+        """Nothing overlaps, sticks out or lies off its row."""
+        return is_legal(self.scores)
+
+
+def score(netlist: Netlist, placement: Placement) -> dict[str, float]:
+    """All scores of a placement, by the names of `placement_env.metrics`.
+
+    Clustered netlists (no standard cells, and a grid) get their proxy cost; netlists with standard
+    cells are checked for rows and sites. Wirelength and macros are judged everywhere.
+
+    Raises:
+        InputError: A node has no finite position, or the grid cannot be used.
+    """
+    check_positions(netlist, placement)
+    scores: dict[str, float] = {}
+    flat = is_flat(netlist)
+    if netlist.grid is not None and not flat:
+        cost = proxy_cost(netlist, placement)
+        scores["placement__proxy__cost"] = cost.total
+        scores["placement__proxy__cost__robust"] = robust_proxy_cost(netlist, placement)
+        scores["placement__proxy__wirelength"] = cost.wirelength
+        scores["placement__proxy__density"] = cost.density
+        scores["placement__proxy__congestion"] = cost.congestion
+    scores["placement__wirelength__hpwl_um"] = hpwl_um(netlist, placement)
+    if flat:
+        rows = check_rows(netlist, placement)
+        scores["placement__hard_overlaps__count"] = _macro_overlaps(netlist, placement)
+        scores["placement__outside__count"] = rows.outside
+        scores["placement__cell_overlaps__count"] = rows.overlaps
+        scores["placement__off_site__count"] = rows.off_site
+        scores["placement__off_row__count"] = rows.off_row
+    else:
+        scores["placement__hard_overlaps__count"] = len(hard_overlaps(netlist, placement))
+        scores["placement__outside__count"] = len(outside(netlist, placement))
+    scores["placement__macro__count"] = len(netlist.nodes_of(NodeKind.HARD_MACRO))
+    return scores
+
+
+def _macro_overlaps(netlist: Netlist, placement: Placement) -> int:
+    """Pairs of hard macros that overlap by more than rounding.
+
+    Macros of a flat netlist abut on the site grid, where float32 centres, as `hard_overlaps` takes
+    them for clustered netlists, would turn a shared edge into an overlap.
+    """
+    macros = netlist.nodes_of(NodeKind.HARD_MACRO)
+    width, height = (size[macros] for size in oriented_size(netlist, placement))
+    left, bottom = placement.x_um[macros] - width / 2, placement.y_um[macros] - height / 2
+    band_um = float(np.median(height)) if macros.size else 1.0
+    count, _ = overlapping_pairs(left, bottom, left + width, bottom + height, band_um=band_um)
+    return count
+
+
+def is_flat(netlist: Netlist) -> bool:
+    """Whether the netlist has standard cells, which are then to be placed on rows."""
+    return bool((netlist.node_kind == NodeKind.STANDARD_CELL).any())
+
+
+def is_legal(scores: dict[str, float]) -> bool:
+    """Whether no score that must be zero is more."""
+    return not any(scores.get(name, 0) for name in LEGALITY)
+
+
+def main_metric(scores: dict[str, float]) -> str:
+    """The score that a placement is judged by: the proxy cost where there is one, else HPWL."""
+    proxy = "placement__proxy__cost"
+    return proxy if proxy in scores else "placement__wirelength__hpwl_um"
+
+
+def run_suite(
+    place: Placer,
+    designs: Iterable[str],
+    *,
+    budgets_s: Sequence[float],
+    seeds: Sequence[int],
+    begin: Callable[[str, float, int], None] | None = None,
+) -> Iterator[Result]:
+    """Place each design with each budget and each seed, from its initial placement.
+
+    Args:
+        place: The placer.
+        designs: Names of benchmarks.
+        budgets_s: Time budgets.
+        seeds: Seeds.
+        begin: Is told design, budget and seed before each run.
+
+    Yields:
+        Each result as soon as it is there, so that an interrupted run keeps the earlier ones.
+
+    Raises:
+        InputError: A design is unknown or cannot be read.
+    """
+    for name in designs:
+        benchmark = registry.load(name)
+        for budget_s in budgets_s:
+            for seed in seeds:
+                if begin:
+                    begin(name, budget_s, seed)
+                started = time.perf_counter()
+                placement = place(
+                    benchmark.netlist,
+                    benchmark.placements.get("initial"),
+                    budget_s=budget_s,
+                    seed=seed,
+                )
+                wall_s = time.perf_counter() - started
+                scores = score(benchmark.netlist, placement) | {"time__wall_s": wall_s}
+                yield Result(name, budget_s, seed, scores, benchmark.published)

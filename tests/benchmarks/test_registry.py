@@ -1,0 +1,154 @@
+"""Benchmarks by name and by file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import registry
+from benchmarks.fetch import origins
+from benchmarks.files import load_files, with_start
+from benchmarks.published import published
+from placement_env.errors import InputError
+from placement_env.formats import plc
+from placement_env.metrics import METRICS
+from placement_env.netlist import NodeKind
+from tests.benchmarks.tiny import tiny, write_tiny
+
+
+@pytest.mark.parametrize("name", registry.SUITES["tilos"])
+def test_tilos_loads_with_both_placements(name: str, data_file) -> None:
+    data_file(f"tilos/{name}/netlist.pb.txt.gz")
+    benchmark = registry.load(name)
+    assert benchmark.name == name
+    assert list(benchmark.placements) == ["initial", "legalized"]
+    assert benchmark.netlist.grid is not None
+    assert len(benchmark.netlist.nodes_of(NodeKind.HARD_MACRO)) in (128, 133, 136)
+    assert re.fullmatch(r"TILOS-AI-Institute/MacroPlacement@20eddb6b", benchmark.source)
+
+
+def test_legalized_header_is_the_published_cost(data_file) -> None:
+    for name in registry.SUITES["tilos"]:
+        header = plc.read_header(data_file(f"tilos/{name}/legalized.plc"))
+        assert header.wirelength is not None
+        assert header.density is not None
+        assert header.congestion is not None
+        cost = header.wirelength + 0.5 * header.density + 0.5 * header.congestion
+        (entry,) = [one for one in published(name) if "legalized" in one.label]
+        assert entry.value == pytest.approx(cost, abs=1e-9)
+
+
+def test_every_published_number_names_its_source_and_a_known_metric() -> None:
+    entries = [entry for name in registry.names() for entry in published(name)]
+    assert len(entries) >= 16
+    for entry in entries:
+        assert entry.metric in METRICS
+        assert re.search(r"\w+/[\w-]+@[0-9a-f]{8}, \w+", entry.source), entry.source
+    assert published("no such design") == ()
+
+
+def test_ispd_loads_with_its_cells(data_file) -> None:
+    data_file("ispd18/ispd18_test1.input.def.gz")
+    benchmark = registry.load("ispd18_test1")
+    assert len(benchmark.netlist.nodes_of(NodeKind.STANDARD_CELL)) == 8879
+    assert benchmark.netlist.num_nets == 3153
+
+
+def test_def_placement_comes_back(data_file, tmp_path: Path) -> None:
+    data_file("ispd18/ispd18_test1.input.def.gz")
+    benchmark = registry.load("ispd18_test1")
+    path = benchmark.write(tmp_path, benchmark.placements["initial"])
+    again = with_start(benchmark, path)
+    np.testing.assert_allclose(
+        again.placements["initial"].x_um, benchmark.placements["initial"].x_um, atol=1e-9
+    )
+
+
+def test_all_files_of_a_benchmark_are_known_to_the_fetcher() -> None:
+    for name in registry.names():
+        missing = [file for file in registry.files_of(name) if file not in origins()]
+        # Three of the grouped netlists are published nowhere as they are.
+        assert [Path(file).name for file in missing] in ([], ["netlist.pb.txt.gz"]), name
+
+
+def test_misspelt_names_get_a_suggestion() -> None:
+    with pytest.raises(InputError, match="'ariane133_n45'") as caught:
+        registry.load("ariane133_n45")
+    assert "did you mean ariane133_ng45" in caught.value.hint
+    with pytest.raises(InputError, match="'iccad4'") as caught:
+        registry.designs_of("iccad4")
+    assert "did you mean iccad04" in caught.value.hint
+    with pytest.raises(InputError) as caught:
+        registry.load("zzz")
+    assert "ibm01" in caught.value.hint
+
+
+def test_user_files_load_and_come_back(tmp_path: Path) -> None:
+    path = write_tiny(tmp_path)
+    benchmark = load_files(path)
+    netlist, placement = tiny()
+    assert benchmark.netlist.node_name == netlist.node_name
+    assert benchmark.netlist.grid == netlist.grid
+    assert list(benchmark.placements) == ["initial"]
+    out = tmp_path / "out"
+    out.mkdir()
+    moved = benchmark.placements["initial"]
+    moved = type(moved)(moved.x_um + 1 / 3, moved.y_um, moved.orient)
+    again = with_start(benchmark, benchmark.write(out, moved))
+    assert np.array_equal(again.placements["initial"].x_um, placement.x_um + 1 / 3)
+
+
+def test_a_given_start_replaces_the_one_beside(tmp_path: Path) -> None:
+    path = write_tiny(tmp_path)
+    other = tmp_path / "other.plc"
+    (tmp_path / "initial.plc").rename(other)
+    with pytest.raises(InputError, match="neither canvas nor grid") as caught:
+        load_files(path)
+    assert "--start" in caught.value.hint
+    assert list(load_files(path, start=other).placements) == ["initial"]
+
+
+def test_a_placement_of_another_design_is_refused(tmp_path: Path, data_file) -> None:
+    path = write_tiny(tmp_path)
+    with pytest.raises(InputError, match="is not a port, macro or cell"):
+        load_files(path, start=data_file("tilos/ariane133_ng45/initial.plc"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("netlist.txt", "cannot tell from its name"),
+        ("netlist.pb.txt", "no such file"),
+        ("netlist.def", "needs the LEF files"),
+        ("netlist.aux", "no "),
+    ],
+)
+def test_unusable_files_are_refused(name: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        load_files(tmp_path / name)
+
+
+def test_a_missing_def_is_named(tmp_path: Path) -> None:
+    lef = tmp_path / "cells.lef"
+    lef.write_text("VERSION 5.8 ;\nEND LIBRARY\n")
+    with pytest.raises(InputError, match="no file"):
+        load_files(tmp_path / "netlist.def", lefs=[lef])
+
+
+def test_iccad04_loads_with_the_grid_of_circuit_training(data_file, tmp_path: Path) -> None:
+    data_file("iccad04/ibm01/ibm01.aux.gz")
+    benchmark = registry.load("ibm01")
+    netlist = benchmark.netlist
+    assert netlist.num_nodes == 12752
+    assert len(netlist.nodes_of(NodeKind.HARD_MACRO)) == 246
+    assert netlist.unit_um is None
+    assert netlist.grid is not None
+    assert (netlist.grid.columns, netlist.grid.rows) == (45, 41)
+    # 65.957 tracks per um, and 100 units per um.
+    assert netlist.grid.h_tracks_per_um == pytest.approx(0.65957)
+    path = benchmark.write(tmp_path, benchmark.placements["initial"])
+    again = with_start(benchmark, path).placements["initial"]
+    assert np.array_equal(again.x_um, benchmark.placements["initial"].x_um)
