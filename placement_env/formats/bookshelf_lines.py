@@ -1,0 +1,105 @@
+"""Lines of Bookshelf files: words, headers (`NumNodes : 12`) and numbers, with places for messages.
+
+The files of one design are named in an .aux file; each may be gzipped, with or without .gz in its
+name. Headers are spelled in various ways (`Numrows`, `NumRows`), so case does not count there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from placement_env.errors import InputError
+from placement_env.formats.textfile import read_text
+
+_KINDS = ("nodes", "nets", "wts", "pl", "scl")
+
+
+@dataclass(frozen=True)
+class BookshelfFile:
+    """The lines of one file.
+
+    Attributes:
+        path: The file.
+        lines: Its lines.
+    """
+
+    path: Path
+    lines: list[str]
+
+    @classmethod
+    def read(cls, path: Path, kind: str) -> BookshelfFile:
+        """Read a file that must begin with `UCLA kind`."""
+        file = cls(path, read_text(path).split("\n"))
+        number, words = next(file.rows(), (1, []))
+        if words[:2] != ["UCLA", kind]:
+            file.fail(number, f"expected a line 'UCLA {kind} 1.0', found {' '.join(words[:3])!r}")
+        return file
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Line number, from 1, and words of every line that is neither empty nor comment."""
+        for number, line in enumerate(self.lines, start=1):
+            words = line.split()
+            if words and words[0][0] != "#":
+                yield number, words
+
+    def fail(self, number: int, message: str, hint: str = "") -> NoReturn:
+        """Raise `InputError` at a line."""
+        raise InputError(message, where=f"{self.path}:{number}", hint=hint)
+
+    def number(self, line: int, word: str, what: str) -> float:
+        """A word as a finite number."""
+        try:
+            value = float(word)
+        except ValueError:
+            self.fail(line, f"expected a number for {what}, found {word!r}")
+        if not math.isfinite(value):
+            self.fail(line, f"{what} is {word}, expected a finite number")
+        return value
+
+    def count(self, line: int, words: list[str]) -> int:
+        """The number of a header such as `NumNodes : 12`."""
+        value = words[-1].lstrip(":")
+        if not value.isdecimal() or len(value) > 12:
+            self.fail(line, f"expected a count in {' '.join(words)!r}")
+        return int(value)
+
+
+def header(words: list[str]) -> str:
+    """The lower-case key of a header line such as `NumNodes : 12` or `NetDegree: 3 n1`."""
+    return words[0].rstrip(":").lower()
+
+
+def files_of(aux_path: Path) -> dict[str, Path]:
+    """The files that an .aux file names, by kind: nodes, nets, pl, scl and, where given, wts.
+
+    Raises:
+        InputError: The .aux file is missing or names no file of a kind that is needed.
+    """
+    found: dict[str, Path] = {}
+    text = read_text(aux_path)
+    for line in text.split("\n"):
+        if line.lstrip().startswith("#"):
+            continue
+        for word in line.replace(":", " ").split()[1:]:
+            kind = word.removesuffix(".gz").rpartition(".")[2]
+            if kind in _KINDS:
+                found[kind] = _with_or_without_gz(aux_path.parent / word)
+    missing = [kind for kind in _KINDS if kind not in found and kind != "wts"]
+    if missing:
+        raise InputError(
+            f"the .aux file names no .{missing[0]} file",
+            where=str(aux_path),
+            hint="expected 'RowBasedPlacement : x.nodes x.nets x.wts x.pl x.scl'",
+        )
+    return found
+
+
+def _with_or_without_gz(path: Path) -> Path:
+    for candidate in (path, path.with_name(f"{path.name}.gz")):
+        if candidate.exists():
+            return candidate
+    return path

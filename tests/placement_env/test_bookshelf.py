@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from placement_env.errors import InputError
+from placement_env.formats import bookshelf
+from placement_env.formats.textfile import read_text, write_text
+from placement_env.netlist import Canvas, NodeKind, Orient, Placement, hpwl_um, pin_positions
+
+DataFile = Callable[[str], Path]
+
+FILES = {
+    "aux": "# a comment\nRowBasedPlacement : s.nodes s.nets s.wts s.pl s.scl\n",
+    "nodes": """UCLA nodes 1.0
+# comment
+NumNodes : 5
+NumTerminals : 2
+    p0 1 1 terminal
+  a0 4 10
+ a1 6 10 NAND2
+  m0 30 40
+  block 20 30 terminal
+""",
+    "nets": """UCLA nets 1.0
+NumNets : 3
+NumPins : 7
+NetDegree : 2 n0
+  p0 B
+  a0 B : -1.5 2
+# between pins
+NetDegree : 3
+  a0 I : 1 1
+  m0 O : 10 -20
+  a1 I : 0 0
+NetDegree : 2 heavy
+  a1 O : 0.5 0.5 : 9 9 X[0]
+  block I : 0 0
+""",
+    "wts": "UCLA wts 1.0\n a0 40\n heavy 2.5\n",
+    "pl": """UCLA pl 1.0
+p0 0.0 99.0 : N
+a0 10 20 : FS
+a1 1.79769e+308 1.79769e+308 : N
+m0 30 40 : W
+block 60 60 : N /FIXED
+""",
+    "scl": """UCLA scl 1.0
+Numrows : 2
+CoreRow Horizontal
+ Coordinate : 0
+ Height : 10
+ Sitewidth : 1
+ Sitespacing : 1
+ Siteorient : N
+ Sitesymmetry : Y
+ SubrowOrigin : 0 Numsites : 100
+End
+CoreRow Horizontal
+ Coordinate : 90
+ Height : 10
+ Sitewidth : 2
+ Siteorient : FS
+ SubrowOrigin : 10 NumSites : 20
+ SubrowOrigin : 60 NumSites : 20
+End
+""",
+}
+
+
+def write(folder: Path, **changed: str) -> Path:
+    for kind, text in (FILES | changed).items():
+        (folder / f"s.{kind}").write_text(text)
+    return folder / "s.aux"
+
+
+def test_small_design(tmp_path: Path) -> None:
+    netlist, placement = bookshelf.read(write(tmp_path))
+    kind = NodeKind
+    assert netlist.name == "s"
+    assert netlist.node_name == ("p0", "a0", "a1", "m0", "block")
+    assert netlist.node_kind.tolist() == [
+        kind.PORT,
+        kind.STANDARD_CELL,
+        kind.STANDARD_CELL,
+        kind.HARD_MACRO,
+        kind.HARD_MACRO,
+    ]
+    assert netlist.fixed.tolist() == [True, False, False, False, True]
+    assert netlist.node_master == ("", "", "NAND2", "", "")
+    assert netlist.unit_um is None
+    assert netlist.net_name == ("n0", "net1", "heavy")
+    assert netlist.net_weight.tolist() == [1, 1, 2.5]
+    # the first output comes first
+    assert netlist.pin_node.tolist() == [0, 1, 3, 1, 2, 2, 4]
+    assert netlist.pin_dx_um.tolist() == [0, -1.5, 10, 1, 0, 0.5, 0]
+    assert netlist.canvas == Canvas(0, 0, 100, 100)
+    assert netlist.rows is not None
+    assert netlist.rows.sites.tolist() == [100, 20, 20]
+    assert netlist.rows.x_um.tolist() == [0, 10, 60]
+    assert netlist.rows.site_width_um.tolist() == [1, 2, 2]
+    assert netlist.rows.orient.tolist() == [Orient.N, Orient.FS, Orient.FS]
+    assert placement.x_um.tolist() == [0.5, 12, 50, 50, 70]
+    assert placement.y_um.tolist() == [99.5, 25, 50, 55, 75]
+    x, y = pin_positions(netlist, placement)
+    assert (x[1], y[1]) == (10.5, 23)  # a0 lies FS
+    assert (x[2], y[2]) == (70, 65)  # m0 lies W
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes", "pads", "macros", "nets", "pins", "rows", "width", "height"),
+    [
+        ("ibm01", 12752, 246, 246, 14111, 50566, 144, 2295, 2304),
+        ("ibm05", 29347, 1201, 0, 28446, 126308, 148, 2360, 2368),
+        ("ibm06", 32498, 166, 178, 34826, 128182, 204, 3265, 3264),
+        ("ibm12", 71076, 637, 651, 77240, 317760, 425, 6797, 6800),
+    ],
+)
+def test_iccad04_has_the_published_counts(
+    data_file: DataFile,
+    name: str,
+    nodes: int,
+    pads: int,
+    macros: int,
+    nets: int,
+    pins: int,
+    rows: int,
+    width: float,
+    height: float,
+) -> None:
+    netlist, placement = bookshelf.read(data_file(f"iccad04/{name}/{name}.aux.gz"))
+    assert netlist.num_nodes == nodes
+    assert len(netlist.nodes_of(NodeKind.PORT)) == pads
+    assert len(netlist.nodes_of(NodeKind.HARD_MACRO)) == macros
+    assert (netlist.num_nets, netlist.num_pins) == (nets, pins)
+    assert netlist.rows is not None
+    assert len(netlist.rows.sites) == rows
+    assert netlist.canvas == Canvas(0, 0, width, height)
+    assert np.array_equal(netlist.fixed, netlist.node_kind == NodeKind.PORT)
+    # the published white space is 20 %
+    movable = ~netlist.fixed
+    area = (netlist.width_um * netlist.height_um)[movable].sum()
+    assert area / (width * height) == pytest.approx(0.8, abs=5e-4)
+    # offsets are from the centre: every pin lies on its node
+    assert (abs(netlist.pin_dx_um) <= netlist.width_um[netlist.pin_node] / 2 + 1e-3).all()
+    assert (abs(netlist.pin_dy_um) <= netlist.height_um[netlist.pin_node] / 2 + 1e-3).all()
+    assert np.isfinite(hpwl_um(netlist, placement))
+
+
+@pytest.mark.parametrize(
+    ("path", "nodes", "terminals", "nets", "pins", "rows"),
+    [
+        ("HP/HP.aux.gz", 276, 76, 242, 755, 11),
+        ("amdNodes/amdNodes.aux.gz", 1754, 386, 1491, 4565, 34),
+        ("intel/intel.aux.gz", 3286, 545, 2842, 9851, 24),
+        ("primary1/primary1.nf.WS10.aux.gz", 833, 81, 904, 2941, 17),
+    ],
+)
+def test_older_dialects(
+    data_file: DataFile, path: str, nodes: int, terminals: int, nets: int, pins: int, rows: int
+) -> None:
+    netlist, _ = bookshelf.read(data_file(f"bookshelf_small/{path}"))
+    assert (netlist.num_nodes, netlist.num_nets, netlist.num_pins) == (nodes, nets, pins)
+    assert int(netlist.fixed.sum()) == terminals
+    assert netlist.rows is not None
+    assert len(netlist.rows.sites) == rows
+    # their offsets are from the corner: after the shift most pins lie on their nodes
+    inside = (abs(netlist.pin_dx_um) <= netlist.width_um[netlist.pin_node] / 2 + 1e-6) & (
+        abs(netlist.pin_dy_um) <= netlist.height_um[netlist.pin_node] / 2 + 1e-6
+    )
+    assert inside.mean() > 0.9
+
+
+def test_a_dialect_with_an_unfinished_placement(data_file: DataFile) -> None:
+    path = data_file("bookshelf_small/acc64/acc64.aux.gz")
+    with pytest.raises(InputError, match="3350 of 3355 nodes have no line"):
+        bookshelf.read(path)
+    netlist, placement = bookshelf.read(path, allow_unplaced=True)
+    assert (netlist.num_nodes, netlist.num_nets, netlist.num_pins) == (3355, 7481, 20111)
+    assert len(netlist.nodes_of(NodeKind.PORT)) == 576
+    assert int(netlist.fixed.sum()) == 2
+    assert netlist.net_weight[:4].tolist() == [1, 2, 3, 1]
+    lost = netlist.node_name.index("O_bitsd[9].e_terminal")
+    assert (placement.x_um[lost], placement.y_um[lost]) == (144000, 2880)
+
+
+def test_plain_and_gzipped_files_are_the_same(tmp_path: Path) -> None:
+    plain, _ = bookshelf.read(write(tmp_path))
+    for kind in ("nodes", "nets", "pl"):
+        path = tmp_path / f"s.{kind}"
+        write_text(path.with_name(f"s.{kind}.gz"), read_text(path))
+        path.unlink()
+    zipped, _ = bookshelf.read(tmp_path / "s.aux")
+    for name in ("pin_node", "pin_dx_um", "net_start", "node_kind", "net_weight"):
+        assert np.array_equal(getattr(plain, name), getattr(zipped, name))
+
+
+def test_missing_weights_count_as_one(tmp_path: Path) -> None:
+    aux = write(tmp_path)
+    (tmp_path / "s.wts").unlink()
+    assert bookshelf.read(aux)[0].net_weight.tolist() == [1, 1, 1]
+
+
+@given(data=st.data())
+def test_any_placement_survives_pl(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "pl"
+    folder.mkdir(exist_ok=True)
+    netlist, _ = bookshelf.read(write(folder))
+    size = netlist.num_nodes
+    position = st.lists(st.floats(-1e6, 1e6), min_size=size, max_size=size)
+    orient = st.lists(st.integers(0, 7), min_size=size, max_size=size)
+    placement = Placement(
+        np.array(data.draw(position)), np.array(data.draw(position)), np.array(data.draw(orient))
+    )
+    bookshelf.write_pl(folder / "again.pl.gz", netlist, placement)
+    again = bookshelf.read_pl(folder / "again.pl.gz", netlist)
+    assert np.array_equal(again.orient, placement.orient)
+    assert again.x_um == pytest.approx(placement.x_um, abs=1e-9)
+    assert again.y_um == pytest.approx(placement.y_um, abs=1e-9)
+    # the file marks exactly the fixed nodes
+    marked = [
+        line.endswith("/FIXED") for line in read_text(folder / "again.pl.gz").splitlines()[2:]
+    ]
+    assert marked == netlist.fixed.tolist()
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "message"),
+    [
+        ("aux", "s.scl", "", "names no .scl file"),
+        ("nodes", "UCLA nodes", "UCLA nets", "expected a line 'UCLA nodes 1.0'"),
+        ("nodes", "NumNodes : 5", "NumNodes : 6", "the header says 6 nodes, the file has 5"),
+        ("nodes", "NumTerminals : 2", "NumTerminals : 3", "says 3 terminals, the file has 2"),
+        ("nodes", "NumTerminals : 2", "NumTerminals : two", "expected a count"),
+        ("nodes", "a1 6 10", "a0 6 10", "node a0 comes twice"),
+        ("nodes", "a0 4 10", "a0 nan 10", "expected a finite number"),
+        ("nodes", "a0 4 10", "a0 4 ten", "expected a number"),
+        ("nodes", "a0 4 10", "a0 4", "expected 'name width height'"),
+        ("nodes", "a0 4 10", "a0 -4 10", "has width_um -4.0"),
+        ("nets", "NumNets : 3", "NumNets : 4", "the header says 4 nets, the file has 3"),
+        ("nets", "NumPins : 7", "NumPins : 8", "the header says 8 pins, the file has 7"),
+        ("nets", "NetDegree : 2 n0", "NetDegree : 3 n0", "net n0 has 2 pins"),
+        ("nets", "NetDegree : 2 n0", "NetDegree :", "NetDegree has no number"),
+        ("nets", "NetDegree : 2 n0\n", "", "pin p0 comes before any NetDegree"),
+        ("nets", "m0 O", "m1 O", "node m1 is not in the .nodes file"),
+        ("nets", ": 10 -20", ": inf -20", "expected a finite number"),
+        ("nets", ": 10 -20", ": 10", "expected 'node direction : dx dy'"),
+        ("nets", FILES["nets"][14:], "", "the file has no net"),
+        ("nodes", FILES["nodes"][15:], "", "the file has no node"),
+        ("pl", "m0 30 40", "m1 30 40", "node m1 is not in the .nodes file"),
+        ("pl", "m0 30 40 : W\n", "", "1 of 5 nodes have no line, the first is m0"),
+        ("pl", "m0 30 40 : W", "a0 30 40 : W", "node a0 comes twice"),
+        ("pl", "m0 30 40 : W", "m0 30 : W", "expected a number"),
+        ("pl", "m0 30 40 : W", "m0 30", "expected 'name x y'"),
+        ("pl", "m0 30 40 : W", "m0 30 nan : W", "expected a finite number"),
+        ("pl", "m0 30 40 : W", "m0 30 40 : X", "expected an orientation"),
+        ("scl", "Numrows : 2", "Numrows : 3", "the header says 3 rows, the file has 2"),
+        ("scl", "Height : 10\n Sitewidth : 2", "Height : 0\n Sitewidth : 2", "expected > 0"),
+        ("scl", " Coordinate : 90\n", "", "has no Coordinate"),
+        ("scl", "Siteorient : FS", "Siteorient : up", "expected an orientation"),
+        ("scl", "SubrowOrigin : 60 NumSites : 20\nEnd", "", "ends inside a CoreRow"),
+        ("scl", "NumSites : 20\n Sub", "NumSites : many\n Sub", "expected a count"),
+        ("wts", "heavy 2.5", "heavy nan", "expected a finite number"),
+    ],
+)
+def test_malformed_files(tmp_path: Path, kind: str, old: str, new: str, message: str) -> None:
+    assert FILES[kind].count(old) == 1
+    aux = write(tmp_path, **{kind: FILES[kind].replace(old, new)})
+    with pytest.raises(InputError) as caught:
+        bookshelf.read(aux)
+    assert message in caught.value.message
+    assert caught.value.where.startswith(str(tmp_path / f"s.{kind}"))
+
+
+def test_error_names_the_line(tmp_path: Path) -> None:
+    text = FILES["nets"].replace("block I", "blok I")
+    with pytest.raises(InputError) as caught:
+        bookshelf.read(write(tmp_path, nets=text))
+    line = text[: text.index("blok I")].count("\n") + 1
+    assert caught.value.where == f"{tmp_path / 's.nets'}:{line}"
+    assert "block" in caught.value.hint
+
+
+def test_cut_files(tmp_path: Path, data_file: DataFile) -> None:
+    for kind in ("nodes", "nets", "pl", "scl"):
+        text = FILES[kind].strip()
+        # within its last line a file can be cut to one that is whole, such as "block 60 6"
+        for end in range(0, text.rindex("\n"), 3):
+            with pytest.raises(InputError):
+                bookshelf.read(write(tmp_path, **{kind: text[:end]}))
+    aux = write(tmp_path)
+    data = data_file("iccad04/ibm01/ibm01.nets.gz").read_bytes()
+    (tmp_path / "s.nets").write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match="compressed data is damaged"):
+        bookshelf.read(aux)
+    (tmp_path / "s.nets").unlink()
+    with pytest.raises(InputError, match="there is no file"):
+        bookshelf.read(aux)
+
+
+def test_a_placement_of_another_design_is_refused(tmp_path: Path) -> None:
+    netlist, placement = bookshelf.read(write(tmp_path))
+    other = dataclasses.replace(netlist, node_name=("p0", "a0", "a1", "m0", "blok"))
+    bookshelf.write_pl(tmp_path / "other.pl", other, placement)
+    with pytest.raises(InputError, match="blok is not") as caught:
+        bookshelf.read_pl(tmp_path / "other.pl", netlist)
+    assert "block" in caught.value.hint
