@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from chipflow.commands import doctor, run, server
 from llm_stages.errors import StageError
 from placement_env.errors import ChipError
 
@@ -34,6 +35,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+# The commands, one line each.
+app.command("run")(run.run)
+app.command("doctor")(doctor.doctor)
+app.add_typer(server.server, name="server")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,142 @@
+"""`chipflow run`: from a design to a placed, timed and drawn chip."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sys
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from chipflow.flow import RunResult
+    from chipflow.progress import Progress
+
+
+class EngineName(StrEnum):
+    """Values of --engine."""
+
+    prefect = "prefect"
+    local = "local"
+
+
+def run(
+    design: Annotated[
+        Path, typer.Argument(help="A folder that holds design.toml.", metavar="DESIGN")
+    ],
+    pdk: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="PDK to use in place of the design's own."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Run folder.  [default: DESIGN/runs/PDK]")
+    ] = None,
+    engine: Annotated[EngineName, typer.Option(help="What conducts.")] = EngineName.prefect,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Stages at once.")] = 2,
+    again_from: Annotated[
+        str,
+        typer.Option("--from", metavar="STAGE", help="Run again from this stage, changed or not."),
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print what stages say, line by line.")
+    ] = False,
+) -> None:
+    """Run the flow on a design; what is up to date is not done again.
+
+    Results are in DESIGN/runs/PDK, one folder a stage, with report.html. A run that was stopped or
+    killed goes on with the same command.
+    """
+    from chipflow.design import read_design
+    from chipflow.flow import default_folder, run_flow
+    from chipflow.pdk import library
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    read = read_design(design, pdk=pdk)
+    process = library.load(read.pdk)
+    result = run_flow(
+        read,
+        process,
+        out or default_folder(read, process),
+        engine=engine.value,
+        jobs=jobs,
+        again_from=again_from,
+        progress=_progress(as_json=as_json, quiet=quiet, verbose=verbose),
+        command=shlex.join(["chipflow", *sys.argv[1:]]),
+    )
+    if as_json:
+        typer.echo(json.dumps(_outcome(result), indent=2))
+    elif not quiet:
+        typer.echo(_last_lines(result))
+    if result.error:
+        raise result.error
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _progress(*, as_json: bool, quiet: bool, verbose: bool) -> Progress:
+    from chipflow.progress import Lines, LiveTable, Progress
+
+    if as_json:
+        return Lines(verbose=True, stream=sys.stderr) if verbose else Progress()
+    if quiet:
+        return Progress()
+    if verbose or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        return Lines(verbose=verbose)
+    return LiveTable()
+
+
+def _last_lines(result: RunResult) -> str:
+    report = f"report: {_short(result.report)}"
+    if result.error:
+        return report
+    if not result.ran:
+        return f"nothing to do: all {len(result.stages)} stages are up to date\n{report}"
+    count = len(result.ran)
+    return f"done: {count} of {len(result.stages)} stage{'s' if count > 1 else ''} ran\n{report}"
+
+
+def _short(path: Path) -> str:
+    """The path relative to the working directory where it is below that."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _outcome(result: RunResult) -> dict[str, object]:
+    error = result.error
+    return {
+        "run_folder": str(result.folder),
+        "status": result.status,
+        "engine": result.engine,
+        "report": str(result.report),
+        "stages": [
+            {
+                "stage": record.stage,
+                "status": record.status,
+                "ran": record.stage in result.ran,
+                "reason": record.reason,
+                "note": record.note,
+                "wall_s": record.wall_s,
+                "metrics": dict(record.metrics),
+            }
+            for record in result.stages
+        ],
+        "metrics": result.metrics,
+        "error": {
+            "stage": error.stage,
+            "message": error.message,
+            "where": error.where,
+            "hint": error.hint,
+        }
+        if error
+        else None,
+    }
