@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from difflib import get_close_matches
-from pathlib import Path
 
 from chipflow.stage import Stage, StageContext, StageResult
 from chipflow.tools import memory_folder, rtl_files, synthesis, yosys_workspace
@@ -49,7 +47,7 @@ def run(ctx: StageContext) -> StageResult:
     }
     text = json.dumps(report, indent=1) + "\n"
     (ctx.out_dir / "synthesis.json").write_text(text, encoding="utf-8")
-    _keep_scripts_and_logs(workspace.folder)
+    yosys_workspace.keep_scripts_and_logs(workspace)
 
     macro_count = sum(len(names) for names in gates.instances.values())
     cell_count = sum(gates.cells.values()) - macro_count
@@ -111,14 +109,6 @@ def _remarks(
     if design.undriven:
         names = ", ".join(design.undriven[:5])
         yield f"net bits without a driver, which become 0: {len(design.undriven)}, such as {names}"
-
-
-def _keep_scripts_and_logs(folder: Path) -> None:
-    for entry in folder.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        elif entry.suffix not in (".ys", ".log"):
-            entry.unlink()
 
 
 STAGE = Stage(

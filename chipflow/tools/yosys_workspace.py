@@ -108,6 +108,15 @@ def read_sources(workspace: Workspace, then: str, *, name: str) -> str:
         return f"{workspace.rtl.place(error.file, error.line)}: {error.text}"
 
 
+def keep_scripts_and_logs(workspace: Workspace) -> None:
+    """Removes everything else from the folder."""
+    for entry in workspace.folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.suffix not in (".ys", ".log", ".vcd"):
+            entry.unlink()
+
+
 def _input_error(workspace: Workspace, error: YosysError) -> InputError:
     """A Yosys error in terms of the user's files."""
     message = error.text.rstrip(".")
