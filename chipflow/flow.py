@@ -31,7 +31,14 @@ from placement_env.errors import InputError
 
 Engine = Literal["prefect", "local"]
 
-STAGE_MODULES = ()
+STAGE_MODULES = (
+    "rtl",
+    "lint",
+    "simulate",
+    "synthesize",
+    "check_gates",
+    "floorplan",
+)
 """Modules of `chipflow.stages` in flow order; each holds a `STAGE`."""
 
 REPORT = "report.html"

@@ -52,7 +52,8 @@ def make_pdk(file: Path) -> Pdk:
             values[field.name] = (file,)
         elif str(kind).startswith("tuple"):
             values[field.name] = ()
-    return Pdk(**values | {"name": "fake", "label": "a fake PDK"})
+    values |= {"name": "fake", "label": "a fake PDK"}
+    return Pdk(**values)
 
 
 def copy(ctx: StageContext) -> StageResult:
