@@ -19,9 +19,9 @@ from benchmarks.data import find
 from benchmarks.fetch import origins
 from benchmarks.files import Benchmark
 from benchmarks.published import published
+from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
 from placement_env.formats import plc
-from placement_env.formats.textfile import did_you_mean
 
 SUITES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

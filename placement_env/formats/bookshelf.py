@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from placement_env.did_you_mean import did_you_mean
 from placement_env.formats.bookshelf_lines import BookshelfFile, files_of, header
 from placement_env.formats.bookshelf_pl import centred, read_corners, read_pl, write_pl
-from placement_env.formats.textfile import did_you_mean
 from placement_env.netlist import (
     Canvas,
     FloatArray,

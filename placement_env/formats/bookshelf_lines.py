@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from placement_env.errors import InputError
-from placement_env.formats.textfile import read_text
+from placement_env.formats.text import read_text
 
 _KINDS = ("nodes", "nets", "wts", "pl", "scl")
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from placement_env.did_you_mean import did_you_mean
 from placement_env.formats.bookshelf_lines import BookshelfFile
-from placement_env.formats.textfile import did_you_mean, write_text
+from placement_env.formats.text import write_text
 from placement_env.netlist import FloatArray, IntArray, Netlist, Orient, Placement, oriented_size
 
 _ORIENT = {orient.name: int(orient) for orient in Orient}

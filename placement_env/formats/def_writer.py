@@ -7,7 +7,7 @@ from pathlib import Path
 
 from placement_env.errors import InputError
 from placement_env.formats.def_design import DefDesign, DefPin, Status
-from placement_env.formats.textfile import write_text
+from placement_env.formats.text import write_text
 from placement_env.netlist import Orient
 
 _ORIENT = [orient.name for orient in Orient]

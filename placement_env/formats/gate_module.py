@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from placement_env.errors import InputError
-from placement_env.formats.textfile import read_text
+from placement_env.formats.text import read_text
 from placement_env.netlist import IntArray
 
 #: Values in `GateModule.bit_net` for what is not a net.

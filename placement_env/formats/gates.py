@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
 from placement_env.formats import lefdef
 from placement_env.formats.gate_module import GateModule, GatePort, plain_name, where_is
 from placement_env.formats.gates_def import square_die, to_def
 from placement_env.formats.gates_parser import ModuleParser
 from placement_env.formats.lef_library import LefLibrary
-from placement_env.formats.textfile import did_you_mean
 from placement_env.formats.verilog_tokens import VerilogTokens
 from placement_env.netlist import Canvas, Netlist
 

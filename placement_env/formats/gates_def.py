@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 
+from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
 from placement_env.formats.def_design import DefComponents, DefDesign, DefNets, DefPin
 from placement_env.formats.gate_module import (
@@ -17,7 +18,6 @@ from placement_env.formats.gate_module import (
     where_is,
 )
 from placement_env.formats.lef_library import LefLibrary, Macro
-from placement_env.formats.textfile import did_you_mean
 
 _BUS_BIT = re.compile(r"(.*)[\[<](\d+)[\]>]")
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
-from placement_env.formats.textfile import did_you_mean
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
 from placement_env.formats import def_file, lef
 from placement_env.formats.def_design import DefDesign, DefPin, Status
 from placement_env.formats.lef_library import LefLibrary, Macro
 from placement_env.formats.lefdef_pins import resolve_pins, signal_ports, where_is
-from placement_env.formats.textfile import did_you_mean
 from placement_env.netlist import (
     ORIENT_MATRIX,
     Canvas,

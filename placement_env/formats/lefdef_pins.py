@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
 from placement_env.formats.def_design import DefDesign, DefPin
 from placement_env.formats.lef_library import Macro
-from placement_env.formats.textfile import did_you_mean, read_text
+from placement_env.formats.text import read_text
 from placement_env.netlist import FloatArray, IntArray
 
 SUPPLY = ("POWER", "GROUND")

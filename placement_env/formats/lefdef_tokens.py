@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from placement_env.errors import InputError
-from placement_env.formats.textfile import read_text
+from placement_env.formats.text import read_text
 
 _QUOTED_OR_COMMENT = re.compile(r'(?<!\S)#[^\n]*|"[^"]*"')
 # Private-use characters stand for white space inside quotes, where `str.split` must not cut.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from placement_env.did_you_mean import did_you_mean
 from placement_env.formats.gate_module import (
     CONSTANT_ONE,
     CONSTANT_ZERO,
@@ -16,7 +17,6 @@ from placement_env.formats.gate_module import (
     def_name,
     plain_name,
 )
-from placement_env.formats.textfile import did_you_mean
 from placement_env.formats.verilog_tokens import VerilogTokens
 
 _DIGITS = {"b": (1, "01"), "o": (3, "01234567"), "h": (4, "0123456789abcdef")}

@@ -134,7 +134,7 @@ def test_unusable_files_are_refused(name: str, message: str, tmp_path: Path) -> 
 def test_a_missing_def_is_named(tmp_path: Path) -> None:
     lef = tmp_path / "cells.lef"
     lef.write_text("VERSION 5.8 ;\nEND LIBRARY\n")
-    with pytest.raises(InputError, match="no file"):
+    with pytest.raises(InputError, match="no such file"):
         load_files(tmp_path / "netlist.def", lefs=[lef])
 
 

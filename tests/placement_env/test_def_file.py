@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from placement_env.errors import InputError
 from placement_env.formats import def_file
-from placement_env.formats.textfile import read_text
+from placement_env.formats.text import read_text
 from placement_env.netlist import Orient
 
 DataFile = Callable[[str], Path]
