@@ -32,6 +32,8 @@ CELL_FACE = "#0072B2"
 SOFT_FACE = "#56B4E9"
 PORT_FACE = "#C0392B"
 
+_SIDE_INCHES, _DPI = 5.6, 190
+
 #: Above this many cells their outlines would cover one another; they are drawn without.
 OUTLINED_CELLS = 3000
 
@@ -174,7 +176,7 @@ def draw_map(
         extent=(canvas.left_um, canvas.right_um, canvas.bottom_um, canvas.top_um),
         vmin=None if limits is None else limits[0], vmax=None if limits is None else limits[1],
     )  # fmt: skip
-    figure.set_figwidth(figure.get_figwidth() + 0.9)
+    figure.set_figwidth(figure.get_figwidth() + 0.8)
     bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02, aspect=30)
     bar.set_label(unit, fontsize=9)
     bar.ax.tick_params(labelsize=8)
@@ -209,7 +211,10 @@ def _canvas_axes(
             )  # fmt: skip
     wide, tall = box[2] - box[0], box[3] - box[1]
     longest = max(wide, tall)
-    size = (7.0 * max(wide / longest, 0.45) + 0.9, 7.0 * max(tall / longest, 0.45) + 0.9)
+    size = (
+        _SIDE_INCHES * max(wide / longest, 0.45) + 0.8,
+        _SIDE_INCHES * max(tall / longest, 0.45) + 0.8,
+    )
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -306,5 +311,5 @@ def _save(figure: Figure, path: Path | str) -> Path:
         )
     # Without metadata the same picture is the same file.
     metadata = {"Software": None} if path.suffix == ".png" else {"Date": None}
-    figure.savefig(path, dpi=150, facecolor="white", metadata=metadata)
+    figure.savefig(path, dpi=_DPI, facecolor="white", metadata=metadata)
     return path

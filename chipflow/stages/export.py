@@ -50,7 +50,7 @@ def run(ctx: StageContext) -> StageResult:
     return StageResult(
         files={"def": def_path.name, "gds": gds_path.name, "layout_png": "layout.png"},
         metrics={"export__gds__size_bytes": size},
-        note=f"{found.instances:,} cells in {size / 1e6:,.1f} MB of GDS",
+        note=f"{found.instances:,} cells in {size / 1e3:,.0f} kB of GDS",
     )
 
 
