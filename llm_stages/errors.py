@@ -3,6 +3,7 @@
     StageError              every error that the command line prints without a traceback
     ├── InputError          a file, an option or a specification is wrong         exit code 2
     ├── ToolMissing         a program or a sandbox that this step needs is absent exit code 3
+    ├── DraftRejected       a model wrote nothing that passes the checks          exit code 1
     └── ProviderError       a model could not be asked, or did not answer         exit code 4
         ├── UnknownModel    the model string names no known provider or model
         ├── KeyMissing      the provider wants an API key that is not set or not accepted
@@ -54,6 +55,10 @@ class ToolMissing(StageError):
     """A program, a package or a kernel feature that the requested step needs."""
 
     exit_code = 3
+
+
+class DraftRejected(StageError):
+    """A model answered, and no answer passed the checks within the attempts that were allowed."""
 
 
 class ProviderError(StageError):

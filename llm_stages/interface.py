@@ -1,0 +1,149 @@
+"""The ports that a specification asks for, and how a module's own differ from them.
+
+Three common ways to state ports are understood: a Verilog module header in a code block, a list of
+`- input name (8 bits)` lines, and a Markdown table with name, direction and width. A specification
+in free prose states none, and then nothing is checked.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from llm_stages import slang
+from llm_stages.slang import Diagnostic, Port
+
+_FENCE = re.compile(r"^[ \t]*```[^\n]*\n(.*?)^[ \t]*```", re.MULTILINE | re.DOTALL)
+_DIRECTION = {"input": "in", "output": "out", "inout": "inout", "in": "in", "out": "out"}
+_BULLET = re.compile(
+    r"^[ \t]*[-*+][ \t]*`?(?P<direction>input|output|inout)\b`?[ \t]*"
+    r"(?:(?:wire|reg|logic|signed|unsigned)\b[ \t]*)*"
+    r"(?:\[[ \t]*(?P<high>\d+)[ \t]*:[ \t]*(?P<low>\d+)[ \t]*\][ \t]*)?"
+    r"`?(?P<name>[A-Za-z_]\w*)`?[ \t]*"
+    r"(?:\([ \t]*(?P<bits>\d+)[ \t-]*bits?[ \t]*\))?",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class RequiredPort:
+    """A port that a specification asks for.
+
+    Attributes:
+        name: Name of the port.
+        direction: "in", "out" or "inout".
+        width: Bits; None where the specification does not say, or says it with a parameter.
+    """
+
+    name: str
+    direction: str
+    width: int | None
+
+
+def required_ports(spec: str, top: str) -> tuple[RequiredPort, ...]:
+    """The ports of module `top` as the specification states them; empty where it does not."""
+    return _from_header(spec, top) or _from_table(spec) or _from_list(spec)
+
+
+def differences(required: Sequence[RequiredPort], found: Sequence[Port]) -> list[Diagnostic]:
+    """What is missing, what is too many, and what differs in direction or width."""
+    messages = []
+    by_name = {port.name: port for port in found}
+    for want in required:
+        have = by_name.pop(want.name, None)
+        if have is None:
+            messages.append(f"the port {want.name!r} ({want.direction}) is missing")
+        elif have.direction != want.direction:
+            messages.append(
+                f"the port {want.name!r} must be {want.direction}, found {have.direction}"
+            )
+        elif want.width is not None and have.width != want.width:
+            messages.append(
+                f"the port {want.name!r} must be {want.width} bits wide, found {have.width}"
+            )
+    if required:
+        messages += [f"the port {name!r} is not in the specification" for name in by_name]
+    return [Diagnostic("", 0, 0, "error", "PortMismatch", message) for message in messages]
+
+
+def _from_header(spec: str, top: str) -> tuple[RequiredPort, ...]:
+    """Ports of a module header in a code block; the body, if any, is elaborated as it is."""
+    pattern = re.compile(rf"\bmodule\s+{re.escape(top)}\b.*?;", re.DOTALL)
+    for block in _FENCE.findall(spec):
+        header = pattern.search(block)
+        if header is None:
+            continue
+        with tempfile.TemporaryDirectory(prefix="chipflow-") as folder:
+            path = Path(folder) / "header.sv"
+            path.write_text(header.group(0) + "\nendmodule\n", encoding="utf-8")
+            ports = slang.elaborate([path], tops=[top]).ports(top)
+        # A width that hangs on a parameter is checked by nobody: another default is legitimate.
+        fixed = not re.search(r"#\s*\(|\bparameter\b", header.group(0))
+        return tuple(
+            RequiredPort(port.name, port.direction, port.width if fixed else None)
+            for port in ports or ()
+        )
+    return ()
+
+
+def _from_list(spec: str) -> tuple[RequiredPort, ...]:
+    matches = list(_BULLET.finditer(spec))
+    explicit = any(match["bits"] or match["high"] for match in matches)
+    default = 1 if explicit or re.search(r"one\s+bit\s+unless", spec) else None
+    ports: dict[str, RequiredPort] = {}
+    for match in matches:
+        width = default
+        if match["bits"]:
+            width = int(match["bits"])
+        elif match["high"]:
+            width = abs(int(match["high"]) - int(match["low"])) + 1
+        port = RequiredPort(match["name"], _DIRECTION[match["direction"]], width)
+        ports.setdefault(port.name, port)
+    return tuple(ports.values())
+
+
+def _from_table(spec: str) -> tuple[RequiredPort, ...]:
+    ports: list[RequiredPort] = []
+    columns: dict[str, int] | None = None
+    for line in spec.splitlines():
+        if not line.strip().startswith("|"):
+            if ports:
+                break
+            columns = None
+            continue
+        cells = [cell.strip().strip("`*").strip() for cell in line.strip().strip("|").split("|")]
+        if columns is None:
+            columns = _columns(cells)
+        elif columns and len(cells) > max(columns.values()):
+            direction = _DIRECTION.get(cells[columns["direction"]].lower())
+            if direction is not None:
+                name, width = _name_and_width(cells, columns)
+                ports.append(RequiredPort(name, direction, width))
+    return tuple(ports)
+
+
+def _columns(header: Sequence[str]) -> dict[str, int]:
+    """Where name, direction and width are in a table; empty if it is not a table of ports."""
+    found: dict[str, int] = {}
+    for index, cell in enumerate(header):
+        word = cell.lower()
+        if word in ("name", "port", "signal", "pin"):
+            found.setdefault("name", index)
+        elif word in ("direction", "dir", "i/o", "in/out", "type"):
+            found.setdefault("direction", index)
+        elif word.startswith(("width", "bits", "size")):
+            found.setdefault("width", index)
+    return found if "name" in found and "direction" in found else {}
+
+
+def _name_and_width(cells: Sequence[str], columns: dict[str, int]) -> tuple[str, int | None]:
+    name, width = cells[columns["name"]], None
+    if bits := re.search(r"\[\s*(\d+)\s*:\s*(\d+)\s*\]", " ".join(cells)):
+        width = abs(int(bits[1]) - int(bits[2])) + 1
+        name = re.sub(r"\s*\[.*?\]\s*", "", name)
+    elif "width" in columns and (number := re.match(r"\d+", cells[columns["width"]])):
+        width = int(number.group())
+    return name, width

@@ -1,0 +1,285 @@
+"""The stages that a model does: typed input, typed output, and checks between the two.
+
+A stage names no model and no provider. What the model writes is checked by tools before anyone sees
+it; what the tools find goes back as structured findings, never as a growing conversation: each
+attempt starts again from the specification, the best source so far and its first errors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from llm_stages import hdl, slang, untrusted
+from llm_stages.budget import Budget
+from llm_stages.code_block import extract_hdl, without_control_characters
+from llm_stages.errors import DraftRejected, InputError
+from llm_stages.exchange import Reply, Request
+from llm_stages.hdl import LintReport
+from llm_stages.interface import RequiredPort, differences, required_ports
+from llm_stages.prompt_pack import PromptPack, error_notes, load_pack
+from llm_stages.provider import complete
+from llm_stages.slang import Diagnostic
+from llm_stages.store import Store
+
+_FIRST_ERRORS = 8
+_MAX_SPEC_CHARACTERS = 65536
+_MAX_RTL_CHARACTERS = 262144
+#: Temperature of each attempt: the likeliest answer first, then variety.
+_TEMPERATURES = (0.0, 0.2, 0.5, 0.8)
+
+
+class SpecToRtl(BaseModel):
+    """What `spec_to_rtl` is given.
+
+    Attributes:
+        spec: The specification in prose.
+        top: Name of the module to write.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    spec: str = Field(min_length=1, max_length=_MAX_SPEC_CHARACTERS)
+    top: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$")
+
+
+class RtlDraft(BaseModel):
+    """What `spec_to_rtl` returns: source that elaborates, with the record of how it came to be.
+
+    Attributes:
+        files: File name to content.
+        top: Name of the top module.
+        model: The model that was asked.
+        prompt_pack: Name and version of the prompt pack.
+        attempts: Answers that it took.
+        prompt_tokens: Tokens of all questions.
+        completion_tokens: Tokens of all answers.
+        cost_usd: Price of all calls; None where a price is not known.
+        latency_s: Time of all calls.
+        lint: What slang says about the files.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    files: dict[str, str]
+    top: str
+    model: str
+    prompt_pack: str
+    attempts: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+    latency_s: float
+    lint: LintReport
+
+
+class _Attempt(BaseModel):
+    """One answer and what the checks say about it."""
+
+    rtl: str
+    lint: LintReport
+
+    @property
+    def rank(self) -> tuple[bool, int, int]:
+        """Lower is better."""
+        return (not self.rtl, self.lint.errors, self.lint.warnings)
+
+
+def spec_to_rtl(
+    spec_text: str,
+    *,
+    top: str,
+    model: str,
+    api_base: str = "",
+    attempts: int = 4,
+    max_tokens: int = 4096,
+    seed: int = 1,
+    timeout_s: float = 600.0,
+    budget: Budget | None = None,
+    store: Store | None = None,
+    log: Callable[[str], None] = lambda line: None,
+) -> RtlDraft:
+    """Have a model write the RTL of a specification.
+
+    An answer is accepted when it elaborates without errors, has the ports that the specification
+    states, and holds nothing that untrusted HDL must not (`untrusted.py`).
+
+    Args:
+        spec_text: The specification in prose.
+        top: Name of the module to write.
+        model: The model as LiteLLM spells it.
+        api_base: Address of an OpenAI-compatible server; empty for the provider's own.
+        attempts: Answers to ask for at most.
+        max_tokens: Length of an answer at most.
+        seed: For providers that can repeat an answer.
+        timeout_s: How long to wait for one answer.
+        budget: Is charged; the stage stops where it is spent.
+        store: Where replies are recorded or replayed from; by default as the environment says.
+        log: Gets one line for each attempt.
+
+    Raises:
+        InputError: No model is named, or the specification or the name cannot be used.
+        ProviderError: The model could not be asked.
+        DraftRejected: No answer passed the checks.
+    """
+    task = _checked_task(spec_text, top, model)
+    required = required_ports(task.spec, top)
+    pack = load_pack("spec_to_rtl", model)
+    best: _Attempt | None = None
+    shown: _Attempt | None = None
+    seen: set[str] = set()
+    replies: list[Reply] = []
+    for number in range(attempts):
+        request = Request(
+            model=model,
+            messages=pack.messages(*_question(pack, task, required, shown)),
+            temperature=_TEMPERATURES[min(number, len(_TEMPERATURES) - 1)],
+            max_tokens=max_tokens,
+            seed=seed + number,
+            api_base=api_base,
+            timeout_s=timeout_s,
+        )
+        reply = complete(request, budget=budget, store=store)
+        replies.append(reply)
+        attempt = _judge(reply, task.top, required, max_tokens)
+        log(_summary(number + 1, reply, attempt))
+        if best is None or attempt.rank < best.rank:
+            best = attempt
+        if not best.lint.errors:
+            return _draft(task, model, pack, replies, best)
+        # A model that repeats itself is not helped by its own mistake: it starts afresh.
+        shown = None if attempt.rtl in seen else best
+        seen.add(attempt.rtl)
+    first = best.lint.diagnostics[0].message if best else "no attempt was allowed"
+    raise DraftRejected(
+        f"{model} wrote no RTL that passes the checks in {attempts} attempts; the best: {first}",
+        where=f"spec_to_rtl, module {top}",
+        hint="name a stronger model, allow more attempts, or make the specification more exact",
+    )
+
+
+def _checked_task(spec_text: str, top: str, model: str) -> SpecToRtl:
+    if not model:
+        raise InputError(
+            "the stage spec_to_rtl needs a model and none is named",
+            where="spec_to_rtl",
+            hint='name one in design.toml: [models] default = "anthropic/claude-sonnet-4-5"',
+        )
+    try:
+        return SpecToRtl(spec=without_control_characters(spec_text).strip(), top=top)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(
+            f"{first['loc'][0]}: {first['msg']}",
+            where="spec_to_rtl",
+            hint=f"a specification has 1 to {_MAX_SPEC_CHARACTERS} characters, and the top module "
+            "a Verilog name",
+        ) from None
+
+
+def _question(
+    pack: PromptPack, task: SpecToRtl, required: tuple[RequiredPort, ...], shown: _Attempt | None
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The pack's lines to use and what to fill in."""
+    # Nobody can write text that holds the hash of itself, so no specification can close its frame.
+    mark = hashlib.sha256(f"{task.top}\n{task.spec}\n{shown.rtl if shown else ''}".encode())
+    fields = {
+        "top": task.top,
+        "spec": task.spec,
+        "mark": mark.hexdigest()[:12],
+        "ports": _ports_in_words(task.top, required),
+    }
+    if shown is None or not shown.rtl:
+        return pack.first, fields
+    lines = shown.rtl.splitlines()
+    errors = [item for item in shown.lint.diagnostics if item.severity == "error"]
+    fields["rtl"] = "\n".join(f"{number:4} {line}" for number, line in enumerate(lines, 1))
+    fields["errors"] = "\n".join(_in_words(item) for item in errors[:_FIRST_ERRORS])
+    return pack.repair, fields
+
+
+def _ports_in_words(top: str, required: tuple[RequiredPort, ...]) -> str:
+    """The header to begin with where every width is known, else a list of the ports."""
+    if not required:
+        return ""
+    words = {"in": "input", "out": "output"}
+    named = [(words.get(port.direction, port.direction), port) for port in required]
+    if all(port.width for port in required):
+        lines = [
+            f"  {word} {'wire' if word == 'inout' else 'logic'} "
+            f"{f'[{port.width - 1}:0] ' if port.width and port.width > 1 else ''}{port.name}"
+            for word, port in named
+        ]
+        return f"Begin with this header:\nmodule {top} (\n" + ",\n".join(lines) + "\n);"
+    return "The module has exactly these ports:\n" + "\n".join(
+        f"- {word} {port.name}" + (f" ({port.width} bits)" if port.width else "")
+        for word, port in named
+    )
+
+
+def _in_words(item: Diagnostic) -> str:
+    place = f"line {item.line}, column {item.column}: " if item.line else ""
+    note = error_notes().get(item.code, "")
+    return f"- {place}{item.message}" + (f" ({note})" if note else "")
+
+
+def _judge(reply: Reply, top: str, required: tuple[RequiredPort, ...], max_tokens: int) -> _Attempt:
+    """Extract the source of an answer and put it through the checks, cheapest first."""
+    rtl = extract_hdl(reply.text, top)
+    if not rtl:
+        cut = reply.finish_reason == "length" or reply.completion_tokens >= max_tokens
+        message = "the answer was cut before the end" if cut else "the answer holds no module"
+        return _Attempt(rtl="", lint=_report([Diagnostic("", 0, 0, "error", "NoCode", message)]))
+    if len(rtl) > _MAX_RTL_CHARACTERS:
+        found = Diagnostic("", 0, 0, "error", "TooLong", "the answer is too long to be checked")
+        return _Attempt(rtl="", lint=_report([found]))
+    with tempfile.TemporaryDirectory(prefix="chipflow-") as folder:
+        path = Path(folder) / f"{top}.sv"
+        path.write_text(rtl, encoding="utf-8")
+        found = list(hdl.lint([path], top=top).diagnostics)
+        if not any(item.severity == "error" for item in found):
+            found += untrusted.check_includes([path])
+            found += untrusted.check_source(path)
+            ports = slang.elaborate([path], tops=[top]).ports(top) or []
+            found += differences(required, ports)
+        named = [
+            Diagnostic(path.name, d.line, d.column, d.severity, d.code, d.message) for d in found
+        ]
+    return _Attempt(rtl=rtl, lint=_report(named))
+
+
+def _report(found: list[Diagnostic]) -> LintReport:
+    found = sorted(found, key=lambda item: (item.severity, item.line, item.column, item.message))
+    errors = sum(item.severity == "error" for item in found)
+    return LintReport(errors, len(found) - errors, tuple(found))
+
+
+def _summary(number: int, reply: Reply, attempt: _Attempt) -> str:
+    head = f"attempt {number}: {reply.completion_tokens} tokens in {reply.latency_s:.1f} s, "
+    if not attempt.lint.errors:
+        return head + "accepted"
+    first = attempt.lint.diagnostics[0]
+    plural = "s" if attempt.lint.errors > 1 else ""
+    return f"{head}{attempt.lint.errors} error{plural}, first: {first}"
+
+
+def _draft(
+    task: SpecToRtl, model: str, pack: PromptPack, replies: list[Reply], best: _Attempt
+) -> RtlDraft:
+    costs = [reply.cost_usd for reply in replies]
+    return RtlDraft(
+        files={f"{task.top}.sv": best.rtl},
+        top=task.top,
+        model=model,
+        prompt_pack=f"{pack.name} {pack.version}",
+        attempts=len(replies),
+        prompt_tokens=sum(reply.prompt_tokens for reply in replies),
+        completion_tokens=sum(reply.completion_tokens for reply in replies),
+        cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
+        latency_s=sum(reply.latency_s for reply in replies),
+        lint=best.lint,
+    )
