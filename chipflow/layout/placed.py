@@ -10,7 +10,7 @@ from chipflow.pdk.description import Pdk
 from placement_env.formats import def_file, lefdef
 from placement_env.formats.def_design import DefDesign
 from placement_env.formats.lef_library import LefLibrary
-from placement_env.netlist import Netlist, NodeKind, Placement
+from placement_env.netlist import IntArray, Netlist, NodeKind, Placement
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,11 @@ class Layout:
     netlist: Netlist
     placement: Placement
 
-    def with_placement(self, netlist: Netlist, placement: Placement) -> DefDesign:
-        """The DEF with new positions; what `netlist` fixes becomes FIXED."""
-        return lefdef.with_placement(self.design, netlist, placement)
+    def with_placement(
+        self, netlist: Netlist, placement: Placement, *, nodes: IntArray | None = None
+    ) -> DefDesign:
+        """The DEF with new positions, of all nodes or of `nodes`; what `netlist` fixes is FIXED."""
+        return lefdef.with_placement(self.design, netlist, placement, nodes=nodes)
 
 
 def read_layout(def_path: Path, pdk: Pdk, memories: Path) -> Layout:

@@ -93,10 +93,10 @@ def export(
                 where=str(log_path),
             )
         result = json.loads(result_path.read_text(encoding="utf-8"))
-    if result["empty_cells"]:
-        names = ", ".join(result["empty_cells"][:5])
+    if result["not_drawn"]:
+        names = ", ".join(result["not_drawn"][:5])
         raise InputError(
-            f"{len(result['empty_cells'])} cells have no layout: {names}",
+            f"{len(result['not_drawn'])} cells have no layout: {names}",
             where=", ".join(str(path) for path in pdk.cell_gds),
             hint="add their GDS to cell_gds of the PDK",
         )

@@ -28,7 +28,11 @@ def write_gds(job: dict[str, Any]) -> dict[str, Any]:
     config.read_lef_with_def = False
     config.lef_files = job["lefs"]
     config.macro_resolution_mode = 1  # cells come from layouts, never from LEF abstracts
-    config.macro_layout_files = job["layouts"]
+    drawn = []
+    for path in job["layouts"]:
+        drawn.append(kdb.Layout())
+        drawn[-1].read(path)
+    config.macro_layouts = drawn
     config.dbu = 1.0 / job["dbu_per_um"]
     config.create_other_layers = False
     layers = kdb.LayerMap()
@@ -42,9 +46,8 @@ def write_gds(job: dict[str, Any]) -> dict[str, Any]:
     layout = kdb.Layout()
     layout.read(job["def"], options)
     top = layout.cell(job["top"])
-    empty = sorted(
-        cell.name for cell in layout.each_cell() if cell.bbox().empty() and cell.name != top.name
-    )
+    known = {cell.name for library in drawn for cell in library.each_cell()}
+    used = {layout.cell(index).name for index in top.each_child_cell()}
     save = kdb.SaveLayoutOptions()
     save.gds2_write_timestamps = False  # the same layout is the same file
     save.add_cell(top.cell_index())
@@ -52,7 +55,7 @@ def write_gds(job: dict[str, Any]) -> dict[str, Any]:
     box = top.dbbox()
     return {
         "instances": top.child_instances(),
-        "empty_cells": empty,
+        "not_drawn": sorted(used - known),
         "width_um": box.width(),
         "height_um": box.height(),
     }
