@@ -7,6 +7,7 @@ The run folder decides what there is to do (`chipflow.run`, `chipflow.keys`); an
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -186,6 +187,9 @@ class _Run:
                     engine = self._work(waiting)
                 except StageFailed as failure:
                     engine, error = self.engine, failure
+                except InputError:  # a source went away while the run was at work
+                    self._write_summary("failed", finished=_now())
+                    raise
                 self.summary["engine"] = engine
             self._write_summary("failed" if error else "done", finished=_now())
             write_report(folder.path)
@@ -196,7 +200,7 @@ class _Run:
             raise Interrupted(
                 "interrupted; finished stages are kept",
                 where=str(folder.path),
-                hint=f"{self.command or 'the same call again'} goes on from here",
+                hint=f"{_without_from(self.command) or 'the same call again'} goes on from here",
             ) from interrupt
         finally:
             runner.progress.end()
@@ -272,6 +276,11 @@ class _Run:
             report=self.runner.folder.path / REPORT,
             error=error,
         )
+
+
+def _without_from(command: str) -> str:
+    """The command that goes on where this one stopped: --from would do finished stages again."""
+    return re.sub(r" --from[ =]\S+", "", command)
 
 
 def _now() -> str:

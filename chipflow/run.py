@@ -119,7 +119,7 @@ class RunFolder:
         for entry in sorted(self.path.iterdir()):
             match = _STAGE_FOLDER.fullmatch(entry.name)
             if entry.name.startswith(_WORKING):
-                shutil.rmtree(entry)
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
             elif match and (entry / FILE_NAME).is_file():
                 self._renumber(entry, match[2], stages)
 
@@ -179,6 +179,12 @@ def _take(lock: int, path: Path) -> None:
             f"another chipflow run works in this run folder ({holder or 'just started'})",
             where=str(path),
             hint="wait for it, stop it, or use --out DIR for a second run",
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"this file system cannot lock files: {error.strerror}",
+            where=str(path),
+            hint="--out DIR names a folder on another one",
         ) from error
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"process {os.getpid()}".encode(), 0)
