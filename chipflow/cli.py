@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from chipflow.commands import doctor, run, server
+from chipflow.commands import bench, doctor, fetch, llm, place, run, score, server
 from llm_stages.errors import StageError
 from placement_env.errors import ChipError
 
@@ -39,6 +39,11 @@ app = typer.Typer(
 # The commands, one line each.
 app.command("run")(run.run)
 app.command("doctor")(doctor.doctor)
+app.command("place")(place.place)
+app.command("score")(score.score)
+app.add_typer(bench.bench, name="bench")
+app.command("fetch")(fetch.fetch)
+app.add_typer(llm.llm, name="llm")
 app.add_typer(server.server, name="server")
 
 

@@ -1,0 +1,124 @@
+"""`chipflow bench`: measures on public benchmarks, beside the published numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+bench = typer.Typer(
+    no_args_is_help=True, help="Measure on public benchmarks, beside the published numbers."
+)
+
+
+@bench.callback()
+def _group() -> None:
+    pass
+
+
+@bench.command()
+def placement(
+    suite: Annotated[str, typer.Option(help="tilos, iccad04, ispd18 or ispd19.")] = "tilos",
+    designs: Annotated[
+        str, typer.Option(metavar="A,B,...", help="Only these.  [default: all of the suite]")
+    ] = "",
+    budget: Annotated[
+        str, typer.Option(metavar="S,S,...", help="Seconds for the search, one run each.")
+    ] = "60",
+    seeds: Annotated[int, typer.Option(help="Runs with seeds 1 to N.", min=1)] = 1,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write results.json and results.md here.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Place the designs of a suite and print the scores beside the published ones."""
+    from agents import mixed_size, search
+    from benchmarks.placement import run_suite
+    from benchmarks.table import to_json, to_markdown
+    from chipflow.commands.interrupt import interrupts
+    from chipflow.commands.progress_lines import ProgressLines
+
+    chosen = _designs(suite, designs)
+    budgets_s = _budgets(budget)
+    show = ProgressLines(quiet=quiet)
+    search.compile_kernels(show.say)
+    results = []
+    with interrupts() as ctrl_c:
+        try:
+            for result in run_suite(
+                lambda netlist, start, *, budget_s, seed: mixed_size.place(
+                    netlist, start, budget_s=budget_s, seed=seed, progress=show
+                ),
+                chosen,
+                budgets_s=budgets_s,
+                seeds=range(1, seeds + 1),
+                begin=lambda name, budget_s, seed: show.say(f"{name}: {budget_s:g} s, seed {seed}"),
+            ):
+                if ctrl_c.seen:  # the placer has returned early what it had
+                    break
+                results.append(result)
+                show.say(to_markdown([result]).splitlines()[2])
+                if out:
+                    _write(out, results)
+        except KeyboardInterrupt:
+            ctrl_c.seen = True
+    show.close()
+    if as_json:
+        typer.echo(json.dumps({"suite": suite, "results": to_json(results)}, indent=2))
+    elif results:
+        typer.echo(to_markdown(results), nl=False)
+    if ctrl_c.seen:
+        show.say("interrupted: these are the runs that were finished")
+        raise typer.Exit(130)
+    if not all(result.legal for result in results):
+        raise typer.Exit(1)
+
+
+def _designs(suite: str, designs: str) -> list[str]:
+    from benchmarks import registry
+    from placement_env.did_you_mean import did_you_mean
+    from placement_env.errors import InputError
+
+    known = registry.designs_of(suite)
+    chosen = [name.strip() for name in designs.split(",") if name.strip()] or list(known)
+    for name in chosen:
+        if name not in known:
+            raise InputError(
+                f"the suite {suite} has no design called {name!r}",
+                hint=did_you_mean(name, known) or f"its designs: {', '.join(known)}",
+            )
+    return chosen
+
+
+def _budgets(budget: str) -> list[float]:
+    from placement_env.errors import InputError
+
+    try:
+        budgets_s = [float(part) for part in budget.split(",")]
+    except ValueError:
+        budgets_s = []
+    if not budgets_s or not all(0 < budget_s < float("inf") for budget_s in budgets_s):
+        raise InputError(
+            f"--budget is {budget!r}, expected seconds above 0, separated by commas",
+            hint="for example --budget 10,60",
+        )
+    return budgets_s
+
+
+def _write(folder: Path, results: list) -> None:
+    from benchmarks.table import to_json, to_markdown
+    from placement_env.errors import InputError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "results.json").write_text(json.dumps(to_json(results), indent=2) + "\n")
+        (folder / "results.md").write_text(to_markdown(results))
+    except OSError as error:
+        raise InputError(
+            f"cannot write the results: {error.strerror}",
+            where=str(folder),
+            hint="name another folder with --out",
+        ) from error

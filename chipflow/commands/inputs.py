@@ -1,0 +1,44 @@
+"""What the placement commands are given: a benchmark's name or files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import registry
+from benchmarks.files import Benchmark, load_files, with_start
+from placement_env.errors import InputError
+from placement_env.netlist import Placement
+
+
+def load_netlist(netlist: str, lefs: Sequence[Path], start: Path | None = None) -> Benchmark:
+    """Read a benchmark by its name, or a netlist by its path.
+
+    Raises:
+        InputError: It is neither, or cannot be read.
+    """
+    if netlist in registry.names():
+        benchmark = registry.load(netlist)
+        return with_start(benchmark, start) if start else benchmark
+    path = Path(netlist)
+    if not path.exists() and path.name == netlist and not path.suffix:
+        registry.files_of(netlist)  # raises, and names the benchmark that was meant
+    return load_files(path, start=start, lefs=lefs)
+
+
+def load_placed(netlist: str, placement: str, lefs: Sequence[Path]) -> tuple[Benchmark, Placement]:
+    """Read a netlist and one placement of it, from a file or of those that come with it.
+
+    Raises:
+        InputError: Either cannot be read, or they do not fit together.
+    """
+    if Path(placement).suffix or Path(placement).exists():
+        benchmark = load_netlist(netlist, lefs, Path(placement))
+        return benchmark, benchmark.placements["initial"]
+    benchmark = load_netlist(netlist, lefs)
+    if placement not in benchmark.placements:
+        raise InputError(
+            f"{benchmark.name} comes with no placement called {placement!r}",
+            hint=f"give a file, or one of: {', '.join(benchmark.placements)}",
+        )
+    return benchmark, benchmark.placements[placement]

@@ -1,0 +1,106 @@
+"""`chipflow place`: places a netlist within a time budget."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from benchmarks.files import Benchmark
+    from placement_env.netlist import Placement
+
+
+def place(
+    netlist: Annotated[
+        str, typer.Argument(help="A benchmark, or a .pb.txt, .aux or .def file.", metavar="NETLIST")
+    ],
+    start: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|none",
+            help="A .plc, .pl or .def to start from; none ignores where macros are.",
+        ),
+    ] = "initial",
+    budget: Annotated[float, typer.Option(help="Seconds for the search of macros.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Seed of the search.", min=0)] = 1,
+    gap: Annotated[float, typer.Option(help="Least distance between macros, in um.")] = 0.0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write.  [default: placements/NAME]")
+    ] = None,
+    lef: Annotated[
+        list[Path] | None,
+        typer.Option("--lef", metavar="FILE", help="LEF file of a .def netlist; repeatable."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Place a netlist: macros of a clustered one, macros and cells of a flat one.
+
+    Writes the placement in the netlist's format, placement.png and scores.json. Ctrl-C ends the
+    search early; the best placement so far is kept.
+    """
+    from agents import mixed_size, search
+    from benchmarks.placement import is_legal, score
+    from chipflow.commands.inputs import load_netlist
+    from chipflow.commands.interrupt import interrupts
+    from chipflow.commands.progress_lines import ProgressLines
+    from chipflow.commands.score_table import score_lines
+
+    show = ProgressLines(quiet=quiet)
+    file = None if start in ("initial", "none") else Path(start)
+    benchmark = load_netlist(netlist, lef or [], file)
+    search.compile_kernels(show.say)
+    with interrupts() as ctrl_c:
+        started = time.perf_counter()
+        placement = mixed_size.place(
+            benchmark.netlist,
+            benchmark.placements["initial"],
+            budget_s=budget,
+            seed=seed,
+            progress=show,
+            gap_um=gap,
+            from_nothing=start == "none",
+        )
+        wall_s = time.perf_counter() - started
+    show.close()
+    scores = score(benchmark.netlist, placement) | {"time__wall_s": wall_s}
+    folder = out or Path("placements", benchmark.name)
+    record = {"design": benchmark.name, "budget_s": budget, "seed": seed, **scores}
+    record["files"] = [str(path) for path in _write(folder, benchmark, placement, record)]
+    if as_json:
+        typer.echo(json.dumps(record, indent=2))
+    else:
+        lines = score_lines(benchmark, scores) + [f"  wrote {path}" for path in record["files"]]
+        typer.echo("\n".join(lines))
+    if ctrl_c.seen:
+        show.say("interrupted: this is the best placement so far")
+        raise typer.Exit(130)
+    if not is_legal(scores):
+        show.say("the placement is not legal: see the counts above")
+        raise typer.Exit(1)
+
+
+def _write(folder: Path, benchmark: Benchmark, placement: Placement, record: dict) -> list[Path]:
+    """Write placement, picture and scores; returns the files."""
+    from placement_env.errors import InputError
+    from placement_env.render import draw_placement
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        placed = benchmark.write(folder, placement)
+        picture = draw_placement(
+            benchmark.netlist, placement, folder / "placement.png", title=benchmark.name
+        )
+        scores = folder / "scores.json"
+        scores.write_text(json.dumps(record, indent=2) + "\n")
+    except OSError as error:
+        raise InputError(
+            f"cannot write the results: {error.strerror}",
+            where=str(folder),
+            hint="name another folder with --out",
+        ) from error
+    return [placed, picture, scores]

@@ -1,0 +1,158 @@
+"""`chipflow bench placement` and `chipflow fetch`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import registry
+from benchmarks.files import load_files
+from placement_env.netlist import Placement
+from tests.benchmarks.tiny import write_tiny
+from tests.chipflow.command_line import CommandLine, command_line
+
+
+@pytest.fixture
+def chipflow(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> CommandLine:
+    monkeypatch.chdir(tmp_path)
+    return command_line(capsys, monkeypatch)
+
+
+@pytest.fixture
+def tiny_tilos(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """All designs of the suite are the tiny one."""
+    benchmark = load_files(write_tiny(tmp_path))
+    monkeypatch.setattr(registry, "load", lambda name: benchmark)
+
+
+@pytest.mark.usefixtures("tiny_tilos")
+def test_one_run_a_design_budget_and_seed(chipflow: CommandLine, tmp_path: Path) -> None:
+    ended = chipflow(
+        *("bench", "placement", "--suite", "tilos", "--designs", "nvdla_ng45,ariane133_ng45"),
+        *("--budget", "0.1,0.2", "--seeds", 2, "--json", "--out", tmp_path / "out"),
+    )
+    assert ended.code == 0, ended
+    results = json.loads(ended.out)["results"]
+    assert [(row["design"], row["budget_s"], row["seed"]) for row in results] == [
+        (design, budget_s, seed)
+        for design in ("nvdla_ng45", "ariane133_ng45")
+        for budget_s in (0.1, 0.2)
+        for seed in (1, 2)
+    ]
+    assert all(row["legal"] for row in results)
+    assert all(row["placement__hard_overlaps__count"] == 0 for row in results)
+    assert "nvdla_ng45: 0.1 s, seed 1" in ended.err
+    assert json.loads((tmp_path / "out/results.json").read_text()) == results
+    assert (tmp_path / "out/results.md").read_text().count("\n| ") == 9
+
+
+@pytest.mark.usefixtures("tiny_tilos")
+def test_table_is_all_of_stdout(chipflow: CommandLine) -> None:
+    ended = chipflow("bench", "placement", "--designs", "nvdla_ng45", "--budget", 0.1, "-q")
+    assert ended.err == ""
+    assert ended.out.startswith("| design | budget s |")
+
+
+def test_iccad04_stands_beside_the_published_wirelength(
+    chipflow: CommandLine, monkeypatch: pytest.MonkeyPatch, data_file
+) -> None:
+    """The placer is left out: what counts here is reading, scoring and the table."""
+    data_file("iccad04/ibm01/ibm01.aux.gz")
+
+    def scatter(netlist, start, *, budget_s, seed, progress):
+        rng = np.random.default_rng(seed)
+        at = rng.uniform(100, 2000, (2, netlist.num_nodes))
+        return Placement(
+            np.where(netlist.fixed, start.x_um, at[0]),
+            np.where(netlist.fixed, start.y_um, at[1]),
+            start.orient,
+        )
+
+    monkeypatch.setattr("agents.mixed_size.place", scatter)
+    ended = chipflow("bench", "placement", "--suite", "iccad04", "--designs", "ibm01")
+    assert ended.code == 1  # scattered nodes are not legal
+    row = ended.out.splitlines()[2]
+    assert "half-perimeter wirelength" in row
+    assert "| NO |" in row
+    assert "2,282,370 RePlAce + NTU3 [1]" in row
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--suite", "tilo"], "did you mean tilos?"),
+        (["--designs", "ibm01"], "no design called 'ibm01'"),
+        (["--budget", "10,x"], "--budget is '10,x'"),
+        (["--budget", "0"], "--budget is '0'"),
+        (["--seeds", "0"], "seeds"),
+    ],
+)
+def test_wrong_options(arguments: list[str], message: str, chipflow: CommandLine) -> None:
+    ended = chipflow("bench", "placement", *arguments)
+    assert ended.code == 2
+    assert ended.out == ""
+    assert message in ended.err
+    assert ended.err.count("error: ") == 1
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_interrupted_bench_keeps_finished_runs(tmp_path: Path, data_file) -> None:
+    data_file("tilos/ariane133_ng45/netlist.pb.txt.gz")
+    command = [sys.executable, "-m", "chipflow.cli", "bench", "placement", "--json"]
+    with subprocess.Popen(
+        [*command, "--designs", "ariane133_ng45", "--budget", "1,60", "--out", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stderr is not None
+        second = False
+        for line in process.stderr:
+            second = second or ": 60 s, seed 1" in line
+            if second and "annealing" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert [row["budget_s"] for row in json.loads(out)["results"]] == [1.0]
+    assert len(json.loads((tmp_path / "results.json").read_text())) == 1
+
+
+def test_fetch_prints_where_the_files_are(chipflow: CommandLine, data_file) -> None:
+    data_file("ispd18/ispd18_test1.input.def.gz")
+    ended = chipflow("fetch", "ispd18")
+    assert ended.code == 0
+    names = [Path(line).name for line in ended.out.splitlines()]
+    assert names == ["ispd18_test1.input.def.gz", "ispd18_test1.input.lef.gz"]
+    assert all(Path(line).exists() for line in ended.out.splitlines())
+
+
+def test_fetch_of_an_unknown_name(chipflow: CommandLine) -> None:
+    ended = chipflow("fetch", "ibm1")
+    assert ended.code == 2
+    assert "did you mean ibm" in ended.err
+
+
+def test_fetch_without_a_network(
+    chipflow: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("benchmarks.data.data_roots", lambda: [])
+    monkeypatch.setenv("CHIPFLOW_CACHE", str(tmp_path))
+    monkeypatch.setenv("CHIPFLOW_ORIGIN", "http://127.0.0.1:9")
+    monkeypatch.delenv("CHIPFLOW_OFFLINE", raising=False)
+    ended = chipflow("fetch", "ariane133_ng45")
+    assert ended.code == 2
+    assert "cannot be reached" in ended.err
+    assert "connect to the network" in ended.err
+    assert "Traceback" not in ended.err
