@@ -27,7 +27,12 @@ def run(ctx: StageContext) -> StageResult:
     )
     word_level = synthesis.read_design(workspace)
     memories = synthesis.map_memories(workspace, word_level, min_bits=design.macros.min_bits)
-    gates = synthesis.map_gates(workspace, memories.macros, period_ns=design.clock.period_ns)
+    gates = synthesis.map_gates(
+        workspace,
+        memories.macros,
+        clock_port=design.clock.port,
+        period_ns=design.clock.period_ns,
+    )
     _check_result(ctx, gates)
     remarks = list(_remarks(rtl, word_level, memories, gates, design.macros.min_bits))
     for remark in remarks:

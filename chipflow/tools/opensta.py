@@ -106,7 +106,7 @@ def analyse(
         raise _input_error(log, log_path)
     for name in [*names, "gates.v", "wires.spef", "timing.tsv"]:
         (work_dir / name).unlink(missing_ok=True)
-    return _timing(lines, log)
+    return _timing(lines, log, path_count)
 
 
 def _script(libraries: Sequence[str], top: str, *, with_spef: bool, path_count: int) -> str:
@@ -140,7 +140,7 @@ check_setup -verbose -no_clock
 """
 
 
-def _timing(lines: Sequence[str], log: str) -> Timing:
+def _timing(lines: Sequence[str], log: str, path_count: int) -> Timing:
     tns_ns = 0.0
     paths: dict[str, list[tuple[float, list[PathPoint]]]] = {"max": [], "min": []}
     points: list[PathPoint] = []
@@ -153,10 +153,11 @@ def _timing(lines: Sequence[str], log: str) -> Timing:
         else:
             points = []
             paths[kind].append((float(fields[0]), points))
+    # OpenSTA lists path group after path group.
     setup, hold = (
         tuple(
             TimingPath(slack_ns, tuple(path_points))
-            for slack_ns, path_points in paths[kind]
+            for slack_ns, path_points in sorted(paths[kind], key=lambda path: path[0])[:path_count]
             if slack_ns < _UNCONSTRAINED_NS
         )
         for kind in ("max", "min")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from chipflow.pdk import memory as memory_generator
 from chipflow.pdk import yosys_memory
 from chipflow.pdk.description import MemoryMacro
-from chipflow.tools import netlist_check, synthesis_scripts
+from chipflow.tools import netlist_check, netlist_repair, synthesis_scripts
 from chipflow.tools.inferred_memories import InferredMemory, read_memories
 from chipflow.tools.netlist_check import Problem
 from chipflow.tools.yosys import run_script
@@ -145,8 +145,16 @@ def map_memories(workspace: Workspace, design: WordLevel, *, min_bits: int) -> M
     return MappedMemories(tuple(macros), registers)
 
 
-def map_gates(workspace: Workspace, macros: Sequence[MemoryMacro], *, period_ns: float) -> Gates:
+def map_gates(
+    workspace: Workspace, macros: Sequence[MemoryMacro], *, clock_port: str, period_ns: float
+) -> Gates:
     """Maps everything to cells; leaves `gates.v`.
+
+    Args:
+        workspace: Where `map_memories` left the design.
+        macros: The memory macros that the design may use.
+        clock_port: Its net gets no buffers.
+        period_ns: Clock period to aim at.
 
     Raises:
         InputError: Something has no cell in the library, or logic runs in a loop.
@@ -154,33 +162,56 @@ def map_gates(workspace: Workspace, macros: Sequence[MemoryMacro], *, period_ns:
     pdk = workspace.pdk
     constraints = f"set_driving_cell {pdk.driving_cell}\nset_load {pdk.output_load_ff}\n"
     (workspace.folder / "abc.constr").write_text(constraints, encoding="utf-8")
-    libraries = workspace.cell_libraries
     script = (
         "read_rtlil mapped.il\n"
         + synthesis_scripts.gate_level(
             pdk,
-            libraries,
+            workspace.cell_libraries,
             period_ns=period_ns,
             constraints="abc.constr",
             registers_json="registers.json",
         )
-        + synthesis_scripts.report(libraries, stat_json="stat.json", check_txt="check.txt")
-        + "write_json gates.json\nwrite_verilog -noattr -noexpr -nohex -nodec gates.v\n"
+        + "write_json cells.json\n"
     )
     run_script(script, work_dir=workspace.folder, name="gates")
+    _repair(workspace, clock_port)
+    script = (
+        "read_json repaired.json\n"
+        + synthesis_scripts.report(
+            workspace.cell_libraries, stat_json="stat.json", check_txt="check.txt"
+        )
+        + "write_verilog -noattr -noexpr -nohex -nodec gates.v\n"
+    )
+    run_script(script, work_dir=workspace.folder, name="write")
     _refuse_problems(netlist_check.problems(_text(workspace, "check.txt")))
+    return _gates(workspace, {macro.name for macro in macros})
+
+
+def _repair(workspace: Workspace, clock_port: str) -> None:
+    """Bounds the fan-out of nets that ABC does not see; cells.json to repaired.json."""
+    pdk = workspace.pdk
+    netlist = _json(workspace, "cells.json")
+    module = netlist["modules"][workspace.top]
+    if netlist_repair.has_large_net(module, pdk.max_fanout, [clock_port]):
+        buffer = netlist_repair.tree_buffer(pdk)
+        netlist_repair.bound_fanout(module, buffer, pdk.max_fanout, [clock_port])
+    netlist_repair.drop_open_outputs(module)
+    text = json.dumps(netlist)
+    (workspace.folder / "repaired.json").write_text(text, encoding="utf-8")
+
+
+def _gates(workspace: Workspace, macros: Collection[str]) -> Gates:
     statistics = _json(workspace, "stat.json")["design"]
-    module = _json(workspace, "gates.json")["modules"][workspace.top]
+    module = _json(workspace, "repaired.json")["modules"][workspace.top]
     registers = [
         cell
         for part in _json(workspace, "registers.json")["modules"].values()
         for cell in part["cells"].values()
     ]
     latches = [cell["attributes"].get("src", "") for cell in registers if "LATCH" in cell["type"]]
-    names = {macro.name for macro in macros}
     instances: dict[str, list[str]] = {}
     for name, cell in module["cells"].items():
-        if cell["type"] in names:
+        if cell["type"] in macros:
             instances.setdefault(cell["type"], []).append(name)
     return Gates(
         cells=statistics["num_cells_by_type"],
