@@ -21,6 +21,7 @@ from chipflow.design import Design, setting
 from chipflow.file_hashes import FileHashes, files_below
 from chipflow.pdk.description import Pdk
 from chipflow.stage import Stage
+from chipflow.tools.rtl_files import referenced_files
 from chipflow.tools.versions import version_of
 
 ABSENT = "absent"
@@ -30,6 +31,9 @@ _FORMAT = 1
 
 # What a PDK is called does not change what is built with it.
 _PDK_NAMES = ("label", "description_file")
+
+# Settings whose files may include and load others; those count as well.
+_VERILOG = ("rtl", "testbench")
 
 # Folders that hold results, never sources.
 _RESULT_FOLDERS = ("runs",)
@@ -106,9 +110,16 @@ class InputReader:
         given = setting(self._design, name)
         paths = [] if given is None else [given] if isinstance(given, Path) else list(given)
         values = {f"setting {name}": _json([self._relative(path) for path in paths])}
-        for path in paths:
-            for file in self._sources_below(path) if path.is_dir() else [path]:
-                values[f"file {self._relative(file)}"] = self._hashes.of(file)
+        files = [
+            file
+            for path in paths
+            for file in (self._sources_below(path) if path.is_dir() else [path])
+        ]
+        if name in _VERILOG:
+            design = self._design
+            files += referenced_files(files, design.include_dirs, design.folder).values()
+        for file in files:
+            values[f"file {self._relative(file)}"] = self._hashes.of(file)
         return values
 
     def _sources_below(self, folder: Path) -> Iterator[Path]:
