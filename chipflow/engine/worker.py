@@ -16,10 +16,13 @@ import math
 import os
 import pickle
 import select
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -68,15 +71,20 @@ def _detach_stdin() -> None:
 
 
 def _start_guard(from_flow: int, report_to: int) -> None:
-    """Forks a process that ends this one and all that it starts, once the flow is gone.
+    """Forks a process that cleans up after this one, however it ends.
 
-    The flow holds the other end of `from_flow` and never writes again, so an end of file means
-    that the flow has let go or was killed. A thread could not do this while a library holds the
-    interpreter lock, and the kernel's parent-death signal reaches a child but not its children.
+    It kills all that the stage has started and removes the stage's temporary folder, once this
+    process is gone or the flow is. The flow holds the other end of `from_flow` and never writes
+    again, so an end of file means that it has let go or was killed. A thread could not do this
+    while a library holds the interpreter lock, and the kernel's parent-death signal reaches a
+    child but not its children.
     """
     worker = os.getpid()
+    scratch = tempfile.mkdtemp(prefix="chipflow-")
+    os.environ["TMPDIR"] = scratch
     if os.fork():
         return
+    os.setpgid(0, 0)  # out of the group that it kills; in the session, so no other takes its number
     os.close(report_to)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -84,7 +92,10 @@ def _start_guard(from_flow: int, report_to: int) -> None:
         readable, _, _ = select.select([from_flow], [], [], 0.2)
         if readable and not os.read(from_flow, 1):
             break
-    os.killpg(0, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.killpg(worker, signal.SIGKILL)
+    shutil.rmtree(scratch, ignore_errors=True)
+    os._exit(0)
 
 
 def _run(job: Job, report_to: int) -> None:

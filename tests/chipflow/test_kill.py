@@ -32,7 +32,12 @@ class Toy:
         return subprocess.Popen(
             [*command, "--engine", "local", *more],
             cwd=ROOT,
-            env={**os.environ, "FAKE_LOG": str(self.log), **environment},
+            env={
+                **os.environ,
+                "FAKE_LOG": str(self.log),
+                "TMPDIR": str(self.folder.parent / "tmp"),
+                **environment,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -51,8 +56,10 @@ class Toy:
 
 @pytest.fixture
 def toy(tmp_path: Path) -> Iterator[Toy]:
+    (tmp_path / "tmp").mkdir()
     yield Toy(tmp_path / "toy")
     assert _left_behind(tmp_path) == []
+    assert list((tmp_path / "tmp").iterdir()) == [], "temporary files"
 
 
 def _processes() -> Iterator[tuple[int, str, str]]:
@@ -94,9 +101,9 @@ def _sleeps(toy: Toy) -> bool:
 def test_kill_in_each_stage_then_the_same_command(toy: Toy, stage: str) -> None:
     process = toy.start(FAKE_SLEEP=f"{stage}:{SLEEP_S}")
     _wait(lambda: _sleeps(toy), f"{stage} and the program that it starts are at work")
-    beside = "upper" if stage == "count" else ""  # runs at the same time
+    beside = {"count": "03-upper", "upper": "02-count"}.get(stage)  # the two run side by side
     if beside:
-        _wait((toy.run_folder / "03-upper" / "stage.json").exists, "upper is done")
+        _wait((toy.run_folder / beside / "stage.json").exists, f"{beside} is done")
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert _left_behind(toy.folder) == []
