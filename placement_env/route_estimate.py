@@ -1,9 +1,8 @@
 """A fast estimate of wiring: Steiner trees, pattern routes and the congestion that they cause.
 
 The model is two-dimensional: all horizontal layers are one, all vertical layers are one. Hard
-macros take the tracks of the layers that they fill. There are no vias, no pin access and no
-detours out of a segment's bounding box, so the result says where wires crowd, not whether a router
-would finish.
+macros take the tracks of the layers that they fill. There are no vias and no pin access, and
+detours are short, so the result says where wires crowd, not whether a router would finish.
 
 References:
     L. McMurchie, C. Ebeling, PathFinder: a negotiation-based performance-driven router for FPGAs,
@@ -80,7 +79,7 @@ class RouteEstimate:
 
     @property
     def wire_um(self) -> float:
-        """Length of all wires."""
+        """Length of all wires, without detours."""
         return float(self.trees.edge_um.sum())
 
     @property

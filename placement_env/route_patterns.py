@@ -3,7 +3,8 @@
 A route from (c0, r0) to (c1, r1) is a bend kind and the grid line of its middle part:
 kind 0 runs horizontally, vertically in column `mid`, horizontally; kind 1 runs vertically,
 horizontally in row `mid`, vertically. L routes and straight ones are the cases where `mid` is an
-end. Either is three runs over edges of the grid, each run a first edge, a stride and a count.
+end; beyond the ends lie detours. Either is three runs over edges of the grid, each run a first
+edge, a stride and a count.
 
 All edges are in one array. With C columns, edge r (C - 1) + c joins grid cells (r, c) and
 (r, c + 1); behind the H horizontal edges, edge H + r C + c joins (r, c) and (r + 1, c).
@@ -18,6 +19,9 @@ from placement_env.netlist import FloatArray, IntArray
 
 #: At most this many places of the middle part are tried in each direction.
 _TRIED_BENDS = 32
+
+#: How many grid cells beyond its ends a rerouted segment may go.
+_DETOUR = 6
 
 #: Rounds without improvement after which rerouting stops.
 _PATIENCE = 3
@@ -41,14 +45,13 @@ def route_segments(
     demand, history = np.zeros(len(capacity)), np.zeros(len(capacity))
     kind, mid = np.full(len(ends), -1), np.zeros(len(ends), dtype=np.int64)
     rows = (len(capacity) + columns) // (2 * columns - 1)
-    horizontal = rows * (columns - 1)
-    route_once(ends, order, columns, horizontal, kind, mid, demand, capacity, history)
+    route_once(ends, order, rows, columns, 0, kind, mid, demand, capacity, history)
     best, best_overflow = demand.copy(), _overflow(demand, capacity)
     done = stale = 0
     while done < rounds and best_overflow > 0 and stale < _PATIENCE:
         # Negotiated congestion: what is overfull now is dearer in all later rounds.
         history += demand > capacity
-        route_once(ends, order, columns, horizontal, kind, mid, demand, capacity, history)
+        route_once(ends, order, rows, columns, _DETOUR, kind, mid, demand, capacity, history)
         done, stale = done + 1, stale + 1
         if (overflow := _overflow(demand, capacity)) < best_overflow:
             best, best_overflow, stale = demand.copy(), overflow, 0
@@ -60,8 +63,9 @@ def _overflow(demand: FloatArray, capacity: FloatArray) -> float:
 
 
 @jit
-def route_once(ends, order, columns, horizontal, kind, mid, demand, capacity, history):
+def route_once(ends, order, rows, columns, detour, kind, mid, demand, capacity, history):
     """Route what has no route yet (kind -1), and anew what crosses an overfull edge."""
+    horizontal = rows * (columns - 1)
     runs = np.zeros((3, 3), dtype=np.int64)
     for i in order:
         if kind[i] >= 0:
@@ -69,17 +73,22 @@ def route_once(ends, order, columns, horizontal, kind, mid, demand, capacity, hi
             if not _overfull(runs, demand, capacity):
                 continue
             _add(runs, -1.0, demand)
-        kind[i], mid[i] = _best_route(ends[i], columns, horizontal, runs, demand, capacity, history)
+        kind[i], mid[i] = _best_route(
+            ends[i], rows, columns, detour, runs, demand, capacity, history
+        )
         _set_runs(ends[i], kind[i], mid[i], columns, horizontal, runs)
         _add(runs, 1.0, demand)
 
 
 @jit
-def _best_route(end, columns, horizontal, runs, demand, capacity, history):
+def _best_route(end, rows, columns, detour, runs, demand, capacity, history):
     """Kind and middle of the cheapest route; the first of equals."""
+    horizontal = rows * (columns - 1)
     best_cost, best_kind, best_mid = np.inf, 0, end[0]
     for kind in range(2):
-        low, high = min(end[kind], end[kind + 2]), max(end[kind], end[kind + 2])
+        last = columns - 1 if kind == 0 else rows - 1
+        low = max(min(end[kind], end[kind + 2]) - detour, 0)
+        high = min(max(end[kind], end[kind + 2]) + detour, last)
         tried = min(high - low + 1, _TRIED_BENDS)
         for k in range(tried):
             mid = low if tried == 1 else low + (k * (high - low)) // (tried - 1)
@@ -94,8 +103,8 @@ def _best_route(end, columns, horizontal, runs, demand, capacity, history):
                     cost += 0.5 * fill if fill <= 1.0 else 0.5 + 8.0 * (fill - 1.0)
             if cost < best_cost - 1e-9:
                 best_cost, best_kind, best_mid = cost, kind, mid
-        if end[0] == end[2] or end[1] == end[3]:
-            break
+        if detour == 0 and (end[0] == end[2] or end[1] == end[3]):
+            break  # a straight segment has one route without detour
     return best_kind, best_mid
 
 
