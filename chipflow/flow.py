@@ -39,6 +39,13 @@ STAGE_MODULES = (
     "synthesize",
     "check_gates",
     "floorplan",
+    "group",
+    "place_macros",
+    "place_cells",
+    "estimate_routes",
+    "timing",
+    "export",
+    "scores",
 )
 """Modules of `chipflow.stages` in flow order; each holds a `STAGE`."""
 

@@ -102,8 +102,7 @@ def _last_lines(result: RunResult) -> str:
         return report
     if not result.ran:
         return f"nothing to do: all {len(result.stages)} stages are up to date\n{report}"
-    count = len(result.ran)
-    return f"done: {count} of {len(result.stages)} stage{'s' if count > 1 else ''} ran\n{report}"
+    return f"done: {len(result.ran)} of {len(result.stages)} stages ran\n{report}"
 
 
 def _short(path: Path) -> str:
