@@ -79,16 +79,17 @@ def make_lattice(
     else:
         step = grid_um
         x, y = wide.copy(), tall.copy()
-    limits = []
+    lows, highs = [], []
     for one, half, side in ((x, wide, canvas.width_um), (y, tall, canvas.height_um)):
         low = one + np.ceil((half + margin - one) / step) * step
         high = one + np.floor((side - half - margin - one) / step) * step
         # A macro that just fits takes the middle.
         squeezed = low > high
         low[squeezed] = high[squeezed] = side / 2
-        limits += [low, high]
+        lows.append(low)
+        highs.append(high)
     clearance = CLEARANCE_UM if cell > 8 * CLEARANCE_UM else 0.0
-    return Lattice(step, x, y, *limits, gap_um + margin, clearance)
+    return Lattice(step, x, y, lows[0], highs[0], lows[1], highs[1], gap_um + margin, clearance)
 
 
 @jit

@@ -16,7 +16,7 @@ from agents.lattice import Lattice, snap
 from placement_env.cost.model import CostModel, Int32Array
 from placement_env.errors import InputError
 from placement_env.kernels import jit
-from placement_env.netlist import FloatArray, IntArray, Netlist, largest_misfit
+from placement_env.netlist import FloatArray, IntArray, Netlist
 
 _RETRIES = 40
 
@@ -47,30 +47,15 @@ def legal_start(
         from_nothing: Ignore where macros want to be: pack the hard ones, scatter the soft ones.
 
     Raises:
-        InputError: A macro is larger than the canvas, or no legal placement was found.
+        InputError: No legal placement was found.
     """
-    if misfit := largest_misfit(netlist):
-        node, side = misfit
-        size = (netlist.width_um if side == "width" else netlist.height_um)[node]
-        room = netlist.canvas.width_um if side == "width" else netlist.canvas.height_um
-        raise InputError(
-            f"macro {netlist.node_name[node]!r} has a {side} of {size:g} um, "
-            f"the canvas one of {room:g} um",
-            where=netlist.name,
-            hint="make the canvas larger",
-        )
     x, y = x.copy(), y.copy()
     rng = np.random.default_rng(seed)
     if from_nothing:
         x[soft] = rng.uniform(lattice.x_low[soft], lattice.x_high[soft])
         y[soft] = rng.uniform(lattice.y_low[soft], lattice.y_high[soft])
-    for node in soft:
-        x[node] = snap(
-            x[node], lattice.x[node], lattice.step, lattice.x_low[node], lattice.x_high[node]
-        )
-        y[node] = snap(
-            y[node], lattice.y[node], lattice.step, lattice.y_low[node], lattice.y_high[node]
-        )
+    x[soft] = _snapped(x, lattice.x, lattice.x_low, lattice.x_high, lattice.step)[soft]
+    y[soft] = _snapped(y, lattice.y, lattice.y_low, lattice.y_high, lattice.step)[soft]
     if len(hard) == 0:
         return x, y
     obstacles = np.setdiff1d(np.flatnonzero(model.nodes.is_hard), hard)
@@ -93,7 +78,6 @@ def legal_start(
             y,
         )
 
-    _check_area(netlist, model, hard)
     if not from_nothing:
         wanted_x, wanted_y = x.copy(), y.copy()
         order = hard[np.argsort(-(wide * tall)[hard], kind="stable")]
@@ -113,22 +97,46 @@ def legal_start(
                 return x, y
     raise InputError(
         f"found no legal placement of {len(hard)} hard macros, "
-        f"which cover {_coverage(netlist, model):.0%} of the canvas",
+        f"which cover {_coverage(netlist, model, hard):.0%} of the canvas",
         where=netlist.name,
         hint="make the canvas larger or the gap between macros smaller",
     )
 
 
-def _coverage(netlist: Netlist, model: CostModel) -> float:
-    nodes = model.nodes
-    area = 4 * (nodes.half_width * nodes.half_height)[nodes.is_hard].sum()
+def _snapped(
+    values: FloatArray, one: FloatArray, low: FloatArray, high: FloatArray, step: float
+) -> FloatArray:
+    """`snap` for all nodes."""
+    return np.clip(one + np.floor((values - one) / step + 0.5) * step, low, high)
+
+
+def _coverage(netlist: Netlist, model: CostModel, hard: IntArray) -> float:
+    """The share of the canvas that hard macros cover."""
+    area = 4 * (model.nodes.half_width * model.nodes.half_height)[hard].sum()
     return float(area / (netlist.canvas.width_um * netlist.canvas.height_um))
 
 
-def _check_area(netlist: Netlist, model: CostModel, hard: IntArray) -> None:
-    if len(hard) and _coverage(netlist, model) > 1:
+def check_fits(netlist: Netlist, model: CostModel, *, hard: IntArray, soft: IntArray) -> None:
+    """Raise `InputError` where the macros cannot be legal, whatever is done.
+
+    That is, where one of `hard` and `soft` is larger than the canvas, or all hard macros together.
+    """
+    canvas = netlist.canvas
+    for node in np.concatenate([hard, soft]):
+        for side, half, room in (
+            ("width", model.nodes.half_width[node], canvas.width_um),
+            ("height", model.nodes.half_height[node], canvas.height_um),
+        ):
+            if 2 * half > room:
+                raise InputError(
+                    f"macro {netlist.node_name[node]!r} has a {side} of {2 * half:g} um, "
+                    f"the canvas one of {room:g} um",
+                    where=netlist.name,
+                    hint="make the canvas larger",
+                )
+    if _coverage(netlist, model, hard) > 1:
         raise InputError(
-            f"the hard macros cover {_coverage(netlist, model):.0%} of the canvas, "
+            f"the hard macros cover {_coverage(netlist, model, hard):.0%} of the canvas, "
             "expected at most 100%",
             where=netlist.name,
             hint="make the canvas larger",
@@ -168,7 +176,7 @@ def place_in_order(
         -1, or the first element of `order` for which there is no room.
     """
     for turn in range(len(order)):
-        node = order[turn]
+        node: int = order[turn]
         goal_x = snap(
             wanted_x[node],
             lattice.x[node],
@@ -187,7 +195,7 @@ def place_in_order(
             elif candidate == 2:
                 try_x = lattice.x_high[node]
             else:
-                other = blocked[(candidate - 3) >> 1]
+                other: int = blocked[(candidate - 3) >> 1]
                 reach = wide[other] + wide[node] + lattice.apart
                 if candidate & 1:
                     try_x = beyond(x[other] + reach, lattice.x[node], lattice.step)
@@ -252,7 +260,7 @@ def nearest_free_y(
     while True:
         moved = False
         for i in range(count):
-            other = blocked[i]
+            other: int = blocked[i]
             if (
                 abs(x[other] - at_x) < wide[other] + wide[node] + apart
                 and abs(y[other] - place) < tall[other] + tall[node] + apart

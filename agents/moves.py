@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.lattice import Lattice, off_lines, snap
-from placement_env.cost.incremental import Trial
 from placement_env.cost.model import GridShape, Int32Array, Nets, Nodes
+from placement_env.cost.move import Trial
 from placement_env.cost.state import State
-from placement_env.kernels import jit
+from placement_env.kernels import jit, pasted
 from placement_env.netlist import FloatArray
 
 RandomState = NDArray[np.uint64]
@@ -62,18 +62,31 @@ def below(random: RandomState, count: int) -> int:
     return int(uniform(random) * count)
 
 
-@jit
+@pasted
 def connected_point(node: int, nets: Nets, random: RandomState) -> int:
     """A point of a random net of `node`; -1 where it has no net."""
-    first = nets.of_node_start[node]
+    first: int = nets.of_node_start[node]
     count = nets.of_node_start[node + 1] - first
-    if count == 0:
-        return -1
-    net = nets.of_node[first + below(random, count)]
-    return nets.point[nets.start[net] + below(random, nets.start[net + 1] - nets.start[net])]
+    point: int = -1
+    if count > 0:
+        net: int = nets.of_node[first + below(random, count)]
+        degree: int = nets.start[net + 1] - nets.start[net]
+        point = nets.point[nets.start[net] + below(random, degree)]
+    return point
 
 
 @jit
+def step_off(x: float, y: float, spread: float, axis: bool, random: RandomState) -> tuple:
+    """A place at a random distance from (x, y), some `spread`; on the same row or column if so."""
+    size = spread * sqrt(-2 * log(1 - uniform(random)))
+    turn = 4 * uniform(random)
+    if axis:
+        turn = floor(turn)
+    angle = 0.5 * pi * turn
+    return x + size * cos(angle), y + size * sin(angle)
+
+
+@pasted
 def propose_soft(
     nets: Nets,
     state: State,
@@ -84,43 +97,39 @@ def propose_soft(
     trial: Trial,
 ) -> None:
     """Write a move of one soft macro, or a swap of two, to `trial`."""
-    soft = movers.soft
-    node = soft[below(random, len(soft))]
+    count = len(movers.soft)
+    node: int = movers.soft[below(random, count)]
     kind = uniform(random)
-    x, y = state.x[node], state.y[node]
+    x: float = state.x[node]
+    y: float = state.y[node]
+    step = lattice.step
     trial.node[0], trial.node[1] = node, -1
-    if kind < 0.08 and len(soft) > 1:
-        other = soft[below(random, len(soft))]
+    if kind < 0.08:
+        other: int = movers.soft[below(random, count)]
         if other != node:
             trial.node[1] = other
             trial.x[1] = snap(
-                x, lattice.x[other], lattice.step, lattice.x_low[other], lattice.x_high[other]
+                x, lattice.x[other], step, lattice.x_low[other], lattice.x_high[other]
             )
             trial.y[1] = snap(
-                y, lattice.y[other], lattice.step, lattice.y_low[other], lattice.y_high[other]
+                y, lattice.y[other], step, lattice.y_low[other], lattice.y_high[other]
             )
-        x, y = state.x[other], state.y[other]
+            x, y = state.x[other], state.y[other]
     elif kind < 0.30:
         point = connected_point(node, nets, random)
         if point >= 0:
             x, y = state.point_x[point], state.point_y[point]
+        x, y = step_off(x, y, 0.3 * spread, False, random)
     elif kind < 0.33:
         x = lattice.x_low[node] + uniform(random) * (lattice.x_high[node] - lattice.x_low[node])
         y = lattice.y_low[node] + uniform(random) * (lattice.y_high[node] - lattice.y_low[node])
-    if kind >= 0.33 or (kind >= 0.08 and kind < 0.30):
-        size = spread * sqrt(-2 * log(1 - uniform(random)))
-        if kind < 0.30:
-            size *= 0.3
-        angle = 2 * pi * uniform(random)
-        if kind > 0.80:
-            angle = floor(4 * uniform(random)) * (0.5 * pi)
-        x += size * cos(angle)
-        y += size * sin(angle)
-    trial.x[0] = snap(x, lattice.x[node], lattice.step, lattice.x_low[node], lattice.x_high[node])
-    trial.y[0] = snap(y, lattice.y[node], lattice.step, lattice.y_low[node], lattice.y_high[node])
+    else:
+        x, y = step_off(x, y, spread, kind > 0.80, random)
+    trial.x[0] = snap(x, lattice.x[node], step, lattice.x_low[node], lattice.x_high[node])
+    trial.y[0] = snap(y, lattice.y[node], step, lattice.y_low[node], lattice.y_high[node])
 
 
-@jit
+@pasted
 def propose_hard(
     nodes: Nodes,
     nets: Nets,
@@ -133,25 +142,48 @@ def propose_hard(
     trial: Trial,
 ) -> bool:
     """Write a move of one hard macro, or a swap of two, to `trial`; whether it is legal."""
-    hard = movers.hard
-    node = hard[below(random, len(hard))]
+    count = len(movers.hard)
+    node: int = movers.hard[below(random, count)]
+    box: int = movers.box_of[node]
+    other_box = -1
     kind = uniform(random)
-    x, y = state.x[node], state.y[node]
-    wide, tall = nodes.half_width[node], nodes.half_height[node]
+    x: float = state.x[node]
+    y: float = state.y[node]
+    wide: float = nodes.half_width[node]
+    tall: float = nodes.half_height[node]
     trial.node[0], trial.node[1] = node, -1
-    if kind < 0.15 and len(hard) > 1:
-        other = hard[below(random, len(hard))]
-        if other == node:
-            return False
-        trial.node[1] = other
-        x, y = state.x[other], state.y[other]
+    if kind < 0.15:
+        other: int = movers.hard[below(random, count)]
+        if other != node:
+            trial.node[1] = other
+            other_box = movers.box_of[other]
+            trial.x[1] = settled(
+                x,
+                nodes.half_width[other],
+                grid.cell_width,
+                lattice.clearance,
+                lattice.x[other],
+                lattice.step,
+                lattice.x_low[other],
+                lattice.x_high[other],
+            )
+            trial.y[1] = settled(
+                y,
+                nodes.half_height[other],
+                grid.cell_height,
+                lattice.clearance,
+                lattice.y[other],
+                lattice.step,
+                lattice.y_low[other],
+                lattice.y_high[other],
+            )
+            x, y = state.x[other], state.y[other]
     elif kind < 0.25:
         point = connected_point(node, nets, random)
-        if point < 0:
-            return False
-        part = uniform(random)
-        x += part * (state.point_x[point] - x)
-        y += part * (state.point_y[point] - y)
+        if point >= 0:
+            part = uniform(random)
+            x += part * (state.point_x[point] - x)
+            y += part * (state.point_y[point] - y)
     elif kind < 0.30:
         x = lattice.x_low[node] + uniform(random) * (lattice.x_high[node] - lattice.x_low[node])
         y = lattice.y_low[node] + uniform(random) * (lattice.y_high[node] - lattice.y_low[node])
@@ -163,42 +195,53 @@ def propose_hard(
             y = lined_up(y, tall, grid.cell_height, lattice.clearance, spread, random)
     elif kind < 0.55:
         # Beside another macro, flush with it or not.
-        box = below(random, len(movers.box_x))
-        if box == movers.box_of[node]:
-            return False
+        beside = below(random, len(movers.box_x))
         side = 1.0 if uniform(random) < 0.5 else -1.0
+        reach = lattice.apart + lattice.step
+        flush = uniform(random) < 0.5
         if uniform(random) < 0.5:
-            x = movers.box_x[box] + side * (movers.box_wide[box] + wide + lattice.apart)
-            x += side * lattice.step
-            if uniform(random) < 0.5:
-                y = movers.box_y[box]
+            x = movers.box_x[beside] + side * (movers.box_wide[beside] + wide + reach)
+            if flush:
+                y = movers.box_y[beside]
         else:
-            y = movers.box_y[box] + side * (movers.box_tall[box] + tall + lattice.apart)
-            y += side * lattice.step
-            if uniform(random) < 0.5:
-                x = movers.box_x[box]
+            y = movers.box_y[beside] + side * (movers.box_tall[beside] + tall + reach)
+            if flush:
+                x = movers.box_x[beside]
     else:
-        size = spread * sqrt(-2 * log(1 - uniform(random)))
-        angle = 2 * pi * uniform(random)
-        if kind > 0.80:
-            angle = floor(4 * uniform(random)) * (0.5 * pi)
-        x += size * cos(angle)
-        y += size * sin(angle)
-    settle(node, x, y, wide, tall, grid, lattice, trial, 0)
-    other = trial.node[1]
-    if other >= 0:
-        settle(
-            other,
-            state.x[node],
-            state.y[node],
-            nodes.half_width[other],
-            nodes.half_height[other],
-            grid,
-            lattice,
-            trial,
-            1,
-        )
-    return not hits(node, other, nodes, lattice.apart, movers, trial)
+        x, y = step_off(x, y, spread, kind > 0.80, random)
+    trial.x[0] = settled(
+        x,
+        wide,
+        grid.cell_width,
+        lattice.clearance,
+        lattice.x[node],
+        lattice.step,
+        lattice.x_low[node],
+        lattice.x_high[node],
+    )
+    trial.y[0] = settled(
+        y,
+        tall,
+        grid.cell_height,
+        lattice.clearance,
+        lattice.y[node],
+        lattice.step,
+        lattice.y_low[node],
+        lattice.y_high[node],
+    )
+    return apart(
+        box,
+        other_box,
+        trial.x[0],
+        trial.y[0],
+        trial.x[1],
+        trial.y[1],
+        lattice.apart,
+        movers.box_x,
+        movers.box_y,
+        movers.box_wide,
+        movers.box_tall,
+    )
 
 
 @jit
@@ -223,57 +266,54 @@ def lined_up(
 
 
 @jit
-def settle(
-    node: int,
-    x: float,
-    y: float,
-    wide: float,
-    tall: float,
-    grid: GridShape,
-    lattice: Lattice,
-    trial: Trial,
-    slot: int,
-) -> None:
-    """Write the usable position nearest to (x, y) to `trial`."""
-    step = lattice.step
-    low, high = lattice.x_low[node], lattice.x_high[node]
-    x = snap(x, lattice.x[node], step, low, high)
-    trial.x[slot] = off_lines(x, wide, grid.cell_width, lattice.clearance, step, low, high)
-    low, high = lattice.y_low[node], lattice.y_high[node]
-    y = snap(y, lattice.y[node], step, low, high)
-    trial.y[slot] = off_lines(y, tall, grid.cell_height, lattice.clearance, step, low, high)
+def settled(
+    value: float,
+    half: float,
+    cell: float,
+    clearance: float,
+    one: float,
+    step: float,
+    low: float,
+    high: float,
+) -> float:
+    """The usable position of a hard macro nearest to `value`."""
+    return off_lines(snap(value, one, step, low, high), half, cell, clearance, step, low, high)
 
 
 @jit
-def hits(node: int, other: int, nodes: Nodes, apart: float, movers: Movers, trial: Trial) -> bool:
-    """Whether a hard macro in its new place is too near to another one."""
-    box_x = movers.box_x
-    first, second = movers.box_of[node], -1
-    kept_x, kept_y = box_x[first], 0.0
+def apart(
+    first: int,
+    second: int,
+    x0: float,
+    y0: float,
+    x1: float,
+    y1: float,
+    distance: float,
+    box_x: FloatArray,
+    box_y: FloatArray,
+    box_wide: FloatArray,
+    box_tall: FloatArray,
+) -> bool:
+    """Whether box `first` at (x0, y0) keeps its distance, and `second`, if any, at (x1, y1)."""
+    # Infinitely far away, the moved boxes do not hit themselves; the loop stays free of branches.
+    first_x = box_x[first]
     box_x[first] = np.inf
-    if other >= 0:
-        second = movers.box_of[other]
-        kept_y = box_x[second]
+    second_x = box_x[second]
+    hits = 0
+    if second >= 0:
         box_x[second] = np.inf
-    hit = False
-    for m in range(1 if other < 0 else 2):
-        mover = node if m == 0 else other
-        wide, tall = nodes.half_width[mover] + apart, nodes.half_height[mover] + apart
-        x, y = trial.x[m], trial.y[m]
-        clashes = 0
+        wide = box_wide[first] + box_wide[second] + distance
+        tall = box_tall[first] + box_tall[second] + distance
+        hits += abs(x0 - x1) < wide and abs(y0 - y1) < tall
+    x, y, box = x0, y0, first
+    for _ in range(1 if second < 0 else 2):
+        wide, tall = box_wide[box] + distance, box_tall[box] + distance
         for i in range(len(box_x)):
-            clashes += (abs(box_x[i] - x) < movers.box_wide[i] + wide) & (
-                abs(movers.box_y[i] - y) < movers.box_tall[i] + tall
+            hits += (abs(box_x[i] - x) < box_wide[i] + wide) & (
+                abs(box_y[i] - y) < box_tall[i] + tall
             )
-        if clashes > 0:
-            hit = True
-            break
-    box_x[first] = kept_x
-    if other >= 0:
-        box_x[second] = kept_y
-        hit = hit or (
-            abs(trial.x[0] - trial.x[1]) < nodes.half_width[node] + nodes.half_width[other] + apart
-            and abs(trial.y[0] - trial.y[1])
-            < nodes.half_height[node] + nodes.half_height[other] + apart
-        )
-    return hit
+        x, y, box = x1, y1, second
+    if second >= 0:
+        box_x[second] = second_x
+    box_x[first] = first_x
+    return hits == 0

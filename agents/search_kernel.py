@@ -6,8 +6,9 @@ from math import log
 
 from agents.lattice import Lattice
 from agents.moves import Movers, RandomState, propose_hard, propose_soft, uniform
-from placement_env.cost.incremental import Bound, Tops, Trial, try_move
+from placement_env.cost.bound import Bound
 from placement_env.cost.model import GridShape, Nets, Nodes, Points, Rates
+from placement_env.cost.move import Tops, Trial, try_move
 from placement_env.cost.state import State
 from placement_env.kernels import jit
 
@@ -62,25 +63,25 @@ def anneal(
     else:
         hard_share = _HARD_SHARE
     for _ in range(moves):
+        legal = True
         if uniform(random) < hard_share:
             legal = False
-            for _ in range(_TRIES):
+            tries = 0
+            while not legal and tries < _TRIES:
+                tries += 1
                 legal = propose_hard(
                     nodes, nets, grid, state, lattice, movers, spread, random, trial
                 )
-                if legal:
-                    break
-            if not legal:
-                continue
         else:
             propose_soft(nets, state, lattice, movers, spread, random, trial)
+        if not legal:
+            continue
         # The decision's random number first: then it is clear how much a move may cost.
         threshold = -temperature * log(1 - uniform(random))
-        made = try_move(nodes, points, nets, grid, rates, tops, state, bound, trial, threshold)
-        if made:
+        if try_move(nodes, points, nets, grid, rates, tops, state, bound, trial, threshold):
             accepted += 1
             for m in range(2):
-                node = trial.node[m]
+                node: int = trial.node[m]
                 if node >= 0 and nodes.is_hard[node]:
                     movers.box_x[movers.box_of[node]] = trial.x[m]
                     movers.box_y[movers.box_of[node]] = trial.y[m]

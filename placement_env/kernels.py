@@ -1,4 +1,4 @@
-"""`jit`, the compiler of all kernels, and the notice that says when it is at work.
+"""`jit` and `pasted`, the compilers of all kernels, and the notice that says when they work.
 
 Compiled kernels are kept in the user's cache (CHIPFLOW_CACHE, else XDG_CACHE_HOME/chipflow). Numba
 decides by the caller's own file whether a kept kernel is fresh and overlooks changes in the
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import llvmlite.binding
 import numba
@@ -27,6 +27,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 _PACKAGES = ("placement_env", "agents")
 _IMPORT = b"placement_env.kernels import"
 _kernels: list[Any] = []
+_warm: set[str] = set()
 
 
 def _user_cache() -> Path:
@@ -60,15 +61,31 @@ def jit(function: Function) -> Function:
     Exact float64 arithmetic (no fast-math); a division by zero gives inf or nan, as in NumPy; the
     interpreter's lock is released.
     """
+    return _compiled(function, inline="never")
+
+
+def pasted(function: Function) -> Function:
+    """As `jit`, for a part of a hot loop: it is pasted into the kernels that call it.
+
+    Passing an array to a compiled function costs some ten nanoseconds, a tuple of arrays as much
+    for each of them.
+    """
+    return _compiled(function, inline="always")
+
+
+def _compiled(function: Function, *, inline: str) -> Function:
     folder = kernel_cache()
+    options = {"nogil": True, "error_model": "numpy", "inline": inline}
     before = config.CACHE_DIR  # type: ignore[attr-defined]
     config.CACHE_DIR = str(folder) if folder else before  # type: ignore[attr-defined]
     try:
-        kernel = numba.njit(cache=folder is not None, nogil=True, error_model="numpy")(function)
+        kernel = numba.njit(cache=folder is not None, **options)(function)
+    except RuntimeError:  # A function without a file, as typed into an interpreter.
+        kernel = numba.njit(**options)(function)
     finally:
         config.CACHE_DIR = before  # type: ignore[attr-defined]
     _kernels.append(kernel)
-    return kernel
+    return cast(Function, kernel)
 
 
 def compile_notice(
@@ -84,8 +101,10 @@ def compile_notice(
             come from the cache.
 
     Returns:
-        Seconds that it took.
+        Seconds that it took; 0 where this process has done it before.
     """
+    if what in _warm:
+        return 0.0
     folder = kernel_cache()
     mark = folder / f"{what.replace(' ', '-')}.compiled" if folder else None
     cold = mark is None or not mark.exists()
@@ -100,6 +119,7 @@ def compile_notice(
         report(f"compiled {_cache_misses() - misses} kernels in {seconds:.1f} s, {kept}")
     if cold and mark:
         mark.touch()
+    _warm.add(what)
     return seconds
 
 

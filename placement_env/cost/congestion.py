@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from math import floor
 
-from placement_env.cost.model import GridShape, Int32Array, Nets, Rates
+from placement_env.cost.model import GridShape, Int32Array, Rates
 from placement_env.kernels import jit
 from placement_env.netlist import FloatArray, IntArray
 
@@ -35,7 +35,8 @@ def packed_cell(x: float, y: float, grid: GridShape) -> int:
 def route_nets(
     listed: Int32Array,
     count: int,
-    nets: Nets,
+    net_start: Int32Array,
+    net_point: Int32Array,
     cell_of_point: Int32Array,
     grid: GridShape,
     stamp: IntArray,
@@ -49,7 +50,8 @@ def route_nets(
     Args:
         listed: Nets to route.
         count: How many of them.
-        nets: The merged nets.
+        net_start: `Nets.start`.
+        net_point: `Nets.point`.
         cell_of_point: [Q] packed cell of each point.
         grid: The grid.
         stamp: [1 + packed cells] scratch, zero at first; `stamp[-1]` counts the nets routed.
@@ -63,17 +65,17 @@ def route_nets(
     vertical = (columns + 1) * rows
     for i in range(count):
         net = listed[i]
-        first, last = nets.start[net], nets.start[net + 1]
-        source = cell_of_point[nets.point[first]]
+        first, last = net_start[net], net_start[net + 1]
+        source = cell_of_point[net_point[first]]
         n = slot[i]
         # The distinct cells besides the source: up to two by value, all of them as a star.
         sink = source
         third = source
         if last - first == 2:
-            sink = cell_of_point[nets.point[first + 1]]
+            sink = cell_of_point[net_point[first + 1]]
         elif last - first == 3:
-            sink = cell_of_point[nets.point[first + 1]]
-            third = cell_of_point[nets.point[first + 2]]
+            sink = cell_of_point[net_point[first + 1]]
+            third = cell_of_point[net_point[first + 2]]
             if sink == source:
                 sink, third = third, source
             elif third == sink:
@@ -85,7 +87,7 @@ def route_nets(
             source_row, source_column = source >> shift, source & mask
             found = 0
             for j in range(first + 1, last):
-                cell = cell_of_point[nets.point[j]]
+                cell = cell_of_point[net_point[j]]
                 if stamp[cell] == now:
                     continue
                 stamp[cell] = now
@@ -167,7 +169,7 @@ def route_nets(
 def add_routes(
     listed: Int32Array,
     count: int,
-    nets: Nets,
+    net_demand: FloatArray,
     sign: float,
     slot: Int32Array,
     begin: Int32Array,
@@ -177,7 +179,7 @@ def add_routes(
 ) -> None:
     """Add sign x demand of the routes of `listed[i]`, i < count, to the differences of demand."""
     for i in range(count):
-        demand = sign * nets.demand[listed[i]]
+        demand = sign * net_demand[listed[i]]
         for j in range(slot[i], slot[i] + pieces[i]):
             difference[begin[j]] += demand
             difference[end[j]] -= demand

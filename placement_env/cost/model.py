@@ -265,8 +265,14 @@ def _nets(netlist: Netlist, points: Points, point_of_pin: IntArray) -> Nets:
         merged_net[net] = merged.setdefault(key, len(merged))
     count = len(merged)
     degree = np.array([len(key) // 4 for key in merged], dtype=np.int64)
-    net_point = np.frombuffer(b"".join(merged), dtype=np.int32).copy()
+    net_point = np.frombuffer(bytearray().join(merged), dtype=np.int32)
     kept = merged_net >= 0
+
+    def summed(values: FloatArray) -> FloatArray:
+        total = np.zeros(count)
+        np.add.at(total, merged_net[kept], values[kept])
+        return total
+
     half_perimeter = netlist.canvas.width_um + netlist.canvas.height_um
     scale = 1 / (half_perimeter * total_weight) if total_weight > 0 else 0.0
     segments = np.where(degree == 3, 4, 2 * (degree - 1))
@@ -277,8 +283,8 @@ def _nets(netlist: Netlist, points: Points, point_of_pin: IntArray) -> Nets:
     return Nets(
         start=_offsets(degree),
         point=net_point,
-        weight=np.bincount(merged_net[kept], weight[kept] * scale, minlength=count),
-        demand=np.bincount(merged_net[kept], demand[kept], minlength=count).astype(np.float64),
+        weight=summed(weight) * scale,
+        demand=summed(demand),
         segment_start=_offsets(segments),
         of_node_start=np.searchsorted(pair_node, np.arange(netlist.num_nodes + 1)).astype(np.int32),
         of_node=pair_net.astype(np.int32),

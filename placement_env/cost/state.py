@@ -103,12 +103,26 @@ def fill_state(
         state.cell[p] = packed_cell(state.point_x[p], state.point_y[p], grid)
     count = len(nets.weight)
     listed = np.arange(count).astype(np.int32)
-    wirelength = net_spans(listed, count, nets, state.point_x, state.point_y, state.span)
+    wirelength = net_spans(
+        listed, count, nets.start, nets.point, nets.weight, state.point_x, state.point_y, state.span
+    )
 
     slot, begin, end, pieces = nets.segment_start, state.begin, state.end, state.pieces
-    route_nets(listed, count, nets, state.cell, grid, state.stamp, slot, begin, end, pieces)
+    route_nets(
+        listed,
+        count,
+        nets.start,
+        nets.point,
+        state.cell,
+        grid,
+        state.stamp,
+        slot,
+        begin,
+        end,
+        pieces,
+    )
     state.difference[:] = 0.0
-    add_routes(listed, count, nets, 1.0, slot, begin, end, pieces, state.difference)
+    add_routes(listed, count, nets.demand, 1.0, slot, begin, end, pieces, state.difference)
 
     state.density[:] = 0.0
     state.blockage[:] = 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from placement_env.cost.model import Int32Array, Nets
+from placement_env.cost.model import Int32Array
 from placement_env.kernels import jit
 from placement_env.netlist import FloatArray
 
@@ -11,7 +11,9 @@ from placement_env.netlist import FloatArray
 def net_spans(
     listed: Int32Array,
     count: int,
-    nets: Nets,
+    net_start: Int32Array,
+    net_point: Int32Array,
+    net_weight: FloatArray,
     point_x: FloatArray,
     point_y: FloatArray,
     span: FloatArray,
@@ -19,17 +21,17 @@ def net_spans(
     """Write the weighted half perimeter of `listed[i]` to `span[i]` for i < count; their sum."""
     total = 0.0
     for i in range(count):
-        net = listed[i]
-        first = nets.start[net]
-        p = nets.point[first]
+        net: int = listed[i]
+        first = net_start[net]
+        p = net_point[first]
         left = right = point_x[p]
         bottom = top = point_y[p]
-        for j in range(first + 1, nets.start[net + 1]):
-            p = nets.point[j]
+        for j in range(first + 1, net_start[net + 1]):
+            p = net_point[j]
             left = min(left, point_x[p])
             right = max(right, point_x[p])
             bottom = min(bottom, point_y[p])
             top = max(top, point_y[p])
-        span[i] = nets.weight[net] * ((right - left) + (top - bottom))
+        span[i] = net_weight[net] * ((right - left) + (top - bottom))
         total += span[i]
     return total
