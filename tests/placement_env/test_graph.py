@@ -84,11 +84,10 @@ def test_pyg_and_networkx_agree() -> None:
     assert data.is_undirected()
     assert torch.equal(data["pos"], torch.tensor([[0.5, 0.2]]).expand(5, 2))
     assert data.movable.tolist() == [True, True, False, True, True]
+    sources, targets = data["edge_index"].tolist()
     edges = {
         (f"n{a}", f"n{b}"): weight
-        for a, b, weight in zip(
-            *data["edge_index"].tolist(), data["edge_weight"].tolist(), strict=True
-        )
+        for a, b, weight in zip(sources, targets, data["edge_weight"].tolist(), strict=True)
     }
     assert len(edges) == 2 * nx_graph.number_of_edges()
     for a, b, weight in nx_graph.edges(data="weight"):
