@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +15,8 @@ from placement_env.netlist import Canvas, FloatArray, Netlist, NodeKind, Placeme
 def on_core(netlist: Netlist, placement: Placement) -> tuple[Netlist, Placement]:
     """The design with the core as its canvas, whose lower left corner becomes the origin.
 
-    Circuit Training's files know no other origin. Ports, which lie on the edge of the die, move to
-    the nearest point of the core.
+    Circuit Training's files know no other origin, and no backslash in a name: nodes lose theirs
+    (`plain_names`). Ports, which lie on the edge of the die, move to the nearest point of the core.
 
     Raises:
         InputError: The design has no rows.
@@ -26,9 +27,28 @@ def on_core(netlist: Netlist, placement: Placement) -> tuple[Netlist, Placement]
     x[port] = np.clip(x[port], 0.0, core.width_um)
     y[port] = np.clip(y[port], 0.0, core.height_um)
     return (
-        replace(netlist, canvas=Canvas(0.0, 0.0, core.width_um, core.height_um)),
+        replace(
+            netlist,
+            node_name=plain_names(netlist.node_name),
+            canvas=Canvas(0.0, 0.0, core.width_um, core.height_um),
+        ),
         replace(placement, x_um=x, y_um=y),
     )
+
+
+def plain_names(names: Sequence[str]) -> tuple[str, ...]:
+    """DEF names without their escapes; names that would become equal get a number."""
+    plain = [name.replace("\\", "") for name in names]
+    taken = set(names)
+    used: set[str] = set()
+    result = []
+    for name, bare in zip(names, plain, strict=True):
+        chosen, number = bare, 2
+        while chosen in used or (chosen != name and chosen in taken):
+            chosen, number = f"{bare}~{number}", number + 1
+        used.add(chosen)
+        result.append(chosen)
+    return tuple(result)
 
 
 def from_core(
@@ -44,9 +64,10 @@ def from_core(
     """
     core = _core(netlist)
     at = {name: node for node, name in enumerate(macros.node_name)}
+    names = plain_names(netlist.node_name)
     x, y, orient = placement.x_um.copy(), placement.y_um.copy(), placement.orient.copy()
     for node in netlist.nodes_of(NodeKind.HARD_MACRO).tolist():
-        other = at[netlist.node_name[node]]
+        other = at[names[node]]
         x[node] = found.x_um[other] + core.left_um
         y[node] = found.y_um[other] + core.bottom_um
         orient[node] = found.orient[other]
