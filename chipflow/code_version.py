@@ -35,7 +35,7 @@ def code_behind(module: str) -> dict[str, str]:
         name = waiting.pop()
         if name in found:
             continue
-        file = _source(name)
+        file = source_file(name)
         if file is None:
             continue
         found[name], imports = _read(file, name)
@@ -47,8 +47,8 @@ def code_behind(module: str) -> dict[str, str]:
 
 
 @functools.cache
-def _source(name: str) -> Path | None:
-    """The file of a module, or None where there is no such module (a function or a class)."""
+def source_file(name: str) -> Path | None:
+    """The file of a module of ours or of an imported one; None where there is no such module."""
     top, _, rest = name.partition(".")
     if top not in OUR_PACKAGES:
         file = getattr(sys.modules.get(name), "__file__", None)
@@ -100,7 +100,7 @@ def _imported_names(tree: ast.AST, package: str) -> Iterator[str]:
 @functools.cache
 def _data_hashes(package: str) -> dict[str, str]:
     """Hashes of the files of a package that are not Python, subfolders that are data included."""
-    source = _source(package)
+    source = source_file(package)
     hashes: dict[str, str] = {}
     folders = [source.parent] if source else []
     while folders:

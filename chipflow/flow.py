@@ -6,7 +6,6 @@ The run folder decides what there is to do (`chipflow.run`, `chipflow.keys`); an
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from chipflow.run import open_run_folder
 from chipflow.stage import Stage
 from chipflow.stage_record import StageRecord
 from chipflow.stage_run import StageRunner
+from chipflow.stage_source import read_stage
 from chipflow.toml_text import did_you_mean
 from placement_env.errors import InputError
 
@@ -84,8 +84,8 @@ class RunResult:
 
 
 def load_stages() -> tuple[Stage, ...]:
-    """The stages of the flow in order."""
-    return tuple(importlib.import_module(f"chipflow.stages.{name}").STAGE for name in STAGE_MODULES)
+    """The stages of the flow in order, without importing their modules."""
+    return tuple(read_stage(f"chipflow.stages.{name}") for name in STAGE_MODULES)
 
 
 def default_folder(design: Design, pdk: Pdk) -> Path:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +18,7 @@ from chipflow.flow import RunResult, run_flow
 from chipflow.graph import depending_on, needs
 from chipflow.progress import Progress
 from chipflow.stage import Stage, StageContext, StageResult
+from chipflow.stage_source import read_stage
 from placement_env.errors import InputError
 from tests.chipflow import fake_flow, fake_stages
 from tests.chipflow.fake_stages import DESIGN, NAMES, STAGES
@@ -338,6 +342,34 @@ def test_stages_that_contradict_each_other_are_refused() -> None:
         needs((STAGES[0], replace(STAGES[0], name="again")))
     with pytest.raises(ValueError, match="two stages are called"):
         needs((STAGES[0], STAGES[0]))
+
+
+@pytest.mark.parametrize("name", flow.STAGE_MODULES)
+def test_a_declaration_read_from_source_is_the_modules_own(name: str) -> None:
+    module = importlib.import_module(f"chipflow.stages.{name}")
+    read = read_stage(module.__name__)
+    assert read.run.__module__ == module.__name__
+    assert replace(read, run=module.STAGE.run) == module.STAGE
+    assert getattr(module, read.run.__name__) is module.STAGE.run
+
+
+def test_the_flow_fits_together_and_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from chipflow import flow, graph\n"
+        "graph.needs(flow.load_stages())\n"
+        "heavy = {'numpy', 'numba', 'scipy', 'klayout', 'pyosys', 'prefect', 'torch'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_module_without_a_plain_declaration_is_refused() -> None:
+    with pytest.raises(ValueError, match="holds no STAGE"):
+        read_stage("chipflow.stage")
+    with pytest.raises(ValueError, match="there is no module"):
+        read_stage("chipflow.stages.absent")
 
 
 def test_an_up_to_date_run_is_quick(toy: Toy) -> None:
