@@ -40,17 +40,12 @@ def synthetic_netlist(
     hidden[:ports] = np.column_stack([port_x, port_y])
 
     width, height = np.zeros(count), np.zeros(count)
-    for nodes, share in (
-        (kind == NodeKind.HARD_MACRO, 1 / 3),
-        (kind == NodeKind.SOFT_MACRO, 1 / 4),
-    ):
+    for movable, share in ((NodeKind.HARD_MACRO, 1 / 3), (NodeKind.SOFT_MACRO, 1 / 4)):
+        nodes = kind == movable
         area = rng.uniform(0.5, 1.5, int(nodes.sum()))
         area *= share * side**2 / area.sum()
-        aspect = (
-            rng.uniform(0.6, 1.6, len(area))
-            if movable == NodeKind.HARD_MACRO
-            else np.ones(len(area))
-        )
+        square = movable == NodeKind.SOFT_MACRO
+        aspect = np.ones(len(area)) if square else rng.uniform(0.6, 1.6, len(area))
         width[nodes], height[nodes] = np.sqrt(area * aspect), np.sqrt(area / aspect)
 
     nets: list[list[int]] = []
