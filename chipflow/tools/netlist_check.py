@@ -30,6 +30,11 @@ class Problem:
     what: str
     details: tuple[str, ...]
 
+    @property
+    def sources(self) -> list[str]:
+        """The `src` attributes that the details name."""
+        return [found for line in self.details for found in re.findall(r"source: (\S+)", line)]
+
 
 def problems(text: str) -> list[Problem]:
     """The findings in the output of `check`, each once, in order."""

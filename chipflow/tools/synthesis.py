@@ -87,11 +87,7 @@ def read_design(workspace: Workspace) -> WordLevel:
     problems = netlist_check.problems(_text(workspace, "read_check.txt"))
     for problem in problems:
         if problem.kind == "conflict":
-            raise InputError(
-                f"the net {problem.what} has more than one driver",
-                where="; ".join(problem.details[:4]),
-                hint="drive it in one place",
-            )
+            raise _error(workspace, problem)
     return WordLevel(
         slang_note=slang_note,
         memories=tuple(read_memories(_json(workspace, "memories.json")["modules"])),
@@ -170,10 +166,12 @@ def map_gates(
             period_ns=period_ns,
             constraints="abc.constr",
             registers_json="registers.json",
+            check_txt="logic_check.txt",
         )
         + "write_json cells.json\n"
     )
     run_script(script, work_dir=workspace.folder, name="gates")
+    _refuse_problems(workspace, "logic_check.txt")
     _repair(workspace, clock_port)
     script = (
         "read_json repaired.json\n"
@@ -183,7 +181,7 @@ def map_gates(
         + "write_verilog -noattr -noexpr -nohex -nodec gates.v\n"
     )
     run_script(script, work_dir=workspace.folder, name="write")
-    _refuse_problems(netlist_check.problems(_text(workspace, "check.txt")))
+    _refuse_problems(workspace, "check.txt")
     return _gates(workspace, {macro.name for macro in macros})
 
 
@@ -245,31 +243,35 @@ def _link_macros(workspace: Workspace, macros: Sequence[MemoryMacro]) -> list[st
 
 
 def _why_registers(memory: InferredMemory, min_bits: int, any_macros: bool) -> str:
-    if memory.obstacle:
-        return memory.obstacle
     if memory.size_bits < min_bits:
         return f"it has {memory.size_bits} bits, fewer than macros.min_bits = {min_bits}"
+    if memory.obstacle:
+        return memory.obstacle
     return memory.doubt if any_macros else "the PDK has no memory macros"
 
 
-def _refuse_problems(problems: Sequence[Problem]) -> None:
-    hints = {
-        "unmapped": "the library has no cell for it; three-state nets and latches may need one",
-        "loop": "break the loop with a register",
-        "conflict": "drive the net in one place",
-        "undriven": "drive the net",
+def _refuse_problems(workspace: Workspace, check_txt: str) -> None:
+    """Raises for the first finding of `check`."""
+    for problem in netlist_check.problems(_text(workspace, check_txt)):
+        raise _error(workspace, problem)
+
+
+def _error(workspace: Workspace, problem: Problem) -> InputError:
+    words = {
+        "conflict": ("the net {} has more than one driver", "drive it in one place"),
+        "undriven": ("the net {} has no driver", "drive it"),
+        "loop": ("logic runs in a loop without a register", "put a register into the loop"),
+        "unmapped": (
+            "the library has no cell for {}",
+            "three-state nets and some latches and flip-flops need cells that few libraries have",
+        ),
+        "other": ("{}", ""),
     }
-    for problem in problems:
-        message = {
-            "unmapped": f"the library has no cell for {problem.what}",
-            "loop": "logic runs in a loop without a register",
-            "conflict": f"the net {problem.what} has more than one driver",
-            "undriven": f"the net {problem.what} has no driver",
-            "other": problem.what,
-        }[problem.kind]
-        raise InputError(
-            message, where="; ".join(problem.details[:6]), hint=hints.get(problem.kind, "")
-        )
+    message, hint = words[problem.kind]
+    where = "; ".join(problem.details[:4])
+    if problem.sources:
+        where = workspace.rtl.place_of_src(problem.sources[0])
+    return InputError(message.format(problem.what), where=where, hint=hint)
 
 
 def _text(workspace: Workspace, name: str) -> str:

@@ -67,7 +67,13 @@ def map_memories(
 
 
 def gate_level(
-    pdk: Pdk, libraries: Sequence[str], *, period_ns: float, constraints: str, registers_json: str
+    pdk: Pdk,
+    libraries: Sequence[str],
+    *,
+    period_ns: float,
+    constraints: str,
+    registers_json: str,
+    check_txt: str,
 ) -> str:
     """Maps word level to the cells of a library.
 
@@ -80,6 +86,7 @@ def gate_level(
         period_ns: Clock period that ABC aims at.
         constraints: File with the driving cell and load of ABC.
         registers_json: Gets the flip-flops and latches before they become cells of the library.
+        check_txt: Gets what is wrong before the mapping, when loops can still be seen.
     """
     liberty = "".join(f" -liberty {name}" for name in libraries)
     avoid = "".join(f" -dont_use {pattern}" for pattern in pdk.dont_use)
@@ -94,6 +101,7 @@ setundef -undriven -zero
 techmap
 opt -fast
 opt_clean -purge
+tee -q -o {check_txt} check
 select -set registers t:$_*FF*_ t:$_*LATCH*_
 select @registers
 write_json -selected {registers_json}

@@ -1,0 +1,123 @@
+"""Sources, lint and simulation as stages: what passes, what fails and with which words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from chipflow.stages import lint, rtl, simulate
+from chipflow.tools.versions import version_of
+from llm_stages.errors import StageError
+from placement_env.errors import InputError
+from tests.chipflow.rtl_designs import COUNTER, COUNTER_BENCH, FrontEnd, load_pdk
+
+needs_simulator = pytest.mark.skipif(shutil.which("iverilog") is None, reason="no iverilog")
+
+
+def front_end(tmp_path, sources=None, bench="", **settings) -> FrontEnd:
+    return FrontEnd(
+        tmp_path, load_pdk("edu45"), sources or {"counter.v": COUNTER}, bench, **settings
+    )
+
+
+def test_a_missing_source_is_named(tmp_path):
+    flow = front_end(tmp_path)
+    (flow.design.folder / "counter.v").unlink()
+    with pytest.raises(InputError) as caught:
+        flow.run(rtl.STAGE)
+    assert caught.value.where == str(flow.design.folder / "counter.v")
+
+
+def test_a_spec_without_a_model_says_what_needs_one_and_how_to_name_it(tmp_path):
+    flow = front_end(tmp_path)
+    spec = flow.design.folder / "spec.md"
+    spec.write_text("A counter of four bits.")
+    flow.design = flow.design.__class__(folder=flow.design.folder, name="c", top="c", spec=spec)
+    with pytest.raises(StageError) as caught:
+        flow.run(rtl.STAGE)
+    assert "spec_to_rtl" in caught.value.message
+    assert "[models]" in caught.value.hint
+
+
+def test_clean_sources_pass_lint(tmp_path):
+    flow = front_end(tmp_path)
+    flow.run(lint.STAGE)
+    assert flow.metrics["lint__error__count"] == 0
+    assert json.loads(flow.files["lint_report"].read_text())["errors"] == 0
+
+
+def test_a_lint_error_names_the_users_file_and_line(tmp_path):
+    flow = front_end(tmp_path, {"counter.v": COUNTER.replace("count == 0", "cuont == 0")})
+    with pytest.raises(InputError) as caught:
+        flow.run(lint.STAGE)
+    assert caught.value.where == f"{flow.design.folder / 'counter.v'}:3"
+    assert "cuont" in caught.value.message
+
+
+def test_a_warning_is_counted_and_named(tmp_path):
+    text = COUNTER.replace("endmodule", "  wire [3:0] sum;\n  assign smu = up;\nendmodule")
+    flow = front_end(tmp_path, {"counter.v": text})
+    flow.run(lint.STAGE)
+    found = json.loads(flow.files["lint_report"].read_text())
+    assert found["warnings"] == flow.metrics["lint__warning__count"] == len(found["diagnostics"])
+    (item,) = (d for d in found["diagnostics"] if "smu" in d["message"])
+    assert (item["file"], item["line"]) == (str(flow.design.folder / "counter.v"), 9)
+
+
+def test_an_unknown_top_module_is_an_error_of_the_design_file(tmp_path):
+    flow = front_end(tmp_path, {"absent.v": COUNTER})
+    with pytest.raises(InputError) as caught:
+        flow.run(lint.STAGE)
+    assert "absent" in str(caught.value)
+
+
+def test_rtl_may_instantiate_cells_of_the_library(tmp_path):
+    text = "module wrap(input wire a, output wire y);\n  INV_X1 u (.A(a), .Y(y));\nendmodule\n"
+    flow = front_end(tmp_path, {"wrap.v": text})
+    flow.run(lint.STAGE)
+    assert flow.metrics["lint__error__count"] == 0
+
+
+@needs_simulator
+def test_the_test_bench_decides(tmp_path):
+    flow = front_end(tmp_path, bench=COUNTER_BENCH)
+    flow.run(simulate.STAGE)
+    assert flow.metrics["simulate__status"] == 1
+
+
+@needs_simulator
+def test_a_failing_simulation_shows_the_first_mismatch(tmp_path):
+    wrong = COUNTER.replace("count - 1", "count - 2")
+    flow = front_end(tmp_path, {"counter.v": wrong}, COUNTER_BENCH)
+    with pytest.raises(InputError) as caught:
+        flow.run(simulate.STAGE)
+    assert "count is 2, expected 3" in caught.value.message
+
+
+@needs_simulator
+def test_a_test_bench_reads_its_own_data_files(tmp_path):
+    bench = COUNTER_BENCH.replace(
+        "repeat (3)", '$readmemh("steps.hex", steps); if (steps[0] !== 4\'ha) $fatal; repeat (3)'
+    ).replace("integer i;", "integer i; reg [3:0] steps [0:0];")
+    flow = front_end(tmp_path, bench=bench)
+    (flow.design.folder / "steps.hex").write_text("a\n")
+    flow.run(simulate.STAGE)
+    assert flow.metrics["simulate__status"] == 1
+
+
+def test_no_test_bench_is_a_skipped_stage_that_says_so(tmp_path):
+    result = front_end(tmp_path).run(simulate.STAGE)
+    assert result.status == "skipped"
+    assert "testbench" in result.note
+
+
+def test_no_simulator_is_a_skipped_stage_that_says_how_to_install_it(tmp_path, monkeypatch):
+    flow = front_end(tmp_path, bench=COUNTER_BENCH)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    version_of.cache_clear()
+    result = flow.run(simulate.STAGE)
+    version_of.cache_clear()
+    assert result.status == "skipped"
+    assert "apt-get install iverilog" in result.note

@@ -1,0 +1,192 @@
+"""Synthesis: gates of both libraries, memories as macros, and errors in the user's terms."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+
+import pytest
+
+from chipflow.stages import synthesize
+from chipflow.tools import memory_folder
+from placement_env.errors import InputError
+from placement_env.formats import gates
+from tests.chipflow.rtl_designs import COUNTER, SCRATCHPADS, FrontEnd, load_pdk
+
+PDKS = pytest.mark.parametrize("pdk_name", ["edu45", "nangate45"])
+
+
+def synthesized(tmp_path, sources, pdk_name="edu45", **settings) -> FrontEnd:
+    flow = FrontEnd(tmp_path, load_pdk(pdk_name), sources, **settings)
+    flow.run(synthesize.STAGE)
+    return flow
+
+
+def report(flow: FrontEnd) -> dict:
+    return json.loads(flow.files["synthesis_report"].read_text())
+
+
+@PDKS
+def test_a_counter_becomes_cells_of_the_library(tmp_path, pdk_name):
+    flow = synthesized(tmp_path, {"counter.v": COUNTER}, pdk_name)
+    module = gates.read(flow.files["gates_verilog"], "counter")
+    assert flow.metrics["synthesis__register__count"] == 4
+    assert flow.metrics["synthesis__instance__count"] == len(module.instance_name) > 10
+    assert flow.metrics["synthesis__instance__area_um2"] > 10
+    assert memory_folder.read(flow.files["memories"]) == []
+    assert {f"count_{i}__reg" for i in range(4)} <= set(module.instance_name)
+    text = flow.files["gates_verilog"].read_text()
+    assert "\\" not in text.replace("\\n", "")
+    assert "assign" not in text
+    assert not re.search(r"[01]'[bh]", text)
+
+
+def test_the_same_sources_give_the_same_gates(tmp_path):
+    texts = []
+    for name in ("first", "another folder é"):
+        (tmp_path / name).mkdir()
+        flow = synthesized(tmp_path / name, {"counter.v": COUNTER})
+        texts.append(flow.files["gates_verilog"].read_text())
+    assert texts[0] == texts[1]
+
+
+@PDKS
+def test_memories_become_macros_where_they_can(tmp_path, pdk_name):
+    flow = synthesized(tmp_path, {"scratchpads.v": SCRATCHPADS}, pdk_name)
+    (memory,) = memory_folder.read(flow.files["memories"])
+    assert (memory.macro.words, memory.macro.bits) == (256, 32)
+    assert memory.instances == ("single_0_0",)
+    for path in (memory.macro.lef, memory.macro.liberty, memory.macro.verilog):
+        assert memory.macro.name in path.read_text()
+    module = gates.read(flow.files["gates_verilog"], "scratchpads")
+    cell_of = dict(zip(module.instance_name, module.instance_cell, strict=True))
+    assert cell_of["single_0_0"] == memory.macro.name
+    assert flow.metrics["synthesis__memory__count"] == 1
+    # dual and small_one as flip-flops, and the register behind dual's read port
+    assert flow.metrics["synthesis__register__count"] == 128 * 8 + 4 * 8 + 8
+    reasons = report(flow)["memories_as_registers"]
+    assert "different addresses" in reasons["dual"]
+    assert "min_bits" in reasons["small_one"]
+    place = f"{flow.design.folder / 'scratchpads.v'}:6"
+    assert any(line.startswith(place) and "dual" in line for line in flow.lines)
+
+
+def test_a_memory_with_contents_becomes_a_macro_and_a_remark(tmp_path):
+    text = SCRATCHPADS.replace(
+        "  integer i;", "  integer i;\n  initial for (i = 0; i < 256; i = i + 1) single[i] = 0;"
+    )
+    flow = synthesized(tmp_path, {"scratchpads.v": text})
+    assert flow.metrics["synthesis__memory__count"] == 1
+    assert any("single" in line and "starts with contents" in line for line in flow.lines)
+
+
+def test_a_memory_too_large_for_flip_flops_is_refused_with_the_reason(tmp_path):
+    text = SCRATCHPADS.replace("[0:127]", "[0:16383]").replace("[6:0]", "[13:0]")
+    text = text.replace("address[13:0]", "{address, data[5:0]}")
+    with pytest.raises(InputError) as caught:
+        synthesized(tmp_path, {"scratchpads.v": text})
+    assert "dual (16384 x 8)" in caught.value.message
+    assert "different addresses" in caught.value.message
+    assert caught.value.where.endswith("scratchpads.v:6")
+
+
+def test_a_rom_loads_its_file_and_becomes_logic(tmp_path):
+    text = """\
+module rom (input wire clk, input wire [1:0] a, output reg [7:0] q);
+  reg [7:0] m [0:3];
+  initial $readmemh("rom.hex", m);
+  always @(posedge clk) q <= m[a];
+endmodule
+"""
+    flow = synthesized(tmp_path, {"rom.v": text, "rom.hex": "01\n02\n03\nff\n"})
+    assert flow.metrics["synthesis__memory__count"] == 0
+    # Bits 2 to 7 are equal, so one flip-flop serves them.
+    assert flow.metrics["synthesis__register__count"] == 3
+
+
+@PDKS
+def test_no_net_but_the_clock_has_too_many_sinks(tmp_path, pdk_name):
+    text = """\
+module wide (input wire clk, input wire rst_n, input wire en, input wire [99:0] d,
+             output reg [99:0] q);
+  always @(posedge clk or negedge rst_n) if (!rst_n) q <= 0; else if (en) q <= d;
+endmodule
+"""
+    flow = synthesized(tmp_path, {"wide.v": text}, pdk_name)
+    module = gates.read(flow.files["gates_verilog"], "wide")
+    loads = Counter(module.bit_net[module.bit_net >= 0].tolist())
+    names = {module.net_name[net]: count - 1 for net, count in loads.items()}
+    clock = names.pop("clk")
+    assert clock == 99
+    assert max(names.values()) <= flow.pdk.max_fanout
+
+
+def test_includes_defines_and_systemverilog(tmp_path):
+    text = '`include "width.vh"\nmodule top (input logic clk, input logic [`W-1:0] d,\n'
+    text += "  output logic [`W-1:0] q);\n  typedef enum logic {A, B} state_t;\n"
+    text += "  always_ff @(posedge clk) q <= d ^ `MASK;\nendmodule\n"
+    sources = {"top.sv": text, "width.vh": "`define W 3\n"}
+    flow = synthesized(tmp_path, sources, defines=("MASK=(1 << 1)",))
+    assert flow.metrics["synthesis__register__count"] == 3
+
+
+def test_an_undriven_net_becomes_zero_and_a_remark(tmp_path):
+    text = COUNTER.replace("output wire zero);", "output wire zero, output wire y);\n  wire open;")
+    text = text.replace("endmodule", "  assign y = open & up;\nendmodule")
+    flow = synthesized(tmp_path, {"counter.v": text})
+    assert any("without a driver" in line and "open" in line for line in flow.lines)
+
+
+def test_a_start_value_of_a_register_is_a_remark(tmp_path):
+    text = COUNTER.replace("  assign zero", "  initial count = 3;\n  assign zero")
+    flow = synthesized(tmp_path, {"counter.v": text})
+    assert any("start value" in line and "count" in line for line in flow.lines)
+
+
+def with_a_latch() -> str:
+    text = COUNTER.replace("output wire zero);", "output wire zero, output reg held);")
+    return text.replace("endmodule", "  always @* if (up) held = rst;\nendmodule")
+
+
+def test_a_latch_is_mapped_and_a_remark(tmp_path):
+    flow = synthesized(tmp_path, {"counter.v": with_a_latch()}, "nangate45")
+    assert any("counter.v:8: latches: 1" in line for line in flow.lines)
+    assert "DLH_X1" in report(flow)["cells"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message", "hint"),
+    [
+        ("assign zero = count == 0;", "other u (count, zero);", "other", "rtl ="),
+        ("assign zero = count == 0;", "assign zero = count ==;", "expected expression", "lint"),
+        ("assign zero = count == 0;", "assign zero = ~(zero & up);", "loop", "register"),
+        (
+            "assign zero = count == 0;",
+            "assign zero = up; assign zero = rst;",
+            "more than one driver",
+            "one place",
+        ),
+        ("assign zero = count == 0;", "assign zero = up ? rst : 1'bz;", "no cell", "three-state"),
+        ("input wire clk", "input wire clock_in", "no input port 'clk'", "clock_in"),
+    ],
+)
+def test_errors_of_the_rtl(tmp_path, old, new, message, hint):
+    text = COUNTER.replace(old, new)
+    if old == "input wire clk":
+        text = text.replace("posedge clk", "posedge clock_in")
+    with pytest.raises(InputError) as caught:
+        synthesized(tmp_path, {"counter.v": text})
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_an_error_names_the_users_file_and_line(tmp_path):
+    with pytest.raises(InputError) as caught:
+        synthesized(tmp_path, {"counter.v": COUNTER.replace("count == 0", "count ==")})
+    assert caught.value.where == f"{tmp_path / 'design' / 'counter.v'}:3"
+
+
+def test_a_module_without_logic_is_refused(tmp_path):
+    with pytest.raises(InputError, match="nothing is left"):
+        synthesized(tmp_path, {"none.v": "module none (input wire a);\nendmodule\n"})
