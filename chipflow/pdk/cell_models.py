@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from chipflow.pdk import boolean, liberty
 from chipflow.pdk.liberty import Group
@@ -84,40 +85,65 @@ def _state(cell: Group, pins: dict[str, Group]) -> Iterator[str]:
 def _flip_flop(group: Group) -> Iterator[str]:
     clock = boolean.parse(group.attributes["clocked_on"]).verilog()
     state = boolean.parse(group.attributes["next_state"]).verilog()
-    yield from _declare(group)
+    forces = _forces(group)
+    yield from _declare(group, forces)
     yield f"wire clock_ = {clock};"
-    events = "".join(f" or posedge {kind}_" for kind in ("clear", "preset") if _has(group, kind))
+    events = "".join(f" or posedge {force.wire}" for force in forces)
     yield f"always @(posedge clock_{events})"
-    yield from _forced(group, f"{group.name} <= {state};", "<=")
+    yield from _statement(group, forces, f"{group.name} <= {state};", "<=")
 
 
 def _latch(group: Group, data: str, enable: str) -> Iterator[str]:
-    yield from _declare(group)
+    forces = _forces(group)
+    yield from _declare(group, forces)
     yield "always @*"
-    yield from _forced(group, f"if ({enable}) {group.name} = {data};", "=")
+    yield from _statement(group, forces, f"if ({enable}) {group.name} = {data};", "=")
 
 
-def _declare(group: Group) -> Iterator[str]:
+class _Force(NamedTuple):
+    """A condition that forces the state whatever the clock does."""
+
+    wire: str
+    condition: str
+    value: str
+
+
+def _forces(group: Group) -> list[_Force]:
+    """Clear, preset and both at once, no two of them ever true together.
+
+    So the end of one that leaves the other in force is an event of its own.
+    """
+    found = {
+        kind: boolean.parse(group.attributes[kind]).verilog()
+        for kind in ("clear", "preset")
+        if kind in group.attributes
+    }
+    values = {"clear": "1'b0", "preset": "1'b1"}
+    if len(found) < 2:
+        return [_Force(f"{kind}_", text, values[kind]) for kind, text in found.items()]
+    clear, preset = found["clear"], found["preset"]
+    both = {"L": "1'b0", "H": "1'b1"}.get(group.attributes.get("clear_preset_var1", ""), "1'bx")
+    return [
+        _Force("clear_", f"{clear} & ~{preset}", "1'b0"),
+        _Force("preset_", f"{preset} & ~{clear}", "1'b1"),
+        _Force("both_", f"{clear} & {preset}", both),
+    ]
+
+
+def _declare(group: Group, forces: list[_Force]) -> Iterator[str]:
     yield f"reg {group.name};"
     if len(group.args) > 1:
         yield f"wire {group.args[1]} = ~{group.name};"
-    for kind in ("clear", "preset"):
-        if _has(group, kind):
-            yield f"wire {kind}_ = {boolean.parse(group.attributes[kind]).verilog()};"
+    for force in forces:
+        yield f"wire {force.wire} = {force.condition};"
 
 
-def _forced(group: Group, otherwise: str, assign: str) -> Iterator[str]:
-    """The statement of an always block: clear and preset first, else `otherwise`."""
-    both = group.attributes.get("clear_preset_var1", "L").upper()
+def _statement(group: Group, forces: list[_Force], otherwise: str, assign: str) -> Iterator[str]:
+    """The statement of an always block: what is forced, else `otherwise`."""
     word = "  "
-    if _has(group, "clear") and _has(group, "preset"):
-        value = {"L": "1'b0", "H": "1'b1"}.get(both, "1'bx")
-        yield f"  if (clear_ & preset_) {group.name} {assign} {value};"
+    for force in forces:
+        yield f"{word}if ({force.wire}) {group.name} {assign} {force.value};"
         word = "  else "
-    for kind, value in (("clear", "1'b0"), ("preset", "1'b1")):
-        if _has(group, kind):
-            yield f"{word}if ({kind}_) {group.name} {assign} {value};"
-            word = "  else "
     yield f"{word}{otherwise}"
 
 
@@ -138,7 +164,3 @@ def _clock_gate(pins: dict[str, Group]) -> Iterator[str]:
 
 def _is_node(pin: Group) -> bool:
     return "internal_node" in pin.attributes
-
-
-def _has(group: Group, kind: str) -> bool:
-    return kind in group.attributes
