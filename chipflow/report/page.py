@@ -7,6 +7,7 @@ A failed or half-finished run gets a page as well, of what it has.
 from __future__ import annotations
 
 import base64
+import math
 import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -23,6 +24,7 @@ _HOME = Path(__file__).parent
 _SHOWN_DIAGNOSTICS = 40
 _SHOWN_PATHS = 3
 _MOODS = {"done": "good", "failed": "bad", "skipped": "warn", "running": "fact"}
+_KEPT = "kept: nothing that it depends on has changed"
 _WORDS = {"lower": "lower", "higher": "higher", "none": "–"}
 _HASH_DIGITS = 12
 
@@ -65,7 +67,7 @@ def _content(run: RunOnDisk) -> dict[str, Any]:
     summary = run.summary
     design = str(summary.get("design", run.folder.name))
     metrics = run.metrics
-    wall_s = sum(stage.record.wall_s for stage in run.stages)
+    wall_s = sum(stage.record.wall_s for stage in run.stages if stage.state != "out of date")
     return {
         "design": design,
         "pdk": str(summary.get("pdk", "an unknown PDK")),
@@ -76,7 +78,7 @@ def _content(run: RunOnDisk) -> dict[str, Any]:
         "failure": _failure(run),
         "tiles": verdict_tiles(metrics, wall_s),
         "pictures": _pictures(run, design),
-        "rows": _stage_rows(run.stages),
+        "rows": _stage_rows(run),
         "unreadable": run.unreadable,
         "history": _history(run),
         "timing": _timing(run),
@@ -90,14 +92,14 @@ def _content(run: RunOnDisk) -> dict[str, Any]:
 
 
 def _status(run: RunOnDisk) -> dict[str, str]:
-    failed = any(stage.record.status == "failed" for stage in run.stages)
+    failed = any(stage.state == "failed" for stage in run.stages)
     word = "failed" if failed else str(run.summary.get("status", "incomplete"))
     return {"word": word, "mood": _MOODS.get(word, "warn")}
 
 
 def _failure(run: RunOnDisk) -> dict[str, str] | None:
     for stage in run.stages:
-        if stage.record.status == "failed":
+        if stage.state == "failed":
             error = stage.record.error
             return {
                 "stage": stage.record.stage,
@@ -152,22 +154,28 @@ def _data_uri(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
 
 
-def _stage_rows(stages: Iterable[StageOnDisk]) -> list[dict[str, Any]]:
-    records = [stage.record for stage in stages]
-    longest = max((record.wall_s for record in records), default=0.0) or 1.0
-    return [
+def _stage_rows(run: RunOnDisk) -> list[dict[str, Any]]:
+    """All stages of the flow in order, those that have not run too."""
+    longest = max((stage.record.wall_s for stage in run.stages), default=0.0) or 1.0
+    rows = [
         {
-            "number": record.number,
-            "name": record.stage,
-            "status": record.status,
-            "mood": _MOODS.get(record.status, "fact"),
-            "time": f"{record.wall_s:.1f} s",
-            "share": round(100 * record.wall_s / longest, 1),
-            "note": record.note,
-            "reason": record.reason,
+            "number": stage.record.number,
+            "name": stage.record.stage,
+            "status": stage.state,
+            "mood": _MOODS.get(stage.state, "warn"),
+            "time": f"{stage.record.wall_s:.1f} s",
+            "share": round(100 * stage.record.wall_s / longest, 1),
+            "note": stage.record.note,
+            "reason": stage.record.reason if stage.ran else _KEPT if stage.stands else "",
         }
-        for record in records
+        for stage in run.stages
     ]
+    rows += [
+        {"number": number, "name": name, "status": "not run", "mood": "fact", "time": "",
+         "share": 0, "note": "", "reason": ""}
+        for number, name in run.not_run.items()
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: row["number"])
 
 
 def _history(run: RunOnDisk) -> dict[str, Any] | None:
@@ -175,17 +183,21 @@ def _history(run: RunOnDisk) -> dict[str, Any] | None:
     history = run.json("macro_history")
     if not isinstance(history, dict):
         return None
-    seconds, cost = history.get("elapsed_s", []), history.get("cost", [])
-    if len(seconds) < 2 or len(seconds) != len(cost):
+    points = [
+        (float(t), float(cost))
+        for t, cost in zip(history.get("elapsed_s", ()), history.get("cost", ()), strict=False)
+        if math.isfinite(t) and math.isfinite(cost)
+    ]
+    if len(points) < 2:
         return None
-    first, last = float(cost[0]), float(cost[-1])
+    seconds, cost = zip(*points, strict=True)
     caption = (
-        f"Proxy cost of the macro placement: {first:.4f} at the first report, {last:.4f} after "
-        f"{float(seconds[-1]):.1f} s and {number(history.get('moves', [0])[-1])} moves."
+        f"Proxy cost of the macro placement: {cost[0]:.4f} at the first report, {cost[-1]:.4f} "
+        f"after {seconds[-1]:.1f} s and {number(history.get('moves', [0])[-1])} moves."
     )
     chart = line_chart(
-        [float(t) for t in seconds],
-        [float(c) for c in cost],
+        seconds,
+        cost,
         x_label="seconds",
         y_label="proxy cost",
         summary=caption,
@@ -239,8 +251,8 @@ def _checks(run: RunOnDisk) -> list[dict[str, str]]:
     return [
         {
             "name": title,
-            "status": stage.record.status,
-            "mood": _MOODS.get(stage.record.status, "fact"),
+            "status": stage.state,
+            "mood": _MOODS.get(stage.state, "warn"),
             "note": stage.record.note,
         }
         for name, title in names.items()

@@ -15,10 +15,24 @@ _STAGE_FOLDER = re.compile(r"(\d\d)-(\w+?)(\.failed)?")
 
 @dataclass(frozen=True)
 class StageOnDisk:
-    """A stage's record and its folder."""
+    """A stage's latest record and its folder.
+
+    Attributes:
+        record: The record.
+        folder: Where its files are.
+        state: done, skipped, failed, or "out of date" where its result is of older inputs.
+        ran: The last run has done it; else its result was kept.
+    """
 
     record: StageRecord
     folder: Path
+    state: str
+    ran: bool
+
+    @property
+    def stands(self) -> bool:
+        """Its result is one of this run."""
+        return self.state in ("done", "skipped")
 
     def file(self, name: str) -> Path | None:
         """The file that the stage declared by that name, if it is there."""
@@ -44,12 +58,14 @@ class RunOnDisk:
         folder: The run folder.
         summary: What run.json says; empty where there is none.
         stages: The latest attempt of each stage, in flow order.
+        not_run: Stages of the flow, by number, that have no record.
         unreadable: Names of stage folders whose record cannot be read.
     """
 
     folder: Path
     summary: dict[str, Any]
     stages: tuple[StageOnDisk, ...]
+    not_run: dict[int, str]
     unreadable: tuple[str, ...]
 
     @property
@@ -57,7 +73,7 @@ class RunOnDisk:
         """Metrics of all stages whose results stand."""
         metrics: dict[str, float] = {}
         for stage in self.stages:
-            if stage.record.status != "failed":
+            if stage.stands:
                 metrics |= stage.record.metrics
         return metrics
 
@@ -66,8 +82,8 @@ class RunOnDisk:
         return next((stage for stage in self.stages if stage.record.stage == name), None)
 
     def file(self, name: str) -> Path | None:
-        """The file of that declared name, of whichever stage made it."""
-        found = (stage.file(name) for stage in self.stages)
+        """The file of that declared name, if a stage whose result stands made it."""
+        found = (stage.file(name) for stage in self.stages if stage.stands)
         return next((path for path in found if path is not None), None)
 
     def json(self, name: str) -> Any:
@@ -87,6 +103,9 @@ def read_run(folder: Path) -> RunOnDisk:
         summary = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         summary = {}
+    if not isinstance(summary, dict):
+        summary = {}
+    told = {entry["stage"]: entry for entry in summary.get("stages", ())}
     latest: dict[str, StageOnDisk] = {}
     unreadable = []
     for entry in sorted(folder.iterdir()):  # NN-name sorts before NN-name.failed
@@ -95,9 +114,11 @@ def read_run(folder: Path) -> RunOnDisk:
         record = read_record(entry)
         if record is None:
             unreadable.append(entry.name)
-        else:
-            latest[record.stage] = StageOnDisk(record, entry)
+            continue
+        said = told.get(record.stage, {})
+        failed = record.status == "failed"
+        state = record.status if failed else said.get("state", record.status)
+        latest[record.stage] = StageOnDisk(record, entry, state, bool(said.get("ran", True)))
     stages = tuple(sorted(latest.values(), key=lambda stage: stage.record.number))
-    return RunOnDisk(
-        folder, summary if isinstance(summary, dict) else {}, stages, tuple(unreadable)
-    )
+    not_run = {entry["number"]: name for name, entry in told.items() if name not in latest}
+    return RunOnDisk(folder, summary, stages, not_run, tuple(unreadable))

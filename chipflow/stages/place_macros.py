@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import dataclass, field
 
@@ -34,6 +35,8 @@ class _History:
     moves: list[int] = field(default_factory=list)
 
     def add(self, report: Progress) -> None:
+        if not math.isfinite(report.cost):  # while the search looks for a legal start
+            return
         self.elapsed_s.append(round(report.elapsed_s, 3))
         self.cost.append(report.cost)
         self.moves.append(report.moves)

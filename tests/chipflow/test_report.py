@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -79,7 +80,7 @@ def put_stage(
     return home
 
 
-def put_summary(folder: Path, **more: str) -> None:
+def put_summary(folder: Path, **more: Any) -> None:
     summary = {
         "design": "gcd", "pdk": "edu45", "pdk_label": "edu45: for trying the flow",
         "chipflow_version": "0.1.0", "command": "chipflow run examples/gcd", "status": "done",
@@ -100,7 +101,8 @@ def complete_run(folder: Path) -> None:
     put_stage(folder, 1, "lint", files={"lint_report": ("lint.json", lint)}, note="1 warning",
               metrics={"lint__error__count": 0, "lint__warning__count": 1})  # fmt: skip
     put_stage(folder, 2, "simulate", note="the test bench passes", metrics={"simulate__status": 1})
-    history = {"elapsed_s": [0.1, 1.0, 2.0], "cost": [0.9, 0.7, 0.65], "moves": [10, 500, 1200]}
+    history = {"elapsed_s": [0.1, 0.1, 1.0, 2.0], "cost": [math.inf, 0.9, 0.7, 0.65]}
+    history["moves"] = [0, 10, 500, 1200]
     put_stage(
         folder, 3, "place_macros",
         files={"macro_history": ("history.json", history), "macros_png": ("macros.png", PIXEL)},
@@ -176,6 +178,28 @@ def test_a_failed_attempt_stands_before_the_older_result(tmp_path):
     assert "timing failed" in page.text
     assert "-0.125 ns" not in page.text
     assert page.text.count("not timed") == 1
+
+
+def test_results_of_older_inputs_are_marked_and_do_not_count(tmp_path):
+    complete_run(tmp_path)
+    states = ["done", "done", "failed", "out of date", "out of date", "not run"]
+    names = ["lint", "simulate", "place_macros", "place_cells", "timing", "export"]
+    put_summary(
+        tmp_path, status="failed",
+        stages=[
+            {"stage": name, "number": k + 1, "state": state, "ran": name == "simulate"}
+            for k, (name, state) in enumerate(zip(names, states, strict=True))
+        ],
+    )  # fmt: skip
+    put_stage(tmp_path, 3, "place_macros", status="failed", error={"message": "no room"})
+    page = Page(write_report(tmp_path))
+    assert "place_macros failed" in page.text
+    assert page.text.count("out of date") == 2
+    assert page.text.count("not run") == 1
+    assert page.text.count("kept: nothing that it depends on has changed") == 1
+    assert page.images == []
+    assert "-0.125 ns" not in page.text
+    assert "placement__wirelength__hpwl_um" not in page.text
 
 
 @pytest.mark.parametrize("damage", ["empty", "no summary", "bad summary", "bad record", "no files"])
