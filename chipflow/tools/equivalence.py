@@ -30,6 +30,7 @@ _SEARCH_CYCLES = 12
 
 _PROVEN = re.compile(r"Of those cells (\d+) are proven and (\d+) are unproven")
 _SEARCHED = re.compile(r"Base case for induction length (\d+) proven")
+_FOUND = re.compile(r"model found[a-z ]*: FAIL!")
 _INPUT_VALUE = re.compile(r"^ +(\d+) \\in_(\S+) +\S+ +\S+ +([01x]+)$", re.MULTILINE)
 
 _GOLD = """\
@@ -158,7 +159,7 @@ def _search(
         )
     except TimeLimit:
         log = (workspace.folder / "search.log").read_text(encoding="utf-8", errors="replace")
-    if "model found: FAIL!" in log:
+    if _FOUND.search(log):
         cycles = _counterexample(log)
         return Equivalence(
             "different",

@@ -8,6 +8,7 @@ happened.
 from __future__ import annotations
 
 import gzip
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from pathlib import Path
 from chipflow.tools.process import run_logged
 from chipflow.tools.versions import program
 from placement_env.errors import InputError
+
+_ERROR = re.compile(r"^Error: *(.*)", re.MULTILINE)
 
 # OpenSTA's infinite slack, when nothing is constrained.
 _UNCONSTRAINED_NS = 1e20
@@ -102,7 +105,7 @@ def analyse(
     log = log_path.read_text(encoding="utf-8", errors="replace")
     found = work_dir / "timing.tsv"
     lines = found.read_text(encoding="utf-8").splitlines() if found.exists() else []
-    if not lines or lines[-1] != "end":
+    if not lines or lines[-1] != "end" or _ERROR.search(log):
         raise _input_error(log, log_path)
     for name in [*names, "gates.v", "wires.spef", "timing.tsv"]:
         (work_dir / name).unlink(missing_ok=True)
@@ -167,8 +170,8 @@ def _timing(lines: Sequence[str], log: str, path_count: int) -> Timing:
 
 
 def _input_error(log: str, log_path: Path) -> InputError:
-    errors = [line for line in log.splitlines() if line.startswith("Error")]
-    text = errors[0].partition(":")[2].strip() if errors else "it stopped without a message"
+    error = _ERROR.search(log)
+    text = error[1] if error else "it stopped without a message"
     return InputError(f"OpenSTA: {text}", where=str(log_path))
 
 

@@ -55,10 +55,10 @@ endmodule
 SCRATCHPADS = """\
 module scratchpads (
     input wire clk, input wire ce, input wire we, input wire [3:0] strobe,
-    input wire [7:0] address, input wire [31:0] data,
+    input wire [5:0] address, input wire [31:0] data,
     output reg [31:0] word, output reg [7:0] other, output wire [7:0] tiny);
-  reg [31:0] single [0:255];
-  reg [7:0] dual [0:127];
+  reg [31:0] single [0:63];
+  reg [7:0] dual [0:31];
   reg [7:0] small_one [0:3];
   integer i;
   always @(posedge clk)
@@ -69,8 +69,8 @@ module scratchpads (
       end else word <= single[address];
     end
   always @(posedge clk) begin
-    if (we) dual[address[6:0]] <= data[7:0];
-    other <= dual[data[6:0]];
+    if (we) dual[address[4:0]] <= data[7:0];
+    other <= dual[data[4:0]];
   end
   always @(posedge clk) if (we) small_one[address[1:0]] <= data[7:0];
   assign tiny = small_one[address[3:2]];
@@ -81,18 +81,18 @@ SCRATCHPADS_BENCH = """\
 module scratchpads_tb;
   reg clk = 0, ce = 1, we = 1;
   reg [3:0] strobe = 4'hf;
-  reg [7:0] address = 0;
+  reg [5:0] address = 0;
   reg [31:0] data = 0;
   wire [31:0] word;
   wire [7:0] other, tiny;
-  reg [31:0] model [0:255];
+  reg [31:0] model [0:63];
   integer i, seed = 7;
   scratchpads dut (.clk(clk), .ce(ce), .we(we), .strobe(strobe), .address(address), .data(data),
                    .word(word), .other(other), .tiny(tiny));
   always #5 clk = ~clk;
   initial begin
     @(negedge clk);
-    for (i = 0; i < 256; i = i + 1) begin
+    for (i = 0; i < 64; i = i + 1) begin
       address = i; data = $random(seed); model[i] = data;
       @(negedge clk);
     end
@@ -158,7 +158,7 @@ class FrontEnd:
             "testbench": (source_dir / f"{top}_tb.v",) if bench else (),
             "testbench_top": f"{top}_tb" if bench else "",
             "clock": Clock("clk", 2.0),
-            "macros": Macros(min_bits=512),
+            "macros": Macros(min_bits=256),
         } | settings
         self.design = Design(**given)
         self.pdk = pdk

@@ -55,7 +55,7 @@ def test_the_same_sources_give_the_same_gates(tmp_path):
 def test_memories_become_macros_where_they_can(tmp_path, pdk_name):
     flow = synthesized(tmp_path, {"scratchpads.v": SCRATCHPADS}, pdk_name)
     (memory,) = memory_folder.read(flow.files["memories"])
-    assert (memory.macro.words, memory.macro.bits) == (256, 32)
+    assert (memory.macro.words, memory.macro.bits) == (64, 32)
     assert memory.instances == ("single_0_0",)
     for path in (memory.macro.lef, memory.macro.liberty, memory.macro.verilog):
         assert memory.macro.name in path.read_text()
@@ -64,7 +64,7 @@ def test_memories_become_macros_where_they_can(tmp_path, pdk_name):
     assert cell_of["single_0_0"] == memory.macro.name
     assert flow.metrics["synthesis__memory__count"] == 1
     # dual and small_one as flip-flops, and the register behind dual's read port
-    assert flow.metrics["synthesis__register__count"] == 128 * 8 + 4 * 8 + 8
+    assert flow.metrics["synthesis__register__count"] == 32 * 8 + 4 * 8 + 8
     reasons = report(flow)["memories_as_registers"]
     assert "different addresses" in reasons["dual"]
     assert "min_bits" in reasons["small_one"]
@@ -74,7 +74,7 @@ def test_memories_become_macros_where_they_can(tmp_path, pdk_name):
 
 def test_a_memory_with_contents_becomes_a_macro_and_a_remark(tmp_path):
     text = SCRATCHPADS.replace(
-        "  integer i;", "  integer i;\n  initial for (i = 0; i < 256; i = i + 1) single[i] = 0;"
+        "  integer i;", "  integer i;\n  initial for (i = 0; i < 64; i = i + 1) single[i] = 0;"
     )
     flow = synthesized(tmp_path, {"scratchpads.v": text})
     assert flow.metrics["synthesis__memory__count"] == 1
@@ -82,8 +82,8 @@ def test_a_memory_with_contents_becomes_a_macro_and_a_remark(tmp_path):
 
 
 def test_a_memory_too_large_for_flip_flops_is_refused_with_the_reason(tmp_path):
-    text = SCRATCHPADS.replace("[0:127]", "[0:16383]").replace("[6:0]", "[13:0]")
-    text = text.replace("address[13:0]", "{address, data[5:0]}")
+    text = SCRATCHPADS.replace("[0:31]", "[0:16383]").replace("[4:0]", "[13:0]")
+    text = text.replace("address[13:0]", "{address, data[7:0]}")
     with pytest.raises(InputError) as caught:
         synthesized(tmp_path, {"scratchpads.v": text})
     assert "dual (16384 x 8)" in caught.value.message
