@@ -58,7 +58,8 @@ class FileHashes:
         if self._store is None or not self._changed:
             return
         temporary = self._store.with_name(f"{self._store.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(self._known))
+        there = {name: known for name, known in self._known.items() if os.path.exists(name)}
+        temporary.write_text(json.dumps(there))
         temporary.replace(self._store)
         self._changed = False
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +124,38 @@ def test_quiet_prints_nothing_and_json_is_all_of_stdout(toy: Path) -> None:
     assert outcome["metrics"]["placement__macro__count"] == 6
     ran = {stage["stage"]: stage["reason"] for stage in outcome["stages"] if stage["ran"]}
     assert ran == {"join": "--from join", "total": "--from join"}
+
+
+def _on_a_terminal(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Exit code and output of the toy flow where standard output is a terminal."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(ROOT)
+        os.environ.update({"TERM": "xterm", "COLUMNS": "100", **environment})
+        command = [sys.executable, "-m", "tests.chipflow.fake_flow", *arguments]
+        os.execv(sys.executable, command)
+    text = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+        while part := os.read(terminal, 65536):
+            text += part
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), text.decode()
+
+
+def test_a_terminal_shows_a_table(toy: Path) -> None:
+    code, text = _on_a_terminal("run", str(toy), "--engine", "local", NO_COLOR="")
+    assert code == 0
+    assert "toy on fake" in text
+    assert re.search(r"join +\S*waits", text)
+    assert re.search(r"copy +\x1b\[32mdone", text)
+    assert "first run" in text
+    assert "copied" in text
+    code, text = _on_a_terminal(
+        "run", str(toy), "--engine", "local", "--from", "total", NO_COLOR="1"
+    )
+    assert code == 0
+    assert not re.search(r"\x1b\[3[0-9]m", text)
+    assert re.search(r"copy +as before", re.sub(r"\x1b\[\d*m", "", text))
 
 
 def test_verbose_shows_what_stages_say(toy: Path) -> None:
