@@ -6,6 +6,8 @@ Colours are distinct for the common forms of colour blindness (Okabe and Ito; in
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +35,12 @@ SOFT_FACE = "#56B4E9"
 PORT_FACE = "#C0392B"
 
 _SIDE_INCHES, _DPI = 5.6, 190
+
+#: Room for the scale bar above the picture, as a share of its longer side.
+_BAR_ROOM = 0.07
+
+#: Smaller text than this cannot be read and is left out.
+_LEAST_POINTS = 3.0
 
 #: Above this many cells their outlines would cover one another; they are drawn without.
 OUTLINED_CELLS = 3000
@@ -123,8 +131,6 @@ def draw_placement(
             )
         )  # fmt: skip
         key.append(Patch(facecolor=MACRO_FACE, edgecolor=MACRO_EDGE, label=f"{hard.size} macros"))
-        if labels and hard.size <= NAMED_MACROS:
-            _name_macros(figure, axes, [netlist.node_name[k] for k in hard], boxes[hard])
     ports = nodes(NodeKind.PORT)
     if ports.size:
         axes.scatter(
@@ -138,6 +144,8 @@ def draw_placement(
             handles=key, loc="outside lower center", ncol=len(key),
             frameon=False, fontsize=8, handlelength=1.2,
         )  # fmt: skip
+    if labels and hard.size <= NAMED_MACROS:
+        _name_macros(figure, axes, [netlist.node_name[k] for k in hard], boxes[hard])
     return _save(figure, path)
 
 
@@ -187,7 +195,7 @@ def draw_map(
             w, h = float(width[node]), float(height[node])
             corner = (float(placement.x_um[node]) - w / 2, float(placement.y_um[node]) - h / 2)
             axes.add_patch(Rectangle(corner, w, h, fill=False, edgecolor="#7FD6FF", linewidth=0.9))
-    _scale_bar(axes, "um", color="#FFFFFF")
+    _scale_bar(axes, "um")
     return _save(figure, path)
 
 
@@ -221,7 +229,7 @@ def _canvas_axes(
     axes.set_aspect("equal")
     pad = 0.02 * longest
     axes.set_xlim(box[0] - pad, box[2] + pad)
-    axes.set_ylim(box[1] - pad, box[3] + pad)
+    axes.set_ylim(box[1] - pad, box[3] + _BAR_ROOM * longest)
     unit = "um" if netlist is None or netlist.unit_um is not None else "file units"
     axes.set_xlabel(f"x ({unit})", fontsize=9)
     axes.set_ylabel(f"y ({unit})", fontsize=9)
@@ -248,29 +256,57 @@ def _corners(boxes: FloatArray) -> FloatArray:
 
 
 def _name_macros(figure: Figure, axes: Axes, names: Sequence[str], boxes: FloatArray) -> None:
-    """Write each name into its box, turned upright in tall boxes, shortened where it must be."""
+    """Write each name into its box, on up to three lines, upright in tall boxes."""
     figure.draw_without_rendering()  # fixes the scale that the font sizes depend on
     points_per_um = (
         abs(axes.transData.transform((1, 0))[0] - axes.transData.transform((0, 0))[0])
         * 72.0
         / figure.dpi
     )
-    short = _distinct_tails(names)
-    for name, (left, bottom, right, top) in zip(short, boxes.tolist(), strict=True):
+    for name, (left, bottom, right, top) in zip(
+        _distinct_tails(names), boxes.tolist(), strict=True
+    ):
         wide, tall = (right - left) * points_per_um, (top - bottom) * points_per_um
-        upright = tall > 1.3 * wide
-        along, across = (tall, wide) if upright else (wide, tall)
-        size = min(9.0, 0.6 * across, along / (0.62 * max(len(name), 1)))
-        if size < 3.5:
-            keep = int(along / (0.62 * 3.5)) - 1
-            if keep < 4 or across < 6.0:
-                continue
-            name, size = "…" + name[-keep:], 3.5
+        size, _, rotation, text = max(
+            (_font_size(lines, *sides), -len(lines), -turn, "\n".join(lines))
+            for sides, turn in (((wide, tall), 0), ((tall, wide), 90))
+            for lines in (*_line_breaks(name), _wrapped(name, sides[0]))
+        )
+        if size < _LEAST_POINTS:
+            continue
         axes.text(
-            (left + right) / 2, (bottom + top) / 2, name,
-            fontsize=size, rotation=90 if upright else 0,
-            ha="center", va="center", color="#3A2000", zorder=6, clip_on=True,
+            (left + right) / 2, (bottom + top) / 2, text,
+            fontsize=size, rotation=-rotation, ha="center", va="center", ma="center",
+            linespacing=1.05, color="#3A2000", zorder=6, clip_on=True,
         )  # fmt: skip
+
+
+def _font_size(lines: Sequence[str], along: float, across: float) -> float:
+    """The size in points at which lines of text fit into a box of that many points."""
+    longest = max(len(line) for line in lines)
+    return min(9.0, 0.94 * along / (0.66 * max(longest, 1)), 0.9 * across / (1.25 * len(lines)))
+
+
+def _wrapped(name: str, along: float) -> list[str]:
+    """The name cut wherever a line of the smallest text is full."""
+    full = max(int(0.94 * along / (0.66 * _LEAST_POINTS)), 1)
+    return [name[k : k + full] for k in range(0, len(name), full)]
+
+
+def _line_breaks(name: str) -> list[list[str]]:
+    """The name on one, two and three lines as even as its separators allow."""
+    parts = re.findall(r"[^_./\[]*[_./]|[^_./\[]+|\[[^_./\[]*", name) or [name]
+    choices = [[name]]
+    for count in range(2, min(len(parts), 3) + 1):
+        cuts = itertools.combinations(range(1, len(parts)), count - 1)
+        spans = [[0, *cut, len(parts)] for cut in itertools.islice(cuts, 200)]
+        choices.append(
+            min(
+                (["".join(parts[a:b]) for a, b in itertools.pairwise(span)] for span in spans),
+                key=lambda lines: max(len(line) for line in lines),
+            )
+        )
+    return choices
 
 
 def _distinct_tails(names: Sequence[str]) -> list[str]:
@@ -284,20 +320,19 @@ def _distinct_tails(names: Sequence[str]) -> list[str]:
     return ["/".join(p[shared:]) for p in parts]
 
 
-def _scale_bar(axes: Axes, unit: str, color: str = "#222222") -> None:
-    """A bar of a round length in the lower left corner."""
+def _scale_bar(axes: Axes, unit: str) -> None:
+    """A bar of a round length in the room above the upper right corner."""
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
     wished = (right - left) / 5
     step = 10.0 ** np.floor(np.log10(wished))
     length = float(max(m * step for m in (1, 2, 5) if m * step <= wished))
-    x0, y0 = left + 0.04 * (right - left), bottom + 0.04 * (top - bottom)
-    axes.plot([x0, x0 + length], [y0, y0], color=color, linewidth=2.5, zorder=7)
+    room = _BAR_ROOM / (1.02 + _BAR_ROOM) * (top - bottom)
+    x1, y = right - 0.02 * (right - left), top - 0.72 * room
+    axes.plot([x1 - length, x1], [y, y], color="#222222", linewidth=2.5, solid_capstyle="butt")
     axes.text(
-        x0 + length / 2, y0 + 0.012 * (top - bottom), f"{length:g} {unit}",
-        ha="center", va="bottom", fontsize=8, color=color, zorder=7,
-        bbox={"facecolor": "white" if color != "#FFFFFF" else "black", "alpha": 0.75,
-              "edgecolor": "none", "pad": 1.0},
+        x1 - length / 2, y + 0.12 * room, f"{length:g} {unit}",
+        ha="center", va="bottom", fontsize=8, color="#222222",
     )  # fmt: skip
 
 
