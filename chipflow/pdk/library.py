@@ -195,7 +195,16 @@ def _models(name: str, label: str, liberty: tuple[Path, ...], memories: list[_Me
     wanted = repr([(memory.name, memory.words, memory.bits) for memory in lacking])
     writers = [_HOME / f"{writer}.py" for writer in _MODEL_WRITERS]
     key = content_key(label.encode(), wanted.encode(), *writers, *liberty)
-    return make_once(f"{name}-models", key, make)
+    folder = make_once(f"{name}-models", key, make)
+    made = ["cells.v"] if liberty else []
+    for file in made + [f"{memory.name}.v" for memory in lacking]:
+        if not (folder / file).is_file():
+            raise InputError(
+                f"the made model {file} is gone",
+                where=str(folder),
+                hint="delete this folder of the cache; it is made anew",
+            )
+    return folder
 
 
 def _memory_process(table: TomlTable, in_lef: LefNames) -> MemoryProcess:

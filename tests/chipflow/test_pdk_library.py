@@ -168,3 +168,15 @@ def test_a_cache_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(InputError, match="cannot write") as error:
         library.load("edu45")
     assert "CHIPFLOW_CACHE" in error.value.hint
+
+
+def test_a_made_file_that_is_gone_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("CHIPFLOW_CACHE", str(tmp_path))
+    pdk = library.load("edu45")
+    pdk.cell_verilog[0].unlink()
+    with pytest.raises(InputError, match=r"cells\.v is gone") as error:
+        library.load("edu45")
+    assert error.value.where == str(pdk.cell_verilog[0].parent)
+    pdk.cell_gds[0].unlink()
+    with pytest.raises(InputError, match=r"edu45\.gds does not exist"):
+        library.load("edu45")
