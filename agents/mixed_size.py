@@ -2,8 +2,9 @@
 
 1. A rough place for each macro, from the start or, where that has none, from cutting the macros
    into pieces and placing the pieces among the cells (`agents.shredding`).
-2. The macros legal and on rows and sites, near their rough places.
-3. The cells on the rows that the macros leave (`agents.cells`).
+2. The cells in groups, and the search on the proxy cost over macros and groups (`agents.search`).
+3. The macros on rows and sites, near where the search has them (`agents.macro_rows`).
+4. The cells on the rows that the macros leave (`agents.cells`).
 
 Clustered netlists have no cells; they go to the search on the proxy cost (`agents.search`).
 """
@@ -11,6 +12,7 @@ Clustered netlists have no cells; they go to the search on the proxy cost (`agen
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,10 +22,20 @@ from agents.macro_rows import on_rows
 from agents.progress import Progress, ProgressCallback
 from agents.shredding import rough_places
 from placement_env.errors import InputError
-from placement_env.netlist import IntArray, Netlist, NodeKind, Placement, oriented_size
+from placement_env.grouping import (
+    default_grid,
+    group_cells,
+    grouped_netlist,
+    grouped_placement,
+    ungrouped_placement,
+)
+from placement_env.netlist import Canvas, IntArray, Netlist, NodeKind, Placement, oriented_size
 
 #: Efforts of the cell placer, for rough places and for the result.
 _ROUGH_EFFORT, _EFFORT = 2, 3
+#: Routes in a row's height each way, all and those that a macro takes, for netlists that state no
+#: grid: ten tracks a layer, three layers each way, of which a macro blocks two.
+_ROUTES, _MACRO_ROUTES = 30.0, 20.0
 
 
 def place(
@@ -42,8 +54,8 @@ def place(
         netlist: A clustered netlist with a grid, or a flat one with rows.
         start: Where fixed nodes are, and where movable macros may begin. Macros that all lie on one
             point have no place yet. None only where nothing is fixed.
-        budget_s: Seconds for the search of a clustered netlist. A flat one takes what its cells
-            take, whatever the budget.
+        budget_s: Seconds for the search; rough places and cells take their own time before and
+            after it.
         seed: Seed of all parts.
         progress: Is told what is going on.
         gap_um: Least distance between hard macros.
@@ -69,28 +81,40 @@ def place(
         if progress:
             progress(Progress(phase, time.perf_counter() - began, np.inf, np.inf, 0))
 
+    start = _checked_start(netlist, start, budget_s)
+    macros = np.flatnonzero((netlist.node_kind == NodeKind.HARD_MACRO) & ~netlist.fixed)
+    if macros.size:
+        if from_nothing or _on_one_point(netlist, start, macros):
+            report("placing macros in pieces among the cells")
+            start = rough_places(netlist, start, effort=_ROUGH_EFFORT, seed=seed)
+        report("grouping cells")
+        group = group_cells(netlist, seed=seed)
+        grouped, grouped_start = _grouped(netlist, group, start)
+        found = search.place(
+            grouped, grouped_start, budget_s=budget_s, seed=seed, progress=progress, gap_um=gap_um
+        )
+        found = ungrouped_placement(netlist, group, start, found)
+        x_um, y_um = start.x_um.copy(), start.y_um.copy()
+        x_um[macros], y_um[macros] = found.x_um[macros], found.y_um[macros]
+        start = replace(start, x_um=x_um, y_um=y_um)
+        report("moving macros onto rows")
+        start = on_rows(netlist, start, gap_um=gap_um, seed=seed)
+    report("placing cells")
+    return place_cells(netlist, start, effort=_EFFORT, seed=seed)
+
+
+def _checked_start(netlist: Netlist, start: Placement | None, budget_s: float) -> Placement:
+    """The start, or the centre of the canvas for all nodes; the reason if nothing can be placed."""
+    if not (np.isfinite(budget_s) and budget_s > 0):
+        raise InputError(f"the budget is {budget_s} s, expected more than 0")
     if netlist.rows is None or len(netlist.rows.y_um) == 0:
         raise InputError(
             "the netlist has no rows to place cells and macros on",
             where=netlist.name,
             hint="use a DEF with ROW statements or a Bookshelf design with a .scl file",
         )
-    start = _start(netlist, start)
-    _check_sizes(netlist, start)
-    macros = np.flatnonzero((netlist.node_kind == NodeKind.HARD_MACRO) & ~netlist.fixed)
-    if macros.size:
-        if from_nothing or _on_one_point(netlist, start, macros):
-            report("placing macros in pieces among the cells")
-            start = rough_places(netlist, start, effort=_ROUGH_EFFORT, seed=seed)
-        report("making macros legal")
-        start = on_rows(netlist, start, gap_um=gap_um, seed=seed)
-    report("placing cells")
-    return place_cells(netlist, start, effort=_EFFORT, seed=seed)
-
-
-def _start(netlist: Netlist, start: Placement | None) -> Placement:
-    """The start, or the centre of the canvas for all nodes where there is none."""
     if start is not None:
+        _check_sizes(netlist, start)
         return start
     stuck = np.flatnonzero(netlist.fixed)
     if stuck.size:
@@ -100,11 +124,42 @@ def _start(netlist: Netlist, start: Placement | None) -> Placement:
             hint="give a start with the positions of fixed nodes and from_nothing=True",
         )
     canvas, n = netlist.canvas, netlist.num_nodes
-    return Placement(
+    centre = Placement(
         np.full(n, (canvas.left_um + canvas.right_um) / 2),
         np.full(n, (canvas.bottom_um + canvas.top_um) / 2),
         np.zeros(n, np.int64),
     )
+    _check_sizes(netlist, centre)
+    return centre
+
+
+def _grouped(netlist: Netlist, group: IntArray, start: Placement) -> tuple[Netlist, Placement]:
+    """The netlist of macros and groups on the canvas of the rows, and its start."""
+    assert netlist.rows is not None
+    rows = netlist.rows
+    canvas = Canvas(
+        float(rows.x_um.min()),
+        float(rows.y_um.min()),
+        float((rows.x_um + rows.sites * rows.site_width_um).max()),
+        float((rows.y_um + rows.height_um).max()),
+    )
+    grouped = replace(grouped_netlist(netlist, group), canvas=canvas)
+    if grouped.grid is None:
+        row_um = float(rows.height_um[0])
+        grid = default_grid(
+            grouped,
+            h_tracks_per_um=_ROUTES / row_um,
+            v_tracks_per_um=_ROUTES / row_um,
+            h_macro_tracks_per_um=_MACRO_ROUTES / row_um,
+            v_macro_tracks_per_um=_MACRO_ROUTES / row_um,
+        )
+        grouped = replace(grouped, grid=grid)
+    placement = grouped_placement(netlist, group, start)
+    # Ports lie on the edge of the die, beyond the rows.
+    port = grouped.nodes_of(NodeKind.PORT)
+    placement.x_um[port] = np.clip(placement.x_um[port], canvas.left_um, canvas.right_um)
+    placement.y_um[port] = np.clip(placement.y_um[port], canvas.bottom_um, canvas.top_um)
+    return grouped, placement
 
 
 def _check_sizes(netlist: Netlist, start: Placement) -> None:

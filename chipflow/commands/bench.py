@@ -22,7 +22,7 @@ def _group() -> None:
 def placement(
     suite: Annotated[str, typer.Option(help="tilos, iccad04, ispd18 or ispd19.")] = "tilos",
     designs: Annotated[
-        str, typer.Option(metavar="A,B,...", help="Only these.  [default: all of the suite]")
+        str, typer.Option(metavar="A,B,...", help="Only these (default: all of the suite).")
     ] = "",
     budget: Annotated[
         str, typer.Option(metavar="S,S,...", help="Seconds for the search, one run each.")

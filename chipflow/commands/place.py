@@ -29,7 +29,7 @@ def place(
     seed: Annotated[int, typer.Option(help="Seed of the search.", min=0)] = 1,
     gap: Annotated[float, typer.Option(help="Least distance between macros, in um.")] = 0.0,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where to write.  [default: placements/NAME]")
+        Path | None, typer.Option(metavar="DIR", help="Where to write (default: placements/NAME).")
     ] = None,
     lef: Annotated[
         list[Path] | None,

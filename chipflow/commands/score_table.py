@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from benchmarks.files import Benchmark
+from benchmarks.table import number
 from placement_env.metrics import METRICS
 
 
@@ -23,7 +24,7 @@ def score_lines(benchmark: Benchmark, scores: Mapping[str, float]) -> list[str]:
         if entry.metric in scores:
             change = scores[entry.metric] / entry.value - 1
             lines.append(
-                f"  published {entry.value:,.6g} (this is {change:+.1%}): {entry.label}; "
+                f"  published {number(entry.value)} (this is {change:+.1%}): {entry.label}; "
                 f"{entry.source}"
             )
     return lines
