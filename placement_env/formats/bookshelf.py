@@ -16,21 +16,18 @@ from numpy.typing import NDArray
 from placement_env.did_you_mean import did_you_mean
 from placement_env.formats.bookshelf_lines import BookshelfFile, files_of, header
 from placement_env.formats.bookshelf_pl import centred, read_corners, read_pl, write_pl
+from placement_env.formats.bookshelf_scl import read_rows
 from placement_env.netlist import (
     Canvas,
     FloatArray,
     IntArray,
     Netlist,
     NodeKind,
-    Orient,
     Placement,
-    Rows,
     check_netlist,
 )
 
 __all__ = ["read", "read_pl", "write_pl"]
-
-_ORIENT = {orient.name: int(orient) for orient in Orient}
 
 
 def read(aux_path: Path | str, *, allow_unplaced: bool = False) -> tuple[Netlist, Placement]:
@@ -56,7 +53,7 @@ def read(aux_path: Path | str, *, allow_unplaced: bool = False) -> tuple[Netlist
     files = files_of(aux_path)
     nodes = _read_nodes(files["nodes"])
     nets = _read_nets(files["nets"], nodes)
-    rows = _read_rows(files["scl"])
+    rows = read_rows(files["scl"])
     canvas = Canvas(
         float(rows.x_um.min()),
         float(rows.y_um.min()),
@@ -135,7 +132,7 @@ def _read_nodes(path: Path) -> _Nodes:
         file.fail(len(file.lines), "the file has no node")
     found = {"numnodes": len(nodes.name), "numterminals": sum(nodes.terminal)}
     for key, (line, count) in expected.items():
-        _check_count(file, line, key, count, found[key])
+        file.expect_count(line, key, count, found[key])
     if len(set(nodes.name)) != len(nodes.name):
         double = next(name for name, times in Counter(nodes.name).items() if times > 1)
         last = max(line for line, words in file.rows() if words[0] == double)
@@ -189,7 +186,7 @@ def _read_nets(path: Path, nodes: _Nodes) -> _Nets:
     _close_net(file, nets, open_line, open_degree)
     found = {"numnets": len(nets.name), "numpins": len(nets.pin_node)}
     for key, (line, count) in expected.items():
-        _check_count(file, line, key, count, found[key])
+        file.expect_count(line, key, count, found[key])
     return nets
 
 
@@ -202,90 +199,6 @@ def _close_net(file: BookshelfFile, nets: _Nets, line: int, degree: int) -> None
             "the file was probably cut off or edited",
         )
     nets.start.append(len(nets.pin_node))
-
-
-def _read_rows(path: Path) -> Rows:
-    """`CoreRow Horizontal ... End`; a row of several subrows gives as many elements."""
-    file = BookshelfFile.read(path, "scl")
-    expected: tuple[int, int] | None = None
-    core_rows = 0
-    inside = False
-    values: dict[str, str] = {}
-    subrows: list[tuple[str, str]] = []
-    found: list[tuple[float, float, float, float, int, int]] = []
-    lines = file.rows()
-    next(lines)
-    for line, words in lines:
-        key = header(words)
-        if key == "numrows":
-            expected = line, file.count(line, words)
-        elif key == "corerow":
-            if inside:
-                file.fail(line, "a CoreRow begins before the last one has an End")
-            inside, values, subrows = True, {}, []
-            core_rows += 1
-        elif key == "end":
-            if not inside:
-                file.fail(line, "an End without a CoreRow")
-            found += _core_row(file, line, values, subrows)
-            inside = False
-        elif inside:
-            parts = [word for word in words if word != ":"]
-            pairs = dict(zip((part.lower() for part in parts[0::2]), parts[1::2], strict=False))
-            if "subroworigin" in pairs:
-                subrows.append((pairs["subroworigin"], pairs.get("numsites", "")))
-            values |= pairs
-        else:
-            file.fail(line, f"expected CoreRow, found {words[0]!r}")
-    if inside:
-        file.fail(len(file.lines), "the file ends inside a CoreRow", "it was probably cut off")
-    if expected is not None:
-        _check_count(file, expected[0], "numrows", expected[1], core_rows)
-    if not found:
-        file.fail(len(file.lines), "the file has no row")
-    x, y, height, spacing, sites, orient = zip(*found, strict=True)
-    return Rows(
-        x_um=np.array(x),
-        y_um=np.array(y),
-        height_um=np.array(height),
-        site_width_um=np.array(spacing),
-        sites=np.array(sites, dtype=np.int64),
-        orient=np.array(orient, dtype=np.int64),
-    )
-
-
-def _core_row(
-    file: BookshelfFile, line: int, values: dict[str, str], subrows: list[tuple[str, str]]
-) -> list[tuple[float, float, float, float, int, int]]:
-    """The subrows of one CoreRow: left, bottom, height, site spacing, sites, orientation."""
-    for key in ("coordinate", "height"):
-        if key not in values:
-            file.fail(line, f"the row that ends here has no {key.capitalize()}")
-    if not subrows:
-        file.fail(line, "the row that ends here has no SubrowOrigin")
-    bottom = file.number(line, values["coordinate"], "Coordinate")
-    height = file.number(line, values["height"], "Height")
-    spacing = file.number(
-        line, values.get("sitespacing", values.get("sitewidth", "1")), "Sitespacing"
-    )
-    if height <= 0 or spacing <= 0:
-        file.fail(line, f"the row has height {height} and site spacing {spacing}, expected > 0")
-    # IBM-PLACE 2.0 and its relatives write a digit for an unflipped row.
-    word = values.get("siteorient", "N")
-    orient = int(Orient.N) if word in ("0", "1") else _ORIENT.get(word)
-    if orient is None:
-        file.fail(line, f"expected an orientation for Siteorient, found {word!r}")
-    return [
-        (
-            file.number(line, origin, "SubrowOrigin"),
-            bottom,
-            height,
-            spacing,
-            file.count(line, [sites]),
-            orient,
-        )
-        for origin, sites in subrows
-    ]
 
 
 def _read_weights(path: Path | None, names: list[str]) -> FloatArray:
@@ -350,13 +263,3 @@ def _kinds(netlist: Netlist, placement: Placement, terminal: NDArray[np.bool_]) 
     )
     kind = np.where(tall, NodeKind.HARD_MACRO, NodeKind.STANDARD_CELL)
     return np.where(terminal & ~(tall & over_rows), NodeKind.PORT, kind).astype(np.int64)
-
-
-def _check_count(file: BookshelfFile, line: int, key: str, expected: int, found: int) -> None:
-    if found != expected:
-        what = key.removeprefix("num")
-        file.fail(
-            line,
-            f"the header says {expected} {what}, the file has {found}",
-            "the file was probably cut off or edited",
-        )

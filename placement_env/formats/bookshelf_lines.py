@@ -67,6 +67,15 @@ class BookshelfFile:
             self.fail(line, f"expected a count in {' '.join(words)!r}")
         return int(value)
 
+    def expect_count(self, line: int, key: str, expected: int, found: int) -> None:
+        """Refuse a file whose header at `line` says another count."""
+        if found != expected:
+            self.fail(
+                line,
+                f"the header says {expected} {key.removeprefix('num')}, the file has {found}",
+                "the file was probably cut off or edited",
+            )
+
 
 def header(words: list[str]) -> str:
     """The lower-case key of a header line such as `NumNodes : 12` or `NetDegree: 3 n1`."""
@@ -81,6 +90,8 @@ def files_of(aux_path: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     text = read_text(aux_path)
+    if "\0" in text:
+        raise InputError("not a text file", where=str(aux_path))
     for line in text.split("\n"):
         if line.lstrip().startswith("#"):
             continue

@@ -64,6 +64,9 @@ _SKIPPED_SECTIONS = frozenset(
     }
 )
 
+#: More sites in a row are taken for a slip.
+_MOST_SITES = 10_000_000
+
 
 def read(path: Path | str) -> DefDesign:
     """Read a DEF file, plain or gzipped.
@@ -180,8 +183,8 @@ def _read_row(tokens: Tokens) -> DefRow:
         columns = tokens.integer(inside)
         tokens.expect("BY", inside)
         rows = tokens.integer(inside)
-        if columns < 1 or rows < 1:
-            tokens.fail(f"{inside} has {columns} x {rows} sites, expected at least one")
+        if not 1 <= columns <= _MOST_SITES or not 1 <= rows <= _MOST_SITES:
+            tokens.fail(f"{inside} has {columns} x {rows} sites, expected 1 to {_MOST_SITES}")
         if tokens.peek() == "STEP":
             tokens.take(inside)
             step_x, step_y = tokens.integer(inside), tokens.integer(inside)

@@ -12,7 +12,7 @@ from typing import NoReturn
 import numpy as np
 
 from placement_env.formats.def_design import DefComponents, DefNets, DefPin, DefShape, Status
-from placement_env.formats.lefdef_tokens import Tokens
+from placement_env.formats.lefdef_tokens import Tokens, whole_number
 from placement_env.netlist import Orient
 
 _ORIENT = {orient.name: orient for orient in Orient}
@@ -129,7 +129,7 @@ def _read_shape(tokens: Tokens, values: list[str], at: int, pin: str) -> DefShap
     try:
         if box[0::4] != ["(", "("] or box[3::4] != [")", ")"]:
             raise ValueError
-        left, bottom, right, top = int(box[1]), int(box[2]), int(box[5]), int(box[6])
+        left, bottom, right, top = (whole_number(box[k]) for k in (1, 2, 5, 6))
     except ValueError:
         tokens.fail(
             f"expected LAYER name ( x y ) ( x y ) in pin {pin}, found {' '.join(values)}", index=at
@@ -231,17 +231,10 @@ def _placed(tokens: Tokens, values: list[str], at: int, name: str) -> tuple[int,
 
 
 def _integer(tokens: Tokens, word: str, at: int, inside: str) -> int:
-    """An integer; `12.0` counts as one."""
     try:
-        return int(word)
+        return whole_number(word)
     except ValueError:
-        pass
-    try:
-        if (value := float(word)).is_integer() and abs(value) < 2**53:
-            return int(value)
-    except ValueError:
-        pass
-    tokens.fail(f"expected an integer in {inside}, found {word!r}", index=at)
+        tokens.fail(f"expected an integer in {inside}, found {word[:40]!r}", index=at)
 
 
 def _without_synthesized(words: list[str]) -> list[str]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from placement_env.formats.lef_library import Macro, MacroPin, Shape
 from placement_env.formats.lefdef_tokens import Tokens
 
+#: More repetitions of one shape are taken for a slip.
+_MOST_STEPS = 1_000_000
+
 
 def read_macro(tokens: Tokens) -> Macro:
     """Read a macro; the word MACRO has been taken.
@@ -140,6 +143,8 @@ def _read_geometry(
     left, right = min(x) - width_um / 2, max(x) + width_um / 2
     bottom, top = min(y) - width_um / 2, max(y) + width_um / 2
     columns, rows, step_x, step_y = repeat
+    if not (0 <= columns <= _MOST_STEPS and 0 <= rows <= _MOST_STEPS // max(columns, 1)):
+        tokens.fail(f"{columns} x {rows} repetitions in {inside} are too many", index=start)
     return [
         Shape(
             layer,

@@ -105,8 +105,8 @@ def with_placement(
         nodes: The nodes whose position is taken; by default all.
 
     Raises:
-        InputError: A cell or macro of the netlist is no component of the design, or a position is
-            not finite.
+        InputError: A cell or macro of the netlist is no component of the design, or DEF cannot
+            state a position.
     """
     chosen = netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.STANDARD_CELL)
     if nodes is not None:
@@ -123,10 +123,12 @@ def with_placement(
     width, height = oriented_size(netlist, placement)
     left = (placement.x_um - width / 2)[chosen] * design.dbu_per_um
     bottom = (placement.y_um - height / 2)[chosen] * design.dbu_per_um
-    lost = np.flatnonzero(~(np.isfinite(left) & np.isfinite(bottom)))
+    lost = np.flatnonzero(~((abs(left) < 2**53) & (abs(bottom) < 2**53)))
     if lost.size:
+        node = int(chosen[lost[0]])
         raise InputError(
-            f"the position of {netlist.node_name[chosen[lost[0]]]} is not finite",
+            f"{netlist.node_name[node]} is at ({placement.x_um[node]}, {placement.y_um[node]}) um, "
+            "which DEF cannot state",
             where=design.source or design.name,
         )
     status = design.components.status.copy()

@@ -91,7 +91,7 @@ class Tokens:
         """Take one word that must be `expected`."""
         word = self.take(inside)
         if word != expected:
-            self.fail(f"expected {expected!r} in {inside}, found {word!r}")
+            self.fail(f"expected {expected!r} in {inside}, found {word[:40]!r}")
 
     def number(self, inside: str = "the file") -> float:
         """The next word as a finite number."""
@@ -99,7 +99,7 @@ class Tokens:
         try:
             value = float(word)
         except ValueError:
-            self.fail(f"expected a number in {inside}, found {word!r}")
+            self.fail(f"expected a number in {inside}, found {word[:40]!r}")
         if not abs(value) < float("inf"):
             self.fail(f"{word} in {inside} is not a finite number")
         return value
@@ -108,16 +108,9 @@ class Tokens:
         """The next word as an integer; `12.0` counts as one."""
         word = self.take(inside)
         try:
-            return int(word)
+            return whole_number(word)
         except ValueError:
-            pass
-        try:
-            value = float(word)
-        except ValueError:
-            self.fail(f"expected an integer in {inside}, found {word!r}")
-        if not (abs(value) < 2**53 and value == int(value)):
-            self.fail(f"expected an integer in {inside}, found {word!r}")
-        return int(value)
+            self.fail(f"expected an integer in {inside}, found {word[:40]!r}")
 
     def statement(self, inside: str = "the file") -> list[str]:
         """The words up to the next `;`, which is taken as well but not given."""
@@ -147,6 +140,24 @@ class Tokens:
             if self.peek() == name:
                 self.at += 1
                 return
+
+
+def whole_number(word: str) -> int:
+    """The integer that a word states; `12.0` counts as one.
+
+    Raises:
+        ValueError: It states none, or none that a double holds exactly.
+    """
+    try:
+        value = int(word)
+    except ValueError:
+        real = float(word)
+        if not real.is_integer():
+            raise
+        value = int(real)
+    if abs(value) > 2**53:
+        raise ValueError(f"{value} is too large")
+    return value
 
 
 def _plain(match: re.Match[str]) -> str:

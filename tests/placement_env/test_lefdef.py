@@ -316,5 +316,5 @@ def test_foreign_placements_are_refused(tmp_path: Path, library: lef.LefLibrary)
     with pytest.raises(InputError, match="another is no component"):
         lefdef.with_placement(design, other, placement)
     lost = dataclasses.replace(placement, x_um=np.full(netlist.num_nodes, np.nan))
-    with pytest.raises(InputError, match="not finite"):
+    with pytest.raises(InputError, match="DEF cannot state"):
         lefdef.with_placement(design, netlist, lost)
