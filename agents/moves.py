@@ -67,11 +67,12 @@ def connected_point(node: int, nets: Nets, random: RandomState) -> int:
     """A point of a random net of `node`; -1 where it has no net."""
     first: int = nets.of_node_start[node]
     count = nets.of_node_start[node + 1] - first
-    point: int = -1
+    point = -1
     if count > 0:
         net: int = nets.of_node[first + below(random, count)]
         degree: int = nets.start[net + 1] - nets.start[net]
-        point = nets.point[nets.start[net] + below(random, degree)]
+        entry: int = nets.start[net] + below(random, degree)
+        point = nets.point[entry]
     return point
 
 

@@ -140,6 +140,9 @@ def passed(
     for i in range(count):
         share = 0.0
         for j in range(slot[i], slot[i] + pieces[i]):
-            share += hot_before[end[j]] - hot_before[begin[j]]
-        total += share * float(net_demand[listed[i]])
+            first: int = begin[j]
+            last: int = end[j]
+            share += hot_before[last] - hot_before[first]
+        net: int = listed[i]
+        total += share * net_demand[net]
     return total

@@ -71,7 +71,7 @@ class IncrementalCost:
     def swap(self, first: int, second: int, *, at_most: float = np.inf) -> bool:
         """Exchange the centres of two nodes unless the cost would rise by more than `at_most`."""
         if first == second:
-            return True
+            return at_most >= 0
         trial, state = self._trial, self._state
         trial.node[:] = first, second
         trial.x[:] = state.x[second], state.x[first]

@@ -202,40 +202,40 @@ def try_move(
 
     # Wirelength exactly, density from below.
     n = list_nets(count, trial.node, nets.of_node_start, nets.of_node, trial.stamp, listed)
-    covered = 0
+    rerouted = False
+    covered = blocked = moved = 0
     for m in range(count):
         node: int = trial.node[m]
-        if nodes.is_macro[node]:
-            wide, tall = nodes.half_width[node], nodes.half_height[node]
-            covered = covered_cells(
-                state.x[node],
-                state.y[node],
-                wide,
-                tall,
-                -1.0,
-                grid,
-                trial.covered,
-                trial.covered_by,
-                covered,
-            )
-            covered = covered_cells(
-                trial.x[m],
-                trial.y[m],
-                wide,
-                tall,
-                1.0,
-                grid,
-                trial.covered,
-                trial.covered_by,
-                covered,
-            )
-    moved = 0
-    for m in range(count):
-        for p in range(points.start[trial.node[m]], points.start[trial.node[m] + 1]):
+        for p in range(points.start[node], points.start[node + 1]):
             trial.point_x[moved], trial.point_y[moved] = state.point_x[p], state.point_y[p]
+            trial.cell[moved] = state.cell[p]
             state.point_x[p] = trial.x[m] + points.dx[p]
             state.point_y[p] = trial.y[m] + points.dy[p]
+            state.cell[p] = packed_cell(state.point_x[p], state.point_y[p], grid)
+            rerouted |= state.cell[p] != trial.cell[moved]
             moved += 1
+        wide, tall = nodes.half_width[node], nodes.half_height[node]
+        if nodes.is_macro[node]:
+            for to in range(2):
+                x, y, sign = state.x[node], state.y[node], -1.0
+                if to == 1:
+                    x, y, sign = trial.x[m], trial.y[m], 1.0
+                covered = covered_cells(
+                    x, y, wide, tall, sign, grid, trial.covered, trial.covered_by, covered
+                )
+                if nodes.is_hard[node]:
+                    blocked = blocked_cells(
+                        x,
+                        y,
+                        wide,
+                        tall,
+                        sign,
+                        grid,
+                        rates,
+                        trial.blocked,
+                        trial.blocked_by,
+                        blocked,
+                    )
     wirelength = net_spans(
         listed,
         n,
@@ -254,84 +254,19 @@ def try_move(
     least = wirelength - 0.5 * cost[DENSITY]
     if tops.density > 0:
         least += 0.25 * (sums[DENSE] + dense_change) / tops.density
-    refused = least > limit
 
-    # Congestion from below.
-    rerouted = False
-    celled = not refused
-    blocked = 0
+    # Congestion from below, first without the new routes: they can only add to it.
+    congests = rerouted or hard
     hot_change = 0.0
     congestion_gap = 0.5 * (sums[HOT] / tops.congestion - cost[CONGESTION])
-    if not refused:
-        moved = 0
-        for m in range(count):
-            for p in range(points.start[trial.node[m]], points.start[trial.node[m] + 1]):
-                trial.cell[moved] = state.cell[p]
-                state.cell[p] = packed_cell(state.point_x[p], state.point_y[p], grid)
-                rerouted |= state.cell[p] != trial.cell[moved]
-                moved += 1
-        if hard:
-            for m in range(count):
-                node = trial.node[m]
-                if nodes.is_hard[node]:
-                    wide, tall = nodes.half_width[node], nodes.half_height[node]
-                    blocked = blocked_cells(
-                        state.x[node],
-                        state.y[node],
-                        wide,
-                        tall,
-                        -1.0,
-                        grid,
-                        rates,
-                        trial.blocked,
-                        trial.blocked_by,
-                        blocked,
-                    )
-                    blocked = blocked_cells(
-                        trial.x[m],
-                        trial.y[m],
-                        wide,
-                        tall,
-                        1.0,
-                        grid,
-                        rates,
-                        trial.blocked,
-                        trial.blocked_by,
-                        blocked,
-                    )
-            for i in range(blocked):
-                hot_change += trial.blocked_by[i] * bound.hot[trial.blocked[i]]
+    if congests:
+        for i in range(blocked):
+            hot_change += trial.blocked_by[i] * bound.hot[trial.blocked[i]]
         if rerouted:
-            slot = 0
             for i in range(n):
-                net: int = listed[i]
-                trial.slot[i] = slot
-                trial.old_slot[i] = nets.segment_start[net]
-                trial.old_pieces[i] = state.pieces[net]
-                slot += nets.segment_start[net + 1] - nets.segment_start[net]
-            route_nets(
-                listed,
-                n,
-                nets.start,
-                nets.point,
-                state.cell,
-                grid,
-                state.stamp,
-                trial.slot,
-                trial.begin,
-                trial.end,
-                trial.pieces,
-            )
-            hot_change += passed(
-                listed,
-                n,
-                nets.demand,
-                trial.slot,
-                trial.begin,
-                trial.end,
-                trial.pieces,
-                bound.hot_before,
-            ) - passed(
+                trial.old_slot[i] = nets.segment_start[listed[i]]
+                trial.old_pieces[i] = state.pieces[listed[i]]
+            hot_change -= passed(
                 listed,
                 n,
                 nets.demand,
@@ -341,30 +276,63 @@ def try_move(
                 trial.old_pieces,
                 bound.hot_before,
             )
-        if rerouted or hard:
-            least += congestion_gap + 0.5 * hot_change / tops.congestion
-            refused = least > limit
+        least += congestion_gap
+    refused = least + 0.5 * hot_change / tops.congestion > limit
+    if rerouted and not refused:
+        slot = 0
+        for i in range(n):
+            net: int = listed[i]
+            trial.slot[i] = slot
+            slot += nets.segment_start[net + 1] - nets.segment_start[net]
+        route_nets(
+            listed,
+            n,
+            nets.start,
+            nets.point,
+            state.cell,
+            grid,
+            state.stamp,
+            trial.slot,
+            trial.begin,
+            trial.end,
+            trial.pieces,
+        )
+        hot_change += passed(
+            listed,
+            n,
+            nets.demand,
+            trial.slot,
+            trial.begin,
+            trial.end,
+            trial.pieces,
+            bound.hot_before,
+        )
+        refused = least + 0.5 * hot_change / tops.congestion > limit
 
     # Density exactly.
     new_density, least_dense = cost[DENSITY], sums[LEAST_DENSE]
     new_congestion, least_hot = cost[CONGESTION], sums[LEAST_HOT]
     if not refused:
         for i in range(covered):
-            trial.covered_old[i] = state.density[trial.covered[i]]
-            state.density[trial.covered[i]] += trial.covered_by[i]
+            cell: int = trial.covered[i]
+            trial.covered_old[i] = state.density[cell]
+            state.density[cell] += trial.covered_by[i]
+            state.macros[cell] += 1 if trial.covered_by[i] > 0 else -1
+            if state.macros[cell] == 0:
+                state.density[cell] = 0.0
         new_density = density_cost(
             state.density, cells, tops.density, trial.work, least_dense * _GUESS
         )
         if tops.density > 0:
             least_dense = trial.work[tops.density - 1]
         change = wirelength + 0.5 * (new_density - cost[DENSITY])
-        if rerouted or hard:
+        if congests:
             refused = change + congestion_gap + 0.5 * hot_change / tops.congestion > limit
         else:
             refused = change > threshold
 
         # Congestion exactly.
-        if (rerouted or hard) and not refused:
+        if congests and not refused:
             if rerouted:
                 exchange_routes(nets.demand, n, state, trial, 1.0)
             for i in range(blocked):
@@ -387,14 +355,14 @@ def try_move(
         if refused:
             for i in range(covered - 1, -1, -1):
                 state.density[trial.covered[i]] = trial.covered_old[i]
+                state.macros[trial.covered[i]] -= 1 if trial.covered_by[i] > 0 else -1
 
     if refused:
         moved = 0
         for m in range(count):
             for p in range(points.start[trial.node[m]], points.start[trial.node[m] + 1]):
                 state.point_x[p], state.point_y[p] = trial.point_x[moved], trial.point_y[moved]
-                if celled:
-                    state.cell[p] = trial.cell[moved]
+                state.cell[p] = trial.cell[moved]
                 moved += 1
     else:
         for m in range(count):
@@ -416,7 +384,7 @@ def try_move(
             sums[DENSE] = mark_top(state.density, cells, tops.density, least_dense, bound.dense)
         sums[HOT] += hot_change
         bound.age[0] += 1
-        if (rerouted or hard) and bound.age[0] >= _REFRESH:
+        if congests and bound.age[0] >= _REFRESH:
             bound.age[0] = 0
             sums[LEAST_HOT] = least_hot
             sums[HOT] = take_hot(

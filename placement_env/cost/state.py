@@ -39,6 +39,7 @@ class State(NamedTuple):
         difference: Differences of demand, see `placement_env.cost.congestion`.
         blockage: [2 x cells] congestion by hard macros.
         density: [cells] row by row.
+        macros: [cells] how many macros cover a part of each.
         congestion: [2 x cells] scratch of the last evaluation.
         stamp: Scratch of `congestion.route_nets`.
         covered: Scratch: cells that a macro covers or blocks.
@@ -58,6 +59,7 @@ class State(NamedTuple):
     difference: FloatArray
     blockage: FloatArray
     density: FloatArray
+    macros: IntArray
     congestion: FloatArray
     stamp: IntArray
     covered: Int32Array
@@ -83,6 +85,7 @@ def new_state(model: CostModel, x_um: FloatArray, y_um: FloatArray) -> State:
         difference=np.empty(2 * cells + grid.columns + grid.rows),
         blockage=np.empty(2 * cells),
         density=np.empty(cells),
+        macros=np.empty(cells, np.int64),
         congestion=np.empty(2 * cells),
         stamp=np.zeros((grid.rows << grid.shift) + 1, np.int64),
         covered=np.empty(8 * cells, np.int32),
@@ -125,6 +128,7 @@ def fill_state(
     add_routes(listed, count, nets.demand, 1.0, slot, begin, end, pieces, state.difference)
 
     state.density[:] = 0.0
+    state.macros[:] = 0
     state.blockage[:] = 0.0
     covered, amount = state.covered, state.amount
     for node in range(len(state.x)):
@@ -135,6 +139,7 @@ def fill_state(
         found = covered_cells(x, y, half_width, half_height, 1.0, grid, covered, amount, 0)
         for i in range(found):
             state.density[covered[i]] += amount[i]
+            state.macros[covered[i]] += 1
         if nodes.is_hard[node]:
             found = blocked_cells(
                 x, y, half_width, half_height, 1.0, grid, rates, covered, amount, 0

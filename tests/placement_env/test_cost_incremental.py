@@ -1,0 +1,100 @@
+"""The cost after moves equals the cost evaluated afresh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from placement_env.cost.incremental import IncrementalCost
+from placement_env.cost.model import CostModel, cost_model
+from placement_env.cost.proxy import evaluate
+from placement_env.formats import ct_protobuf, plc
+from placement_env.netlist import Netlist, Placement
+from tests.placement_env.random_netlists import clustered
+
+
+def _check(model: CostModel, incremental: IncrementalCost) -> None:
+    fresh = evaluate(model, incremental.x_um, incremental.y_um)
+    kept = incremental.cost
+    assert kept.wirelength == pytest.approx(fresh.wirelength, abs=1e-9)
+    assert kept.density == pytest.approx(fresh.density, abs=1e-9)
+    assert kept.congestion == pytest.approx(fresh.congestion, abs=1e-9)
+
+
+def _wander(
+    netlist: Netlist, placement: Placement, *, moves: int, check_every: int, seed: int
+) -> None:
+    """Random moves and swaps; refused ones must rise by more than allowed, and change nothing."""
+    model = cost_model(netlist, placement.orient)
+    incremental = IncrementalCost(model, placement.x_um, placement.y_um)
+    rng = np.random.default_rng(seed)
+    macros = np.flatnonzero(model.nodes.is_macro)
+    canvas, grid = netlist.canvas, model.grid
+    made = refused = 0
+    for i in range(moves):
+        node, other = (int(node) for node in rng.choice(macros, 2))
+        at_most = float(rng.choice([np.inf, 1e-2, 1e-3, 0.0, -1e-3]))
+        before, x, y = incremental.cost.total, incremental.x_um, incremental.y_um
+        if rng.random() < 0.3:
+            wanted = [(node, x[other], y[other]), (other, x[node], y[node])]
+            moved = incremental.swap(node, other, at_most=at_most)
+        else:
+            style = rng.integers(4)
+            to_x, to_y = rng.uniform(canvas.left_um, canvas.right_um), y[node]
+            if style == 1:
+                to_x = float(rng.integers(grid.columns + 1)) * grid.cell_width
+                to_y = float(rng.integers(grid.rows + 1)) * grid.cell_height
+            elif style == 2:
+                to_x, to_y = x[node] + rng.normal(), y[node] + rng.normal()
+            elif style == 3:  # Out of the canvas, or in from there.
+                to_x, to_y = rng.uniform(-0.2, 1.2, 2) * (canvas.width_um, canvas.height_um)
+            wanted = [(node, to_x, to_y)]
+            moved = incremental.move(node, to_x, to_y, at_most=at_most)
+        if i % check_every == 0:
+            _check(model, incremental)
+        if moved:
+            made += 1
+            assert incremental.cost.total - before <= at_most + 1e-9
+            continue
+        refused += 1
+        assert incremental.cost.total == before
+        assert np.array_equal(incremental.x_um, x)
+        if i % check_every == 0:
+            for one, to_x, to_y in wanted:
+                x[one], y[one] = to_x, to_y
+            assert evaluate(model, x, y).total - before > at_most - 1e-9
+    _check(model, incremental)
+    assert made
+    assert refused
+
+
+@settings(max_examples=60, deadline=None)
+@given(clustered(), st.integers(0, 2**32 - 1))
+def test_random_moves_on_random_netlists(case: tuple[Netlist, Placement], seed: int) -> None:
+    _wander(*case, moves=60, check_every=1, seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("design", "smoothing"), [("ariane133_ng45", 0), ("ariane136_asap7", 2), ("nvdla_ng45", 5)]
+)
+def test_long_sequences_on_real_netlists(
+    data_file: Callable[[str], Path], design: str, smoothing: int
+) -> None:
+    netlist, _ = ct_protobuf.read(data_file(f"tilos/{design}/netlist.pb.txt.gz"))
+    netlist, placement = plc.read(data_file(f"tilos/{design}/legalized.plc"), netlist)
+    assert netlist.grid
+    netlist = replace(netlist, grid=replace(netlist.grid, smoothing=smoothing))
+    _wander(netlist, placement, moves=12_000, check_every=50, seed=1)
+
+
+def test_fractional_weights_do_not_drift(data_file: Callable[[str], Path]) -> None:
+    netlist, _ = ct_protobuf.read(data_file("tilos/ariane133_ng45/netlist.pb.txt.gz"))
+    netlist, placement = plc.read(data_file("tilos/ariane133_ng45/legalized.plc"), netlist)
+    weight = np.random.default_rng(1).uniform(0.1, 3.0, netlist.num_nets)
+    _wander(replace(netlist, net_weight=weight), placement, moves=5_000, check_every=100, seed=2)

@@ -1,0 +1,94 @@
+"""Where compiled kernels are kept, and what is said about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_KERNEL = """
+from placement_env.kernels import jit
+
+@jit
+def doubled(value):
+    return 2 * value
+"""
+_CALLER = """
+import sys
+from placement_env.kernels import compile_notice, jit, kernel_cache
+from placement_env.callee import doubled
+
+@jit
+def run(value):
+    return doubled(value) + 1
+
+for _ in range(2):
+    compile_notice("toy kernels", lambda: print("answer", run(20)), print)
+print("cache", kernel_cache())
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the kernels' module with a kernel that calls one of another file."""
+    package = tmp_path / "checkout" / "placement_env"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    shutil.copy(ROOT / "placement_env" / "kernels.py", package)
+    (package / "callee.py").write_text(_KERNEL)
+    (package / "caller.py").write_text(_CALLER)
+    return package.parent
+
+
+def _run(checkout: Path, cache: Path, **variables: str) -> list[str]:
+    environment = {k: v for k, v in os.environ.items() if k != "CHIPFLOW_CACHE"}
+    environment |= {"PYTHONPATH": str(checkout), "XDG_CACHE_HOME": str(cache), **variables}
+    done = subprocess.run(
+        [sys.executable, "-m", "placement_env.caller"],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_the_first_run_says_what_it_compiles_and_later_ones_are_silent(
+    checkout: Path, tmp_path: Path
+) -> None:
+    first = _run(checkout, tmp_path / "cache")
+    assert first[0].startswith("compiling the kernels of the toy kernels")
+    assert first[1] == "answer 41"
+    assert first[2].startswith("compiled 2 kernels in ")
+    cache = first[-1].removeprefix("cache ")
+    assert cache.startswith(str(tmp_path / "cache" / "chipflow" / "kernels"))
+    assert _run(checkout, tmp_path / "cache") == ["answer 41", f"cache {cache}"]
+
+
+def test_a_change_in_a_called_kernel_is_seen(checkout: Path, tmp_path: Path) -> None:
+    _run(checkout, tmp_path / "cache")
+    callee = checkout / "placement_env" / "callee.py"
+    callee.write_text(_KERNEL.replace("2 * value", "3 * value"))
+    changed = _run(checkout, tmp_path / "cache")
+    assert "answer 61" in changed
+    assert changed[0].startswith("compiling")
+
+
+def test_chipflow_cache_comes_first_and_an_unwritable_one_is_done_without(
+    checkout: Path, tmp_path: Path
+) -> None:
+    chosen = _run(checkout, tmp_path / "cache", CHIPFLOW_CACHE=str(tmp_path / "own"))
+    assert chosen[-1].startswith(f"cache {tmp_path / 'own'}")
+    blocked = tmp_path / "file"
+    blocked.touch()
+    without = _run(checkout, tmp_path / "cache", CHIPFLOW_CACHE=str(blocked))
+    assert "answer 41" in without
+    assert "not kept" in without[2]
+    assert without[-1] == "cache None"
