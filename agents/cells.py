@@ -184,7 +184,7 @@ def _check_start(netlist: Netlist, start: Placement, cells: IntArray, *, keep_st
     if lost.size:
         kind = NodeKind(int(netlist.node_kind[lost[0]])).name.lower().replace("_", " ")
         raise InputError(
-            f"{kind} {netlist.node_name[lost[0]]} has no position, and {lost.size - 1} more nodes",
+            f"{kind} {netlist.node_name[lost[0]]} has no position ({lost.size} nodes have none)",
             where=netlist.name,
             hint="place macros and ports before cells",
         )

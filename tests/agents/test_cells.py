@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -163,3 +168,45 @@ def test_fitting_legalises_any_wish_and_keeps_what_is_legal(seed, utilization, t
     )  # fmt: skip
     assert np.array_equal(again[0], row)
     assert np.array_equal(again[1], site)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_the_placer_dies_with_the_process_that_asked_for_it():
+    program = (
+        "from agents.cells import place_cells\n"
+        "from tests.agents.row_designs import row_design\n"
+        "netlist, start = row_design(cells=8000)\n"
+        "place_cells(netlist, start, effort=9)\n"
+    )
+    root = Path(__file__).resolve().parents[2]
+    asker = subprocess.Popen([sys.executable, "-c", program], cwd=root)
+
+    def placers() -> list[int]:
+        found = []
+        for folder in Path("/proc").iterdir():
+            try:
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            ours = any(word.endswith(b"coloquinte_run.py") for word in words)
+            if ours and words[-2] == str(asker.pid).encode():
+                found.append(int(folder.name))
+        return found
+
+    try:
+        assert wait_until(lambda: placers() != [], 60)
+        time.sleep(0.3)  # past the placer's first lines, which tie it to its parent
+        asker.kill()
+        asker.wait()
+        assert wait_until(lambda: placers() == [], 10)
+    finally:
+        asker.kill()
+
+
+def wait_until(condition: Callable[[], bool], limit_s: float) -> bool:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
