@@ -121,10 +121,13 @@ def _driven_net(
 def pin_names(netlist: Netlist) -> list[str]:
     """[P] a name for every pin: given ones are kept, others are made from what the pin is.
 
+    Ports and standard cells are their own pins in this format, and theirs are empty.
     Two pins of a macro share a name only where they are one physical pin.
     """
     if netlist.pin_name is not None:
-        return list(netlist.pin_name)
+        has_pins = np.isin(netlist.node_kind, (NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO))
+        named = has_pins[netlist.pin_node]
+        return [name if own else "" for name, own in zip(netlist.pin_name, named, strict=True)]
     names = [""] * netlist.num_pins
     drives = np.zeros(netlist.num_pins, dtype=bool)
     drives[netlist.net_start[:-1]] = True

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from placement_env.errors import InputError
 from placement_env.formats import ct_protobuf, plc
-from placement_env.netlist import Netlist, NodeKind, Placement, hpwl_um
+from placement_env.netlist import Canvas, Netlist, NodeKind, Placement, hpwl_um
 from tests.placement_env.random_netlists import clustered
 
 # Hard macros, soft macros, ports, nets and summed net weight that TILOS's own reader finds.
@@ -212,3 +212,28 @@ def test_damaged_plc_names_the_place(
     with pytest.raises(InputError, match=words) as caught:
         plc.read(bad, netlist)
     assert "bad.plc" in caught.value.where
+
+
+def test_pins_of_ports_are_the_ports_themselves(tmp_path: Path) -> None:
+    """LEF/DEF netlists name the pins of ports; the format does not."""
+    netlist = Netlist(
+        name="named",
+        node_name=("clk", "ram"),
+        node_kind=np.array([NodeKind.PORT, NodeKind.HARD_MACRO], dtype=np.int64),
+        width_um=np.array([0.0, 4.0]),
+        height_um=np.array([0.0, 3.0]),
+        fixed=np.array([True, False]),
+        pin_node=np.array([0, 1]),
+        pin_dx_um=np.array([0.0, -2.0]),
+        pin_dy_um=np.zeros(2),
+        net_start=np.array([0, 2]),
+        net_weight=np.ones(1),
+        canvas=Canvas(0.0, 0.0, 9.0, 9.0),
+        pin_name=("clk", "clk"),
+    )
+    placement = Placement(np.array([0.0, 5.0]), np.full(2, 4.0), np.zeros(2, np.int64))
+    ct_protobuf.write(tmp_path / "named.pb.txt", netlist, placement)
+    again, _ = ct_protobuf.read(tmp_path / "named.pb.txt")
+    assert again.node_name == ("clk", "ram")
+    assert again.pin_name == ("", "clk")
+    assert again.pin_node.tolist() == [0, 1]
