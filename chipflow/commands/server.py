@@ -26,9 +26,16 @@ def status() -> None:
 def start() -> None:
     """Start the server and wait until it answers."""
     from chipflow.engine import server as background
-    from placement_env.errors import ChipError
+    from placement_env.errors import ChipError, InputError
 
-    found = background.start_and_wait()
+    try:
+        found = background.start_and_wait()
+    except OSError as error:
+        raise InputError(
+            f"cannot write the server's folder: {error.strerror}",
+            where=str(background.home()),
+            hint="set CHIPFLOW_CACHE to a folder that you may write to",
+        ) from error
     if found is None:
         raise ChipError(
             "the Prefect server does not answer",

@@ -19,6 +19,7 @@ from chipflow.engine import server
 from chipflow.engine.schedule import Schedule
 from chipflow.errors import StageFailed
 
+_ANSWER_LIMIT_S = 5.0  # of a server that has answered before
 _THREADS = 64
 _LOGGERS = ("prefect", "prefect._internal", "prefect._internal.concurrency", "EventsWorker")
 
@@ -81,8 +82,12 @@ class _Start:
         return found.url if found else ""
 
     def _await_health(self) -> None:
-        deadline = time.monotonic() + server.START_LIMIT_S
+        own = "PREFECT_API_URL" not in os.environ
+        deadline = time.monotonic() + (server.START_LIMIT_S if own else _ANSWER_LIMIT_S)
         while not self._stop.is_set() and not server.healthy(self.url):
+            if own and server.running() is None:
+                self.problem = f"the Prefect server has ended, see {server.home() / 'server.log'}"
+                break
             if time.monotonic() > deadline:
                 self.problem = f"no Prefect server answered at {self.url}"
                 break
@@ -190,7 +195,9 @@ def _run_flow(schedule: Schedule, name: str, folder: str, url: str) -> str:
                 _forget_unsent_events_of_a_dead_server()
                 _close_killed_runs(folder)
             conducted()
-    except (httpx.HTTPError, PrefectException) as error:
+    except (httpx.HTTPError, PrefectException, RuntimeError) as error:
+        # Prefect also says with a plain RuntimeError that it cannot reach its server. A failure of
+        # a stage is kept by the schedule, which raises it again.
         return f"Prefect stopped ({type(error).__name__}: {error})"
     return ""
 

@@ -8,6 +8,7 @@ in `server.json` beside the lock. It listens on the loopback interface only.
 from __future__ import annotations
 
 import fcntl
+import http.client
 import json
 import os
 import signal
@@ -15,7 +16,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
@@ -38,6 +38,7 @@ START_LIMIT_S = 30.0
 """How long a server may take to answer; one on a busy machine took 19 s."""
 
 _STOP_S = 10.0
+_LOCK = "server.lock"
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,13 @@ class Server:
 
 def home() -> Path:
     """The server's folder: database, log, lock and address."""
-    return cache_dir() / "prefect"
+    return Path(os.path.abspath(cache_dir() / "prefect"))
 
 
 def running() -> Server | None:
     """The server of this user, or None where none is there."""
+    if not (home() / _LOCK).exists():
+        return None
     lock = _lock_file()
     try:
         return None if _take(lock) else _record()
@@ -78,7 +81,10 @@ def ensure() -> Server | None:
     """The server, started now where none is there.
 
     Returns:
-        None while another process is just starting it.
+        None while it is being started, by this process or another: ask again.
+
+    Raises:
+        OSError: The server's folder cannot be written.
     """
     lock = _lock_file()
     try:
@@ -92,7 +98,11 @@ def ensure() -> Server | None:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=(lock,),
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                    "CHIPFLOW_CACHE": str(home().parent),  # a relative one would mean another
+                },
                 cwd=home(),
                 start_new_session=True,
             )
@@ -106,7 +116,7 @@ def healthy(url: str, timeout_s: float = 0.5) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=timeout_s) as answer:
             return answer.status == 200
-    except (OSError, urllib.error.URLError, ValueError):
+    except (OSError, http.client.HTTPException, ValueError):
         return False
 
 
@@ -148,7 +158,7 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
 
 def _lock_file() -> int:
     home().mkdir(parents=True, exist_ok=True)
-    return os.open(home() / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    return os.open(home() / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _take(lock: int) -> bool:
@@ -160,10 +170,13 @@ def _take(lock: int) -> bool:
 
 
 def _record() -> Server | None:
+    """What `server.json` says, unless it is of a process that is gone."""
     try:
-        return Server(**json.loads((home() / "server.json").read_text()))
+        server = Server(**json.loads((home() / "server.json").read_text()))
+        os.kill(server.pid, 0)
     except (OSError, ValueError, TypeError):
         return None
+    return server
 
 
 def _signal(pid: int, number: int) -> None:

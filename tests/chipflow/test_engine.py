@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -162,9 +163,28 @@ def test_a_run_under_prefect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         tasks = _post(f"{found.url}/task_runs/filter", query)
         assert sorted(task["name"] for task in tasks) == sorted(fake_stages.NAMES)
         assert {task["state_type"] for task in tasks} == {"COMPLETED"}
+
+        (toy / "at_work").write_text("")
+        killer = threading.Thread(target=_kill_while_at_work, args=(found.pid, toy / "at_work"))
+        killer.start()
+        more = {"FAKE_SLEEP": "join:4", "FAKE_LOG": str(toy / "at_work")}
+        done = _fake(tmp_path, "run", str(toy), "--from", "join", **more)
+        killer.join()
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "the run goes on without it" in done.stdout
+        assert "done: 2 of 5 stages ran" in done.stdout
     finally:
         server.stop()
     assert server.running() is None
+
+
+def _kill_while_at_work(server_pid: int, log: Path) -> None:
+    """Kills the server some time after a stage has begun and Prefect has taken over."""
+    deadline = time.monotonic() + 30
+    while "join" not in log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(3)
+    os.kill(server_pid, signal.SIGKILL)
 
 
 def test_a_server_that_does_not_answer_is_done_without(tmp_path: Path) -> None:
