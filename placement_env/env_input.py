@@ -55,6 +55,12 @@ def load(
         )
     if grid is not None:
         netlist = replace(netlist, grid=grid)
+    if netlist.grid is None:
+        raise InputError(
+            "the netlist has no routing grid, which the proxy cost needs",
+            where=netlist.name,
+            hint="pass grid=, made with placement_env.gridding.default_grid",
+        )
     check_netlist(netlist)
     misfit = largest_misfit(netlist)
     if misfit is not None and netlist.node_kind[misfit[0]] == NodeKind.SOFT_MACRO:

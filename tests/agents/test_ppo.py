@@ -68,7 +68,7 @@ def test_updates_tell_steps_scalars_and_episodes() -> None:
 
 
 def test_it_learns_a_small_netlist_well_above_random() -> None:
-    policy, updates, envs = run(PpoSettings(total_steps=2400, num_steps=24, learning_rate=3e-3))
+    policy, updates, envs = run(PpoSettings(total_steps=1440, num_steps=24, learning_rate=3e-3))
     costs = np.array([e.cost for update in updates for e in update.episodes], dtype=float)
     spread = costs[:64].std()
     assert costs[-64:].mean() < costs[:64].mean() - 0.5 * spread

@@ -228,6 +228,12 @@ def test_wrong_arguments_are_input_errors(tmp_path: Path) -> None:
         env.step(100)
 
 
+def test_a_netlist_without_a_grid_says_how_to_get_one(data_file: Callable[[str], Path]) -> None:
+    with pytest.raises(InputError, match="no routing grid") as caught:
+        MacroPlacementEnv(data_file("iccad04/ibm01/ibm01.aux.gz"))
+    assert "default_grid" in caught.value.hint
+
+
 def test_a_real_netlist_from_its_files(data_file: Callable[[str], Path]) -> None:
     path = data_file("tilos/ariane133_ng45/netlist.pb.txt.gz")
     env = gymnasium.make("chipflow/MacroPlacement-v0", netlist=path)
