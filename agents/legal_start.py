@@ -175,51 +175,71 @@ def place_in_order(
     Returns:
         -1, or the first element of `order` for which there is no room.
     """
+    candidates = np.empty(2 * (count + len(order)) + 3)
+    near_y = np.empty(count + len(order))
+    near_reach = np.empty(count + len(order))
     for turn in range(len(order)):
         node: int = order[turn]
-        goal_x = snap(
-            wanted_x[node],
-            lattice.x[node],
-            lattice.step,
-            lattice.x_low[node],
-            lattice.x_high[node],
+        low, high = lattice.x_low[node], lattice.x_high[node]
+        goal_x = snap(wanted_x[node], lattice.x[node], lattice.step, low, high)
+        goal_y = snap(
+            wanted_y[node], lattice.y[node], lattice.step, lattice.y_low[node], lattice.y_high[node]
         )
+        # The wanted x, the outermost ones, and those beside a placed macro, by their distance.
+        candidates[0], candidates[1], candidates[2] = goal_x, low, high
+        tries = 3
+        for i in range(count):
+            other: int = blocked[i]
+            reach = wide[other] + wide[node] + lattice.apart
+            for side in range(2):
+                if side == 0:
+                    beside = before(x[other] - reach, lattice.x[node], lattice.step)
+                else:
+                    beside = beyond(x[other] + reach, lattice.x[node], lattice.step)
+                if low <= beside <= high:
+                    candidates[tries] = beside
+                    tries += 1
+        candidates[:tries] = np.sort(candidates[:tries])
+        right = np.searchsorted(candidates[:tries], goal_x)
+        left = right - 1
         best = inf
         best_x = best_y = 0.0
-        for candidate in range(2 * count + 3):
-            # The wanted x, the outermost ones, and those beside a placed macro.
-            if candidate == 0:
-                try_x = goal_x
-            elif candidate == 1:
-                try_x = lattice.x_low[node]
-            elif candidate == 2:
-                try_x = lattice.x_high[node]
+        while left >= 0 or right < tries:
+            if left < 0 or (
+                right < tries and candidates[right] - goal_x < goal_x - candidates[left]
+            ):
+                try_x = candidates[right]
+                right += 1
+                if right < tries and candidates[right] == try_x:
+                    continue
             else:
-                other: int = blocked[(candidate - 3) >> 1]
-                reach = wide[other] + wide[node] + lattice.apart
-                if candidate & 1:
-                    try_x = beyond(x[other] + reach, lattice.x[node], lattice.step)
-                else:
-                    try_x = before(x[other] - reach, lattice.x[node], lattice.step)
-            if not lattice.x_low[node] <= try_x <= lattice.x_high[node]:
-                continue
+                try_x = candidates[left]
+                left -= 1
+                if left >= 0 and candidates[left] == try_x:
+                    continue
             across = (x_pull * (try_x - goal_x)) ** 2
             if across >= best:
-                continue
+                break
+            near = 0
+            for i in range(count):
+                other = blocked[i]
+                # Rounding must not make a macro beside another one look as if they overlapped.
+                if abs(x[other] - try_x) < wide[other] + wide[node] + lattice.apart - 1e-9:
+                    near_y[near] = y[other]
+                    near_reach[near] = tall[other] + tall[node] + lattice.apart
+                    near += 1
             for upwards in range(2):
                 try_y, distance = nearest_free_y(
-                    node,
-                    try_x,
-                    wanted_y[node],
+                    goal_y,
                     upwards == 1,
                     best - across,
-                    lattice,
-                    wide,
-                    tall,
-                    blocked,
-                    count,
-                    x,
-                    y,
+                    near_y,
+                    near_reach,
+                    near,
+                    lattice.y[node],
+                    lattice.step,
+                    lattice.y_low[node],
+                    lattice.y_high[node],
                 )
                 if across + distance < best:
                     best = across + distance
@@ -234,42 +254,31 @@ def place_in_order(
 
 @jit
 def nearest_free_y(
-    node: int,
-    at_x: float,
-    wanted: float,
+    goal: float,
     upwards: bool,
     limit: float,
-    lattice: Lattice,
-    wide: FloatArray,
-    tall: FloatArray,
-    blocked: Int32Array,
-    count: int,
-    x: FloatArray,
-    y: FloatArray,
+    near_y: FloatArray,
+    near_reach: FloatArray,
+    near: int,
+    one: float,
+    step: float,
+    low: float,
+    high: float,
 ) -> tuple[float, float]:
-    """The free position at `at_x` nearest to `wanted` in one direction, and its squared distance.
+    """The position nearest to `goal` in one direction that keeps `near_reach` from each `near_y`.
 
-    The distance is inf where there is none nearer than the square root of `limit`.
+    Returns:
+        The position and its squared distance, inf where that is not less than `limit`.
     """
-    one, step = lattice.y[node], lattice.step
-    low, high = lattice.y_low[node], lattice.y_high[node]
-    goal = snap(wanted, one, step, low, high)
     place = goal
-    # Rounding must not make a macro beside another one look as if they overlapped.
-    apart = lattice.apart - 1e-9
     while True:
         moved = False
-        for i in range(count):
-            other: int = blocked[i]
-            if (
-                abs(x[other] - at_x) < wide[other] + wide[node] + apart
-                and abs(y[other] - place) < tall[other] + tall[node] + apart
-            ):
-                reach = tall[other] + tall[node] + lattice.apart
+        for i in range(near):
+            if abs(near_y[i] - place) < near_reach[i] - 1e-9:
                 if upwards:
-                    place = beyond(y[other] + reach, one, step)
+                    place = beyond(near_y[i] + near_reach[i], one, step)
                 else:
-                    place = before(y[other] - reach, one, step)
+                    place = before(near_y[i] - near_reach[i], one, step)
                 moved = True
                 if not low <= place <= high or (place - goal) ** 2 >= limit:
                     return place, inf
