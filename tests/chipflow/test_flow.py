@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -69,6 +70,23 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     return Toy(tmp_path / "toy")
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A toy design with a finished run, to be copied."""
+    toy = Toy(tmp_path_factory.mktemp("finished") / "toy")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flow, "write_report", fake_flow.write_report)
+        assert toy.run().ran == NAMES
+    return toy.folder
+
+
+@pytest.fixture
+def done(toy: Toy, finished: Path) -> Toy:
+    """The toy with all stages done; that it was copied and so moved makes no difference."""
+    shutil.copytree(finished, toy.folder, dirs_exist_ok=True)
+    return toy
+
+
 def test_a_first_run_runs_all_and_a_second_nothing(toy: Toy) -> None:
     result = toy.run()
     assert (result.status, result.ran, result.engine) == ("done", NAMES, "local")
@@ -102,44 +120,39 @@ def test_the_record_of_a_stage(toy: Toy) -> None:
     assert 5 < record["peak_rss_mib"] < 1000
 
 
-def test_a_changed_setting_reruns_what_depends_on_it(toy: Toy) -> None:
-    toy.run()
-    (toy.folder / "design.toml").write_text(DESIGN.replace("2.0", "1.5"))
-    result = toy.run()
+def test_a_changed_setting_reruns_what_depends_on_it(done: Toy) -> None:
+    (done.folder / "design.toml").write_text(DESIGN.replace("2.0", "1.5"))
+    result = done.run()
     # The metrics that `total` uses have not changed, so it stands.
     assert result.ran == ("count", "join")
-    assert toy.reasons == {
+    assert done.reasons == {
         "count": "clock.period_ns changed from 2.0 to 1.5",
         "join": "count changed",
     }
 
 
-def test_a_changed_source_reruns_what_depends_on_it(toy: Toy) -> None:
-    toy.run()
-    (toy.folder / "a.v").write_text("module a; wire w;\nendmodule\n")
-    assert toy.run().ran == NAMES
-    assert toy.reasons["copy"] == "a.v changed"
-    assert toy.reasons["count"] == "rtl changed"
-    assert toy.reasons["total"] == "the metrics of count changed"
+def test_a_changed_source_reruns_what_depends_on_it(done: Toy) -> None:
+    (done.folder / "a.v").write_text("module a; wire w;\nendmodule\n")
+    assert done.run().ran == NAMES
+    assert done.reasons["copy"] == "a.v changed"
+    assert done.reasons["count"] == "rtl changed"
+    assert done.reasons["total"] == "the metrics of count changed"
 
 
-def test_equal_outputs_stop_a_rerun(toy: Toy) -> None:
-    toy.run()
-    (toy.folder / "a.v").write_text("module a; // another comment\nendmodule\n")
-    assert toy.run().ran == ("copy",)
+def test_equal_outputs_stop_a_rerun(done: Toy) -> None:
+    (done.folder / "a.v").write_text("module a; // another comment\nendmodule\n")
+    assert done.run().ran == ("copy",)
 
 
-def test_a_changed_pdk_file_reruns_the_stages_that_use_it(toy: Toy) -> None:
-    toy.run()
-    (toy.folder / "pdk.txt").write_text("other cells\n")
-    assert toy.run().ran == ("count",)
-    assert "the PDK's" in toy.reasons["count"]
+def test_a_changed_pdk_file_reruns_the_stages_that_use_it(done: Toy) -> None:
+    (done.folder / "pdk.txt").write_text("other cells\n")
+    assert done.run().ran == ("count",)
+    assert "the PDK's" in done.reasons["count"]
 
 
 @pytest.mark.parametrize("damage", ["write", "truncate", "delete", "same size and time"])
-def test_a_damaged_output_is_made_again(toy: Toy, damage: str) -> None:
-    toy.run()
-    file = toy.run_folder / "03-upper" / "upper.txt"
+def test_a_damaged_output_is_made_again(done: Toy, damage: str) -> None:
+    file = done.run_folder / "03-upper" / "upper.txt"
     status = file.stat()
     text = file.read_text()
     if damage == "delete":
@@ -150,31 +163,28 @@ def test_a_damaged_output_is_made_again(toy: Toy, damage: str) -> None:
         file.write_text("x" + text[1:])
     if damage == "same size and time":
         os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert toy.run().ran == ("upper",)
-    assert toy.reasons == {"upper": "its file upper.txt is missing or damaged"}
+    assert done.run().ran == ("upper",)
+    assert done.reasons == {"upper": "its file upper.txt is missing or damaged"}
     assert file.read_text() == text
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"stage": "upper"}'])
-def test_a_damaged_record_is_made_again(toy: Toy, text: str) -> None:
-    toy.run()
-    (toy.run_folder / "03-upper" / "stage.json").write_text(text)
-    assert toy.run().ran == ("upper",)
+def test_a_damaged_record_is_made_again(done: Toy, text: str) -> None:
+    (done.run_folder / "03-upper" / "stage.json").write_text(text)
+    assert done.run().ran == ("upper",)
 
 
-def test_a_missing_report_is_written_again_without_a_stage(toy: Toy) -> None:
-    toy.run()
-    (toy.run_folder / "report.html").unlink()
-    assert toy.run().ran == ()
-    assert (toy.run_folder / "report.html").exists()
+def test_a_missing_report_is_written_again_without_a_stage(done: Toy) -> None:
+    (done.run_folder / "report.html").unlink()
+    assert done.run().ran == ()
+    assert (done.run_folder / "report.html").exists()
 
 
-def test_a_failure_keeps_earlier_results(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    toy.run()
-    before = (toy.run_folder / "02-count" / "count.txt").read_text()
-    (toy.folder / "design.toml").write_text(DESIGN.replace("2.0", "1.5"))
+def test_a_failure_keeps_earlier_results(done: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (done.run_folder / "02-count" / "count.txt").read_text()
+    (done.folder / "design.toml").write_text(DESIGN.replace("2.0", "1.5"))
     monkeypatch.setenv("FAKE_FAIL", "count:error")
-    result = toy.run()
+    result = done.run()
     assert result.status == "failed"
     assert isinstance(result.error, StageFailed)
     assert result.error.message == "count: the toy is broken"
@@ -182,32 +192,31 @@ def test_a_failure_keeps_earlier_results(toy: Toy, monkeypatch: pytest.MonkeyPat
     assert result.error.hint == "glue it"
     assert result.error.exit_code == 2
     assert "about to error" in result.error.log_tail
-    assert (toy.run_folder / "02-count" / "count.txt").read_text() == before
-    assert toy.stage_json("02-count.failed")["status"] == "failed"
-    assert "about to error" in (toy.run_folder / "02-count.failed" / "log.txt").read_text()
-    states = {state["stage"]: state["state"] for state in toy.summary()["stages"]}
+    assert (done.run_folder / "02-count" / "count.txt").read_text() == before
+    assert done.stage_json("02-count.failed")["status"] == "failed"
+    assert "about to error" in (done.run_folder / "02-count.failed" / "log.txt").read_text()
+    states = {state["stage"]: state["state"] for state in done.summary()["stages"]}
     assert states["count"] == "failed"
     assert states["join"] == "out of date"
-    assert toy.summary()["status"] == "failed"
+    assert done.summary()["status"] == "failed"
 
-    assert toy.run().status == "failed"
-    assert toy.reasons["count"] == "it failed last time"
+    assert done.run().status == "failed"
+    assert done.reasons["count"] == "it failed last time"
     monkeypatch.delenv("FAKE_FAIL")
-    assert toy.run().status == "done"
-    assert not (toy.run_folder / "02-count.failed").exists()
+    assert done.run().status == "done"
+    assert not (done.run_folder / "02-count.failed").exists()
 
 
 def test_a_change_that_is_taken_back_needs_no_run(
-    toy: Toy, monkeypatch: pytest.MonkeyPatch
+    done: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    toy.run()
-    (toy.folder / "design.toml").write_text(DESIGN.replace("2.0", "1.5"))
+    (done.folder / "design.toml").write_text(DESIGN.replace("2.0", "1.5"))
     monkeypatch.setenv("FAKE_FAIL", "count:error")
-    toy.run()
-    (toy.folder / "design.toml").write_text(DESIGN)
-    result = toy.run()
+    done.run()
+    (done.folder / "design.toml").write_text(DESIGN)
+    result = done.run()
     assert (result.status, result.ran) == ("done", ())
-    assert not (toy.run_folder / "02-count.failed").exists()
+    assert not (done.run_folder / "02-count.failed").exists()
 
 
 @pytest.mark.parametrize(
@@ -277,20 +286,18 @@ def test_a_stage_that_lacks_a_skipped_stages_file_is_skipped(
     assert toy.run().ran == ()
 
 
-def test_from_runs_a_stage_and_its_dependents_again(toy: Toy) -> None:
-    toy.run()
-    assert toy.run(again_from="count").ran == ("count", "join", "total")
-    assert toy.reasons["count"] == "--from count"
+def test_from_runs_a_stage_and_its_dependents_again(done: Toy) -> None:
+    assert done.run(again_from="count").ran == ("count", "join", "total")
+    assert done.reasons["count"] == "--from count"
     with pytest.raises(InputError, match="no stage cout") as caught:
-        toy.run(again_from="cout")
+        done.run(again_from="cout")
     assert caught.value.hint == "did you mean count?"
 
 
-def test_stages_that_move_keep_their_results(toy: Toy) -> None:
-    toy.run()
+def test_stages_that_move_keep_their_results(done: Toy) -> None:
     extra = Stage("extra", _does_nothing)
-    assert toy.run((extra, *STAGES[:4])).ran == ("extra",)
-    folders = sorted(p.name for p in toy.run_folder.iterdir() if p.is_dir())
+    assert done.run((extra, *STAGES[:4])).ran == ("extra",)
+    folders = sorted(p.name for p in done.run_folder.iterdir() if p.is_dir())
     assert folders == ["01-extra", "02-copy", "03-count", "04-upper", "05-join"]
 
 
@@ -372,8 +379,7 @@ def test_a_module_without_a_plain_declaration_is_refused() -> None:
         read_stage("chipflow.stages.absent")
 
 
-def test_an_up_to_date_run_is_quick(toy: Toy) -> None:
-    toy.run()
+def test_an_up_to_date_run_is_quick(done: Toy) -> None:
     begin = time.process_time()
-    toy.run()
+    done.run()
     assert time.process_time() - begin < 0.5
