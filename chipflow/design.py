@@ -54,7 +54,12 @@ class Clock:
 
 @dataclass(frozen=True)
 class Floorplan:
-    """Size and shape of the core."""
+    """Size and shape of the core.
+
+    Attributes:
+        utilization: Share of the core, less what macros take, that standard cells fill.
+        aspect_ratio: Height over width.
+    """
 
     utilization: float = 0.6
     aspect_ratio: float = 1.0
@@ -62,7 +67,12 @@ class Floorplan:
 
 @dataclass(frozen=True)
 class Macros:
-    """How memories become macros, and the room between them."""
+    """How memories become macros, and the room between them.
+
+    Attributes:
+        min_bits: Memories of fewer bits become flip-flops.
+        gap_um: Least distance between macros.
+    """
 
     min_bits: int = 1024
     gap_um: float = 4.0
@@ -70,7 +80,13 @@ class Macros:
 
 @dataclass(frozen=True)
 class PlacementSettings:
-    """Effort of macro and cell placement."""
+    """Effort of macro and cell placement.
+
+    Attributes:
+        budget_s: Seconds for the search of macros.
+        seed: Seed of both placers.
+        cell_effort: Effort of the cell placer, 1 (fast) to 9.
+    """
 
     budget_s: float = 20.0
     seed: int = 1
@@ -79,7 +95,13 @@ class PlacementSettings:
 
 @dataclass(frozen=True)
 class Models:
-    """LiteLLM model strings: one for all stages, others for single stages."""
+    """LiteLLM model strings: one for all stages, others for single stages.
+
+    Attributes:
+        default: Model of every stage that names none of its own.
+        spec_to_rtl: Model of `spec_to_rtl`.
+        api_base: Address of an OpenAI-compatible server, for `openai/NAME` models served there.
+    """
 
     default: str = ""
     spec_to_rtl: str = ""
@@ -139,12 +161,16 @@ _LIMITS: dict[str, tuple[float, float]] = {
 }
 
 
-def read_design(path: Path | str, *, pdk: str | None = None) -> Design:
+def read_design(
+    path: Path | str, *, pdk: str | None = None, model: str = "", api_base: str = ""
+) -> Design:
     """Reads a design and checks all of it.
 
     Args:
         path: The folder that holds `design.toml`, or the file itself.
         pdk: Name or description file of the PDK to use in place of the design's own.
+        model: LiteLLM model for all stages in place of the design's own models.
+        api_base: Address of an OpenAI-compatible server in place of the design's own.
 
     Raises:
         InputError: The design is missing, malformed, or names what does not exist.
@@ -176,6 +202,10 @@ def read_design(path: Path | str, *, pdk: str | None = None) -> Design:
     _check_together(text, design)
     if pdk is not None:
         design = replace(design, pdk=_pdk(pdk, Path.cwd(), where="--pdk"))
+    if model:
+        design = replace(design, models=Models(default=model, api_base=design.models.api_base))
+    if api_base:
+        design = replace(design, models=replace(design.models, api_base=api_base))
     return design
 
 

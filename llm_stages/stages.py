@@ -167,7 +167,8 @@ def _checked_task(spec_text: str, top: str, model: str) -> SpecToRtl:
         raise InputError(
             "the stage spec_to_rtl needs a model and none is named",
             where="spec_to_rtl",
-            hint='name one in design.toml: [models] default = "anthropic/claude-sonnet-4-5"',
+            hint='name one in design.toml: [models] default = "anthropic/claude-sonnet-4-5", '
+            "or on the command line: --model anthropic/claude-sonnet-4-5",
         )
     try:
         return SpecToRtl(spec=without_control_characters(spec_text).strip(), top=top)

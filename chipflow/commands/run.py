@@ -34,6 +34,12 @@ def run(
         str | None,
         typer.Option(metavar="NAME|FILE", help="PDK to use in place of the design's own."),
     ] = None,
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="LiteLLM model of all LLM stages.")
+    ] = "",
+    api_base: Annotated[
+        str, typer.Option(metavar="URL", help="Address of an OpenAI-compatible server.")
+    ] = "",
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Run folder.  [default: DESIGN/runs/PDK]")
     ] = None,
@@ -60,7 +66,7 @@ def run(
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    read = read_design(design, pdk=pdk)
+    read = read_design(design, pdk=pdk, model=model, api_base=api_base)
     process = library.load(read.pdk)
     result = run_flow(
         read,

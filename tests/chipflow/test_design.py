@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chipflow.design import Clock, Design, read_design, setting
+from chipflow.design import Clock, Design, Models, read_design, setting
 from placement_env.errors import InputError
 
 GOOD = """\
@@ -62,6 +62,15 @@ def test_pdk_of_the_command_line_wins(folder: Path, monkeypatch: pytest.MonkeyPa
     assert read_design(".", pdk="mine.toml").pdk == str(folder / "mine.toml")
     with pytest.raises(InputError, match="no PDK description"):
         read_design(".", pdk="./absent.toml")
+
+
+def test_model_of_the_command_line_wins(folder: Path) -> None:
+    models = '[models]\ndefault = "a/b"\nspec_to_rtl = "c/d"\napi_base = "http://one/v1"\n'
+    (folder / "design.toml").write_text(GOOD + models)
+    named = read_design(folder, model="openai/local").models
+    assert named == Models(default="openai/local", api_base="http://one/v1")
+    moved = read_design(folder, api_base="http://two/v1").models
+    assert moved == Models(default="a/b", spec_to_rtl="c/d", api_base="http://two/v1")
 
 
 def test_spec_alone_is_a_design(folder: Path) -> None:
