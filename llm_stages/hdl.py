@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
@@ -130,6 +131,12 @@ class _Run:
         self.untrusted = [path.resolve() for path in untrusted]
         for path in self.files:
             slang.check_readable(path)
+            if re.search(r'["\n]', str(path)):
+                raise InputError(
+                    "Icarus Verilog cannot read a path with a quotation mark or a line end",
+                    where=str(path),
+                    hint="rename the file or its folder",
+                )
         for path in self.untrusted:
             if path not in self.files:
                 raise InputError("an untrusted file is not among the files", where=str(path))
@@ -159,11 +166,12 @@ class _Run:
             sources.insert(kept_before, checked)
         program = self.work_dir / "simulation.vvp"
         program.unlink(missing_ok=True)
+        # Icarus hands the output's name to a shell, so it gets a plain name in the working folder.
         watch = self.work_dir / "chipflow_watch.sv"
         watch.write_text(resources.files("llm_stages").joinpath("watch.sv").read_text("utf-8"))
         tops = ["-s", self.top, "-s", "chipflow_watch"]
         done = self._call(
-            [self.compiler, "-g2012", *tops, "-o", program, *self._switches(), watch, *sources]
+            [self.compiler, "-g2012", *tops, "-o", program.name, *self._switches(), watch, *sources]
         )
         if done.exit_code != 0 or not program.exists():
             return self._compile_failure(done)
@@ -189,14 +197,22 @@ class _Run:
         """Preprocess all untrusted files into one and check that; a verdict if it is refused."""
         from llm_stages import untrusted
 
-        checked = self.work_dir / "untrusted.sv"
+        checked = self.work_dir / "chipflow_untrusted.sv"
         checked.unlink(missing_ok=True)
         found = untrusted.check_includes(
             self.untrusted, include_dirs=self.include_dirs, defines=self.defines
         )
         if not found:
             done = self._call(
-                [self.compiler, "-g2012", "-E", "-o", checked, *self._switches(), *self.untrusted]
+                [
+                    self.compiler,
+                    "-g2012",
+                    "-E",
+                    "-o",
+                    checked.name,
+                    *self._switches(),
+                    *self.untrusted,
+                ]
             )
             if done.exit_code != 0 or not checked.is_file() or checked.is_symlink():
                 return self._compile_failure(done), checked
@@ -217,7 +233,7 @@ class _Run:
         if done.exit_code < 0:
             reason = f"the compiler was killed by signal {-done.exit_code}"
             return self._verdict("could_not_run", "crash", reason, None)
-        lines = self.log_path.read_text("utf-8", errors="replace").splitlines()
+        lines = _head(self.log_path).splitlines()
         first = next((line for line in lines if "error" in line), lines[0] if lines else "")
         reason = f"the sources do not compile: {first}" if first else "the sources do not compile"
         return self._verdict("could_not_run", "compile", reason, None)
@@ -266,7 +282,16 @@ def _last_tick(program: Path) -> int:
 
     Time is a 64-bit count of ticks of 10**precision seconds.
     """
-    head = program.read_text("utf-8", errors="replace")[:4096]
-    found = re.search(r":vpi_time_precision ([+-]) ?(\d+);", head)
+    found = re.search(r":vpi_time_precision ([+-]) ?(\d+);", _head(program))
     precision = int(found.group(1) + found.group(2)) if found else 0
     return (2**64 - 1) // 10**-precision if precision < 0 else 2**64 - 1
+
+
+def _head(path: Path) -> str:
+    """The first 64 KiB of a file that a hostile program may have put there; no link is followed."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with os.fdopen(handle, "rb") as file:
+        return file.read(65536).decode("utf-8", errors="replace")

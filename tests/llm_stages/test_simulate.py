@@ -96,6 +96,17 @@ def test_the_wave_file_is_found_once(tmp_path: Path) -> None:
     assert run_text(tmp_path, "module tb; initial $finish; endmodule\n").vcd_path is None
 
 
+def test_odd_names_of_folders_are_only_names(tmp_path: Path) -> None:
+    folder = tmp_path / "a b $(touch owned) 'c"
+    folder.mkdir()
+    assert run_text(folder, "module tb; initial $finish; endmodule\n").passed
+    assert not list(tmp_path.rglob("owned"))
+    quoted = tmp_path / 'a"b'
+    quoted.mkdir()
+    with pytest.raises(InputError, match="quotation mark"):
+        run_text(quoted, "module tb; initial $finish; endmodule\n")
+
+
 def test_a_flood_of_output_ends_in_a_capped_log(tmp_path: Path) -> None:
     text = 'module tb; initial repeat (200000) $display("%0100d", 1); initial #1 $finish; endmodule'
     verdict = run_text(tmp_path, text + "\n")
