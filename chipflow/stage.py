@@ -1,4 +1,4 @@
-"""What a flow stage is: a plain function with declared files and settings in, files and numbers out.
+"""What a flow stage is: a plain function with declared files and settings in, results out.
 
 A stage module holds the function and a `STAGE` that declares it. Nothing here knows about Prefect
 or about run folders; `chipflow.run` decides when a stage runs and where its files go.
