@@ -7,6 +7,7 @@ name. Headers are spelled in various ways (`Numrows`, `NumRows`), so case does n
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,7 @@ def files_of(aux_path: Path) -> dict[str, Path]:
 
 def _with_or_without_gz(path: Path) -> Path:
     for candidate in (path, path.with_name(f"{path.name}.gz")):
-        if candidate.exists():
+        # A damaged name can be too long for the system; `Path.exists` would raise.
+        if os.path.exists(candidate):
             return candidate
     return path

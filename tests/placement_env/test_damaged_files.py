@@ -88,3 +88,11 @@ def test_damage_is_an_input_error(
     broken = data.draw(damaged(text))
     with suppress(InputError):
         read(folder, broken)
+
+
+@pytest.mark.parametrize("name", ["9" * 5000 + ".nodes", "s\0.nodes"])
+def test_names_that_the_system_refuses(name: str, tmp_path: Path) -> None:
+    aux = tmp_path / "s.aux"
+    aux.write_text(f"RowBasedPlacement : {name} s.nets s.wts s.pl s.scl\n")
+    with pytest.raises(InputError, match="cannot read the file|not a text file"):
+        bookshelf.read(aux)
