@@ -43,6 +43,8 @@ def on_rows(netlist: Netlist, wanted: Placement, *, gap_um: float = 0.0, seed: i
     assert rows is not None
     hard = netlist.nodes_of(NodeKind.HARD_MACRO)
     fixed = netlist.fixed[hard]
+    if fixed.all():
+        return wanted
     site_um, row_um = float(rows.site_width_um[0]), float(rows.height_um[0])
     left_um, bottom_um = float(rows.x_um.min()), float(rows.y_um.min())
     width, height = (size[hard] for size in oriented_size(netlist, wanted))

@@ -6,6 +6,9 @@
 3. The macros on rows and sites, near where the search has them (`agents.macro_rows`).
 4. The cells on the rows that the macros leave (`agents.cells`).
 
+Rough places go through the last two steps without the search as well, and the placement with the
+shorter wires is taken.
+
 Clustered netlists have no cells; they go to the search on the proxy cost (`agents.search`).
 """
 
@@ -29,10 +32,18 @@ from placement_env.grouping import (
     grouped_placement,
     ungrouped_placement,
 )
-from placement_env.netlist import Canvas, IntArray, Netlist, NodeKind, Placement, oriented_size
+from placement_env.netlist import (
+    Canvas,
+    IntArray,
+    Netlist,
+    NodeKind,
+    Placement,
+    hpwl_um,
+    oriented_size,
+)
 
 #: Efforts of the cell placer, for rough places and for the result.
-_ROUGH_EFFORT, _EFFORT = 2, 3
+_ROUGH_EFFORT, _EFFORT = 1, 3
 #: Routes in a row's height each way, all and those that a macro takes, for netlists that state no
 #: grid: ten tracks a layer, three layers each way, of which a macro blocks two.
 _ROUTES, _MACRO_ROUTES = 30.0, 20.0
@@ -83,8 +94,10 @@ def place(
 
     start = _checked_start(netlist, start, budget_s)
     macros = np.flatnonzero((netlist.node_kind == NodeKind.HARD_MACRO) & ~netlist.fixed)
+    wanted = [start]
     if macros.size:
-        if from_nothing or _on_one_point(netlist, start, macros):
+        unsearched = from_nothing or _on_one_point(netlist, start, macros)
+        if unsearched:
             report("placing macros in pieces among the cells")
             start = rough_places(netlist, start, effort=_ROUGH_EFFORT, seed=seed)
         report("grouping cells")
@@ -94,13 +107,21 @@ def place(
             grouped, grouped_start, budget_s=budget_s, seed=seed, progress=progress, gap_um=gap_um
         )
         found = ungrouped_placement(netlist, group, start, found)
-        x_um, y_um = start.x_um.copy(), start.y_um.copy()
-        x_um[macros], y_um[macros] = found.x_um[macros], found.y_um[macros]
-        start = replace(start, x_um=x_um, y_um=y_um)
-        report("moving macros onto rows")
-        start = on_rows(netlist, start, gap_um=gap_um, seed=seed)
-    report("placing cells")
-    return place_cells(netlist, start, effort=_EFFORT, seed=seed)
+        # Rough places are good starts, which a short search on a large netlist can spoil.
+        wanted = [_with_nodes(start, macros, found)] + [start] * unsearched
+    placed = []
+    for number, macro_places in enumerate(wanted, start=1):
+        report("placing cells" + f", {number} of {len(wanted)}" * (len(wanted) > 1))
+        legal = on_rows(netlist, macro_places, gap_um=gap_um, seed=seed)
+        placed.append(place_cells(netlist, legal, effort=_EFFORT, seed=seed))
+    return min(placed, key=lambda placement: hpwl_um(netlist, placement))
+
+
+def _with_nodes(placement: Placement, nodes: IntArray, other: Placement) -> Placement:
+    """The placement with some nodes where another has them."""
+    x_um, y_um = placement.x_um.copy(), placement.y_um.copy()
+    x_um[nodes], y_um[nodes] = other.x_um[nodes], other.y_um[nodes]
+    return replace(placement, x_um=x_um, y_um=y_um)
 
 
 def _checked_start(netlist: Netlist, start: Placement | None, budget_s: float) -> Placement:
