@@ -133,7 +133,8 @@ class Children:
         if self.ended:
             return StageFailed(stage, "stopped with the run")
         if code >= 0:
-            message = f"the stage ended with exit code {code} and without a result"
+            last = f": {tail[-1].strip()}" if tail else ""
+            message = f"the stage ended with exit code {code} and without a result{last}"
             hint = "the log shows why; if it is chipflow's own fault, please report it"
         else:
             message = f"the stage's process was ended by {signal.Signals(-code).name}"

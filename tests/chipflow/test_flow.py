@@ -223,7 +223,7 @@ def test_a_change_that_is_taken_back_needs_no_run(
     ("how", "message", "code"),
     [
         ("tool", "no glue", 3),
-        ("raise", "ended with exit code 1 and without a result", 1),
+        ("raise", "ended with exit code 1 and without a result: ValueError: unexpected", 1),
         ("exit", "ended with exit code 7 and without a result", 1),
         ("crash", "ended by SIGSEGV", 1),
         ("memory", "ended by SIGKILL", 1),
