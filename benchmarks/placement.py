@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from benchmarks import registry
+from benchmarks.files import Benchmark
 from benchmarks.published import Published
 from placement_env.cost.proxy import check_positions, proxy_cost, robust_proxy_cost
 from placement_env.legality import hard_overlaps, outside
@@ -138,7 +139,7 @@ def run_suite(
     *,
     budgets_s: Sequence[float],
     seeds: Sequence[int],
-    begin: Callable[[str, float, int], None] | None = None,
+    begin: Callable[[Benchmark, float, int], None] | None = None,
 ) -> Iterator[Result]:
     """Place each design with each budget and each seed, from its initial placement.
 
@@ -147,7 +148,7 @@ def run_suite(
         designs: Names of benchmarks.
         budgets_s: Time budgets.
         seeds: Seeds.
-        begin: Is told design, budget and seed before each run.
+        begin: Is given benchmark, budget and seed before each run, outside its time.
 
     Yields:
         Each result as soon as it is there, so that an interrupted run keeps the earlier ones.
@@ -160,7 +161,7 @@ def run_suite(
         for budget_s in budgets_s:
             for seed in seeds:
                 if begin:
-                    begin(name, budget_s, seed)
+                    begin(benchmark, budget_s, seed)
                 started = time.perf_counter()
                 placement = place(
                     benchmark.netlist,

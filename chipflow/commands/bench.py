@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from benchmarks.files import Benchmark
+    from benchmarks.placement import Result
 
 bench = typer.Typer(
     no_args_is_help=True, help="Measure on public benchmarks, beside the published numbers."
@@ -35,16 +39,21 @@ def placement(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Place the designs of a suite and print the scores beside the published ones."""
-    from agents import mixed_size, search
+    from agents import mixed_size
     from benchmarks.placement import run_suite
     from benchmarks.table import to_json, to_markdown
+    from chipflow.commands.inputs import compile_for
     from chipflow.commands.interrupt import interrupts
     from chipflow.commands.progress_lines import ProgressLines
 
     chosen = _designs(suite, designs)
     budgets_s = _budgets(budget)
     show = ProgressLines(quiet=quiet)
-    search.compile_kernels(show.say)
+
+    def begin(benchmark: Benchmark, budget_s: float, seed: int) -> None:
+        compile_for(benchmark.netlist, show.say)
+        show.say(f"{benchmark.name}: {budget_s:g} s, seed {seed}")
+
     results = []
     with interrupts() as ctrl_c:
         try:
@@ -55,7 +64,7 @@ def placement(
                 chosen,
                 budgets_s=budgets_s,
                 seeds=range(1, seeds + 1),
-                begin=lambda name, budget_s, seed: show.say(f"{name}: {budget_s:g} s, seed {seed}"),
+                begin=begin,
             ):
                 if ctrl_c.seen:  # the placer has returned early what it had
                     break
@@ -71,9 +80,10 @@ def placement(
     elif results:
         typer.echo(to_markdown(results), nl=False)
     if ctrl_c.seen:
-        show.say("interrupted: these are the runs that were finished")
+        typer.echo("interrupted: only the runs that were finished are kept", err=True)
         raise typer.Exit(130)
     if not all(result.legal for result in results):
+        typer.echo("not all placements are legal: see the table", err=True)
         raise typer.Exit(1)
 
 
@@ -108,7 +118,7 @@ def _budgets(budget: str) -> list[float]:
     return budgets_s
 
 
-def _write(folder: Path, results: list) -> None:
+def _write(folder: Path, results: list[Result]) -> None:
     from benchmarks.table import to_json, to_markdown
     from placement_env.errors import InputError
 

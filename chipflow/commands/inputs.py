@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from agents import search
 from benchmarks import registry
 from benchmarks.files import Benchmark, load_files, with_start
 from placement_env.errors import InputError
-from placement_env.netlist import Placement
+from placement_env.netlist import Netlist, NodeKind, Placement
 
 
 def load_netlist(netlist: str, lefs: Sequence[Path], start: Path | None = None) -> Benchmark:
@@ -42,3 +43,9 @@ def load_placed(netlist: str, placement: str, lefs: Sequence[Path]) -> tuple[Ben
             hint=f"give a file, or one of: {', '.join(benchmark.placements)}",
         )
     return benchmark, benchmark.placements[placement]
+
+
+def compile_for(netlist: Netlist, say: Callable[[str], None]) -> None:
+    """Compile the kernels that placing the netlist needs, and say so where they are not yet."""
+    if netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO).size:
+        search.compile_kernels(say)

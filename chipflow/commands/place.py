@@ -21,8 +21,9 @@ def place(
     start: Annotated[
         str,
         typer.Option(
-            metavar="FILE|none",
-            help="A .plc, .pl or .def to start from; none ignores where macros are.",
+            metavar="FILE|NAME|none",
+            help="A .plc, .pl or .def to start from, or a placement that comes with the benchmark; "
+            "none ignores where macros are.",
         ),
     ] = "initial",
     budget: Annotated[float, typer.Option(help="Seconds for the search of macros.")] = 60.0,
@@ -43,22 +44,21 @@ def place(
     Writes the placement in the netlist's format, placement.png and scores.json. Ctrl-C ends the
     search early; the best placement so far is kept.
     """
-    from agents import mixed_size, search
+    from agents import mixed_size
     from benchmarks.placement import is_legal, score
-    from chipflow.commands.inputs import load_netlist
+    from chipflow.commands.inputs import compile_for, load_placed
     from chipflow.commands.interrupt import interrupts
     from chipflow.commands.progress_lines import ProgressLines
     from chipflow.commands.score_table import score_lines
 
     show = ProgressLines(quiet=quiet)
-    file = None if start in ("initial", "none") else Path(start)
-    benchmark = load_netlist(netlist, lef or [], file)
-    search.compile_kernels(show.say)
+    benchmark, begin_at = load_placed(netlist, "initial" if start == "none" else start, lef or [])
+    compile_for(benchmark.netlist, show.say)
     with interrupts() as ctrl_c:
         started = time.perf_counter()
         placement = mixed_size.place(
             benchmark.netlist,
-            benchmark.placements["initial"],
+            begin_at,
             budget_s=budget,
             seed=seed,
             progress=show,
@@ -77,10 +77,10 @@ def place(
         lines = score_lines(benchmark, scores) + [f"  wrote {path}" for path in record["files"]]
         typer.echo("\n".join(lines))
     if ctrl_c.seen:
-        show.say("interrupted: this is the best placement so far")
+        typer.echo("interrupted: this is the best placement so far", err=True)
         raise typer.Exit(130)
     if not is_legal(scores):
-        show.say("the placement is not legal: see the counts above")
+        typer.echo("the placement is not legal: see its scores", err=True)
         raise typer.Exit(1)
 
 

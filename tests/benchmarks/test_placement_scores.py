@@ -144,7 +144,7 @@ def test_suite_runs_every_design_budget_and_seed() -> None:
             ["one", "two"],
             budgets_s=[1.0, 2.0],
             seeds=[1, 2],
-            begin=lambda *run: begun.append(run),
+            begin=lambda benchmark, *run: begun.append((benchmark.name, *run)),
         )
     )
     runs = [(name, b, seed) for name in ("one", "two") for b in (1.0, 2.0) for seed in (1, 2)]

@@ -93,6 +93,14 @@ def test_place_without_a_start(chipflow: CommandLine, tmp_path: Path) -> None:
     assert json.loads(ended.out)["placement__hard_overlaps__count"] == 0
 
 
+def test_place_from_a_named_placement(chipflow: CommandLine, tmp_path: Path) -> None:
+    path = write_tiny(tmp_path)
+    (tmp_path / "initial.plc").rename(tmp_path / "legalized.plc")
+    message = one_error(chipflow, "place", path, "--budget", 0.2)
+    assert "one of: legalized" in message
+    assert chipflow("place", path, "--start", "legalized", "--budget", 0.2).code == 0
+
+
 def test_place_keeps_the_gap(chipflow: CommandLine, tmp_path: Path) -> None:
     path = write_tiny(tmp_path)
     ended = chipflow("place", path, "--gap", 5, "--budget", 0.2, "--json")
