@@ -79,17 +79,18 @@ class Lines(Progress):
 
     def failed(self, error: StageFailed) -> None:
         """Prints the end of the stage's log."""
-        self._print(f"{error.stage}: failed")
-        for text in error.log_tail:
-            print(f"    | {text}", file=self._stream)
-        self._stream.flush()
+        tail = "".join(f"\n    | {text}" for text in error.log_tail)
+        self._print(f"{error.stage}: failed{tail}")
 
     def note(self, text: str) -> None:
         """Prints it."""
         self._print(text)
 
     def _print(self, text: str) -> None:
-        print(f"{time.strftime('%H:%M:%S')} {text}", file=self._stream, flush=True)
+        self._stream.write(
+            f"{time.strftime('%H:%M:%S')} {text}\n"
+        )  # one write, so lines stay whole
+        self._stream.flush()
 
 
 _STYLES = {
