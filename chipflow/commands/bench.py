@@ -42,12 +42,14 @@ def placement(
     from agents import mixed_size
     from benchmarks.placement import run_suite
     from benchmarks.table import to_json, to_markdown
-    from chipflow.commands.inputs import compile_for
+    from chipflow.commands.inputs import compile_for, make_folder
     from chipflow.commands.interrupt import interrupts
     from chipflow.commands.progress_lines import ProgressLines
 
     chosen = _designs(suite, designs)
     budgets_s = _budgets(budget)
+    if out:
+        make_folder(out)
     show = ProgressLines(quiet=quiet)
 
     def begin(benchmark: Benchmark, budget_s: float, seed: int) -> None:
@@ -55,7 +57,7 @@ def placement(
         show.say(f"{benchmark.name}: {budget_s:g} s, seed {seed}")
 
     results = []
-    with interrupts() as ctrl_c:
+    with interrupts() as ctrl_c, show:
         try:
             for result in run_suite(
                 lambda netlist, start, *, budget_s, seed: mixed_size.place(
@@ -74,7 +76,6 @@ def placement(
                     _write(out, results)
         except KeyboardInterrupt:
             ctrl_c.seen = True
-    show.close()
     if as_json:
         typer.echo(json.dumps({"suite": suite, "results": to_json(results)}, indent=2))
     elif results:
@@ -120,15 +121,7 @@ def _budgets(budget: str) -> list[float]:
 
 def _write(folder: Path, results: list[Result]) -> None:
     from benchmarks.table import to_json, to_markdown
-    from placement_env.errors import InputError
+    from placement_env.formats.text import write_text
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "results.json").write_text(json.dumps(to_json(results), indent=2) + "\n")
-        (folder / "results.md").write_text(to_markdown(results))
-    except OSError as error:
-        raise InputError(
-            f"cannot write the results: {error.strerror}",
-            where=str(folder),
-            hint="name another folder with --out",
-        ) from error
+    write_text(folder / "results.json", json.dumps(to_json(results), indent=2) + "\n")
+    write_text(folder / "results.md", to_markdown(results))

@@ -1,7 +1,8 @@
-"""What the placement commands are given: a benchmark's name or files."""
+"""What the placement commands need before they begin: netlist, start, kernels and folder."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -49,3 +50,21 @@ def compile_for(netlist: Netlist, say: Callable[[str], None]) -> None:
     """Compile the kernels that placing the netlist needs, and say so where they are not yet."""
     if netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO).size:
         search.compile_kernels(say)
+
+
+def make_folder(folder: Path) -> Path:
+    """Make the folder for results, before the time is spent that they take.
+
+    Raises:
+        InputError: It cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise InputError(
+            "cannot write results there", where=str(folder), hint="name another folder with --out"
+        )
+    return folder

@@ -46,15 +46,16 @@ def place(
     """
     from agents import mixed_size
     from benchmarks.placement import is_legal, score
-    from chipflow.commands.inputs import compile_for, load_placed
+    from chipflow.commands.inputs import compile_for, load_placed, make_folder
     from chipflow.commands.interrupt import interrupts
     from chipflow.commands.progress_lines import ProgressLines
     from chipflow.commands.score_table import score_lines
 
     show = ProgressLines(quiet=quiet)
     benchmark, begin_at = load_placed(netlist, "initial" if start == "none" else start, lef or [])
+    folder = make_folder(out or Path("placements", benchmark.name))
     compile_for(benchmark.netlist, show.say)
-    with interrupts() as ctrl_c:
+    with interrupts() as ctrl_c, show:
         started = time.perf_counter()
         placement = mixed_size.place(
             benchmark.netlist,
@@ -66,9 +67,7 @@ def place(
             from_nothing=start == "none",
         )
         wall_s = time.perf_counter() - started
-    show.close()
     scores = score(benchmark.netlist, placement) | {"time__wall_s": wall_s}
-    folder = out or Path("placements", benchmark.name)
     record = {"design": benchmark.name, "budget_s": budget, "seed": seed, **scores}
     record["files"] = [str(path) for path in _write(folder, benchmark, placement, record)]
     if as_json:
@@ -86,21 +85,13 @@ def place(
 
 def _write(folder: Path, benchmark: Benchmark, placement: Placement, record: dict) -> list[Path]:
     """Write placement, picture and scores; returns the files."""
-    from placement_env.errors import InputError
+    from placement_env.formats.text import write_text
     from placement_env.render import draw_placement
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        placed = benchmark.write(folder, placement)
-        picture = draw_placement(
-            benchmark.netlist, placement, folder / "placement.png", title=benchmark.name
-        )
-        scores = folder / "scores.json"
-        scores.write_text(json.dumps(record, indent=2) + "\n")
-    except OSError as error:
-        raise InputError(
-            f"cannot write the results: {error.strerror}",
-            where=str(folder),
-            hint="name another folder with --out",
-        ) from error
+    placed = benchmark.write(folder, placement)
+    picture = draw_placement(
+        benchmark.netlist, placement, folder / "placement.png", title=benchmark.name
+    )
+    scores = folder / "scores.json"
+    write_text(scores, json.dumps(record, indent=2) + "\n")
     return [placed, picture, scores]

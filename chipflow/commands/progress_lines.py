@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 if TYPE_CHECKING:
     from agents.progress import Progress
@@ -14,7 +14,7 @@ _PLAIN_EVERY_S = 5.0
 
 
 class ProgressLines:
-    """Shows the reports of a placer; call it with each, and `close` it at the end.
+    """Shows the reports of a placer; call it with each, inside a `with`.
 
     Args:
         stream: Where to write; stderr when None.
@@ -28,6 +28,12 @@ class ProgressLines:
         self._next_s = 0.0
         self._phase = ""
         self._width = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def __call__(self, progress: Progress) -> None:
         """Show a report, unless the last one was only just shown."""
