@@ -1,4 +1,4 @@
-"""Are the gates what the RTL says? The test bench on the gates, and a formal comparison."""
+"""Are the gates what the RTL says? The test bench on the gates, and a formal proof."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ from pathlib import Path
 from typing import Literal
 
 from chipflow.stage import Stage, StageContext, StageResult
-from chipflow.tools import equivalence, memory_folder, rtl_files, yosys_workspace
-from chipflow.tools.equivalence import Equivalence
+from chipflow.tools import (
+    equivalence,
+    mapping_proof,
+    memory_folder,
+    rtl_files,
+    yosys_workspace,
+)
+from chipflow.tools.equivalence import Proof
 from chipflow.tools.memory_folder import UsedMemory
 from chipflow.tools.rtl_files import RtlFiles
 from placement_env.errors import InputError
 from placement_env.formats import gates
 
 _SIMULATION_LIMIT_S = 600.0
-_PROOF_LIMIT_S = 60.0
+_EQUALITY_LIMIT_S = 15.0
+_MAPPING_LIMIT_S = 120.0
 
 _REGISTER = re.compile(r"^(\s*reg\s+\w+)\s*;", re.MULTILINE)
 
@@ -32,7 +39,10 @@ class GateSimulation:
 
 
 def run(ctx: StageContext) -> StageResult:
-    """Runs the test bench on the gates and compares small designs formally.
+    """Runs the test bench on the gates, and proves what it can.
+
+    A small design is proven equal to its RTL. Where that does not succeed, and for large designs
+    and those with memory macros, the mapping from simple gates to the library is proven.
 
     Raises:
         InputError: The gates do something else than the RTL.
@@ -48,28 +58,32 @@ def run(ctx: StageContext) -> StageResult:
             hint="the test bench must reset the design and change inputs away from clock edges; "
             "if it does, the synthesis is wrong: please report it with the RTL",
         )
-    comparison = _compare(ctx, rtl, memories)
-    if comparison.outcome == "different":
+    equality, mapping = _prove(ctx, rtl, memories)
+    if mapping and mapping.outcome == "different":
         raise InputError(
-            f"the gates differ from the RTL: {comparison.note}{_table(comparison)}",
+            f"the gates differ from the RTL: {mapping.note}",
             where=where,
             hint="the synthesis is wrong: please report it with the RTL",
         )
-    report = {"simulation": asdict(simulation), "equivalence": asdict(comparison)}
+    report = {
+        "simulation": asdict(simulation),
+        "equality": asdict(equality),
+        "mapping": asdict(mapping) if mapping else None,
+    }
     text = json.dumps(report, indent=1) + "\n"
     (ctx.out_dir / "gate_check.json").write_text(text, encoding="utf-8")
+    proof = mapping or equality
     metrics: dict[str, float] = {}
     if simulation.status == "passed":
         metrics["gates__simulation__status"] = 1
-    if comparison.proven + comparison.unproven:
-        metrics["gates__proven__count"] = comparison.proven
-        metrics["gates__unproven__count"] = comparison.unproven
-    tried = simulation.status != "not tried" or comparison.outcome != "not tried"
+    if proof.outcome == "proven":
+        metrics["gates__proven__count"] = proof.proven
+    tried = simulation.status == "passed" or proof.outcome in ("proven", "open")
     return StageResult(
         files={"gate_check": "gate_check.json"},
         metrics=metrics,
         status="done" if tried else "skipped",
-        note=f"{simulation.note}; {comparison.note}",
+        note=f"{simulation.note}; {proof.note}",
     )
 
 
@@ -120,25 +134,35 @@ def _with_random_start(ctx: StageContext) -> list[Path]:
     return copies
 
 
-def _compare(ctx: StageContext, rtl: RtlFiles, memories: Sequence[UsedMemory]) -> Equivalence:
-    if memories:
-        return Equivalence("not tried", "no proof: memory macros cannot be compared with RTL")
+def _prove(
+    ctx: StageContext, rtl: RtlFiles, memories: Sequence[UsedMemory]
+) -> tuple[Proof, Proof | None]:
+    """The proof against the RTL, and where that does not succeed, the proof of the mapping."""
     design = ctx.design
-    workspace = yosys_workspace.prepare(
-        ctx.out_dir / "equivalence", rtl, top=design.top, defines=design.defines, pdk=ctx.pdk
-    )
-    module = gates.read(ctx.files["gates_verilog"], design.top)
-    comparison = equivalence.compare(workspace, module, timeout_s=_PROOF_LIMIT_S)
-    yosys_workspace.keep_scripts_and_logs(workspace)
-    return comparison
 
+    def workspace(name: str) -> yosys_workspace.Workspace:
+        return yosys_workspace.prepare(
+            ctx.out_dir / name, rtl, top=design.top, defines=design.defines, pdk=ctx.pdk
+        )
 
-def _table(comparison: Equivalence) -> str:
-    """The inputs of a counterexample, one line a cycle."""
-    return "".join(
-        f"\n  cycle {number}: {' '.join(f'{name}={value}' for name, value in inputs.items())}"
-        for number, inputs in enumerate(comparison.counterexample, 1)
+    equality = Proof("not tried", "memory macros are not in the RTL")
+    if not memories:
+        module = gates.read(ctx.files["gates_verilog"], design.top)
+        work = workspace("equality")
+        equality = equivalence.prove_equal(work, module, timeout_s=_EQUALITY_LIMIT_S)
+        yosys_workspace.keep_scripts_and_logs(work)
+        if equality.outcome == "proven":
+            return equality, None
+    work = workspace("mapping")
+    mapping = mapping_proof.prove_mapping(
+        work,
+        ctx.files["gates_verilog"],
+        memories,
+        min_bits=design.macros.min_bits,
+        timeout_s=_MAPPING_LIMIT_S,
     )
+    yosys_workspace.keep_scripts_and_logs(work)
+    return equality, mapping
 
 
 STAGE = Stage(
@@ -146,7 +170,7 @@ STAGE = Stage(
     run=run,
     reads=("rtl", "gates_verilog", "memories"),
     gives=("gate_check",),
-    settings=("top", "defines", "testbench_top"),
+    settings=("top", "defines", "testbench_top", "macros.min_bits"),
     sources=("testbench", "include_dirs"),
     tools=("pyosys", "iverilog"),
 )

@@ -160,13 +160,11 @@ def map_gates(
     (workspace.folder / "abc.constr").write_text(constraints, encoding="utf-8")
     script = (
         "read_rtlil mapped.il\n"
-        + synthesis_scripts.gate_level(
-            pdk,
-            workspace.cell_libraries,
-            period_ns=period_ns,
-            constraints="abc.constr",
-            registers_json="registers.json",
-            check_txt="logic_check.txt",
+        + synthesis_scripts.generic_gates(check_txt="logic_check.txt")
+        + f"select {synthesis_scripts.REGISTERS}\n"
+        + "write_json -selected registers.json\nselect -clear\n"
+        + synthesis_scripts.library_cells(
+            pdk, workspace.cell_libraries, period_ns=period_ns, constraints="abc.constr"
         )
         + "write_json cells.json\n"
     )

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from chipflow.pdk.description import Pdk
 
+#: Selects flip-flops and latches before they become cells of a library.
+REGISTERS = "t:$_*FF*_ t:$_*LATCH*_"
+
 # Maps to gates, then bounds the fan-out with buffers and sizes all gates for the load that they
 # drive. ABC's default for a Liberty library leaves nets of any fan-out on the smallest driver.
 _ABC_COMMANDS = (
@@ -66,16 +69,32 @@ def map_memories(
     return "\n".join(lines) + "\n"
 
 
-def gate_level(
-    pdk: Pdk,
-    libraries: Sequence[str],
-    *,
-    period_ns: float,
-    constraints: str,
-    registers_json: str,
-    check_txt: str,
-) -> str:
-    """Maps word level to the cells of a library.
+def generic_gates(*, check_txt: str) -> str:
+    """Turns operators into simple gates, and names each register after the net that it drives.
+
+    Nothing is unknown afterwards, so what follows keeps the function of every net that it keeps.
+
+    Args:
+        check_txt: Gets what is wrong before the mapping, when loops can still be seen.
+    """
+    return f"""\
+opt -fast -full
+memory_map
+opt -undriven -fine
+setundef -undriven -zero
+techmap
+opt -fast
+setundef -zero
+opt_clean -purge
+tee -q -o {check_txt} check
+rename -wire -suffix _reg {REGISTERS}
+rename -enumerate -pattern unnamed_%_reg {REGISTERS}
+rename -unescape {REGISTERS}
+"""
+
+
+def library_cells(pdk: Pdk, libraries: Sequence[str], *, period_ns: float, constraints: str) -> str:
+    """Maps simple gates to the cells of a library.
 
     Names come out as plain Verilog identifiers, so that they are the same in Verilog, DEF and
     SPEF. No net is an alias of another and no pin is constant: ports get buffers, constants cells.
@@ -85,28 +104,12 @@ def gate_level(
         libraries: Liberty files of the standard cells.
         period_ns: Clock period that ABC aims at.
         constraints: File with the driving cell and load of ABC.
-        registers_json: Gets the flip-flops and latches before they become cells of the library.
-        check_txt: Gets what is wrong before the mapping, when loops can still be seen.
     """
-    liberty = "".join(f" -liberty {name}" for name in libraries)
-    avoid = "".join(f" -dont_use {pattern}" for pattern in pdk.dont_use)
+    liberty, avoid = liberty_options(libraries), avoid_options(pdk)
     commands = _ABC_COMMANDS.format(max_fanout=pdk.max_fanout)
     abc = commands.replace("; ", ";").replace(" ", ",")
     buffer, high, low = (" ".join(cell) for cell in (pdk.buffer, pdk.tie_high, pdk.tie_low))
     return f"""\
-opt -fast -full
-memory_map
-opt -undriven -fine
-setundef -undriven -zero
-techmap
-opt -fast
-opt_clean -purge
-tee -q -o {check_txt} check
-select -set registers t:$_*FF*_ t:$_*LATCH*_
-select @registers
-write_json -selected {registers_json}
-select -clear
-rename -wire -suffix _reg @registers
 dfflibmap{liberty}{avoid}
 opt
 abc -script +{abc} -constr {constraints}{liberty}{avoid} -D {period_ns * 1000:.0f}
@@ -121,10 +124,19 @@ rename -unescape
 """
 
 
+def liberty_options(libraries: Sequence[str]) -> str:
+    """The libraries as options of a command."""
+    return "".join(f" -liberty {name}" for name in libraries)
+
+
+def avoid_options(pdk: Pdk) -> str:
+    """The cells that synthesis must not choose as options of a command."""
+    return "".join(f" -dont_use {pattern}" for pattern in pdk.dont_use)
+
+
 def report(libraries: Sequence[str], *, stat_json: str, check_txt: str) -> str:
     """Counts cells and area, and lists what is wrong with the netlist."""
-    liberty = "".join(f" -liberty {name}" for name in libraries)
     return f"""\
 tee -q -o {check_txt} check -mapped
-tee -q -o {stat_json} stat -json{liberty}
+tee -q -o {stat_json} stat -json{liberty_options(libraries)}
 """

@@ -6,6 +6,7 @@ working folder and only by names that we chose: Yosys has no safe way to quote a
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -67,12 +68,16 @@ def run_script(commands: str, *, work_dir: Path, name: str, timeout_s: float = 3
     return log
 
 
-def warnings_in(log: str) -> list[str]:
-    """The warnings of a log, each once, in order."""
-    found = (
-        line.removeprefix("Warning: ") for line in log.splitlines() if "Warning: " in line[:60]
-    )
-    return list(dict.fromkeys(found))
+def abc_program() -> Path:
+    """The ABC that comes with pyosys.
+
+    Raises:
+        ToolMissing: pyosys is not installed.
+    """
+    package = importlib.util.find_spec("pyosys")
+    if package is None or package.origin is None:
+        raise missing("pyosys")
+    return Path(package.origin).parent / "yosys-abc"
 
 
 def _error_in(log: str, status: int, log_path: Path) -> YosysError:
