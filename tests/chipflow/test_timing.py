@@ -87,7 +87,8 @@ def test_a_fast_clock_gives_negative_slack(tmp_path):
     flow = timed(tmp_path, period_ns=0.1)
     paths = summary(flow)["setup"]["paths"]
     assert flow.metrics["timing__setup__ws_ns"] < 0
-    assert flow.metrics["timing__setup__tns_ns"] <= sum(min(0, p["slack_ns"]) for p in paths)
+    listed_ns = sum(min(0, p["slack_ns"]) for p in paths)
+    assert flow.metrics["timing__setup__tns_ns"] <= listed_ns + 1e-5
     assert [p["slack_ns"] for p in paths] == sorted(p["slack_ns"] for p in paths)
 
 
