@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from chipflow.design import Models
 from chipflow.stages import lint, rtl, simulate
 from chipflow.tools.versions import version_of
 from llm_stages.errors import StageError
+from llm_stages.exchange import Reply, Request
 from placement_env.errors import InputError
 from tests.chipflow.rtl_designs import COUNTER, COUNTER_BENCH, FrontEnd, load_pdk
 
@@ -39,6 +42,42 @@ def test_a_spec_without_a_model_says_what_needs_one_and_how_to_name_it(tmp_path)
         flow.run(rtl.STAGE)
     assert "spec_to_rtl" in caught.value.message
     assert "[models]" in caught.value.hint
+
+
+def written_by_a_model(tmp_path, monkeypatch, text: str) -> FrontEnd:
+    """A design with a spec, and a model that answers with this text."""
+    flow = front_end(tmp_path, bench=COUNTER_BENCH)
+    spec = flow.design.folder / "spec.md"
+    spec.write_text("A counter of four bits.")
+    flow.design = replace(flow.design, rtl=(), spec=spec, models=Models(default="fake/model"))
+
+    def answer(request: Request, **_: object) -> Reply:
+        assert request.model == "fake/model"
+        return Reply(f"```verilog\n{text}```", 10, 20, 0.0, 0.1, "fake/model")
+
+    monkeypatch.setattr("llm_stages.stages.complete", answer)
+    return flow
+
+
+def test_rtl_that_a_model_wrote_is_marked_and_its_origin_kept(tmp_path, monkeypatch):
+    flow = written_by_a_model(tmp_path, monkeypatch, COUNTER)
+    flow.run(rtl.STAGE)
+    (entry,) = json.loads((flow.files["rtl"] / "files.json").read_text())
+    assert entry == {
+        "file": "counter.sv", "kind": "source", "origin": "spec.md", "untrusted": True,
+    }  # fmt: skip
+    origin = json.loads(flow.files["rtl_origin"].read_text())
+    assert (origin["model"], origin["attempts"]) == ("fake/model", 1)
+
+
+@needs_simulator
+def test_rtl_that_a_model_wrote_runs_in_the_sandbox_or_not_at_all(tmp_path, monkeypatch):
+    flow = written_by_a_model(tmp_path, monkeypatch, COUNTER)
+    result = flow.run(simulate.STAGE)
+    assert result.status == "done" or "sandbox" in result.note
+    assert (flow.folder / "simulate" / "simulation" / "untrusted.sv").exists() == (
+        result.status == "done"
+    )
 
 
 def test_clean_sources_pass_lint(tmp_path):
