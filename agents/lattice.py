@@ -14,7 +14,7 @@ import numpy as np
 
 from placement_env.cost.model import CostModel
 from placement_env.errors import InputError
-from placement_env.kernels import jit
+from placement_env.kernels import lean
 from placement_env.netlist import FloatArray, Netlist
 
 # Distance that is kept in float32 arithmetic to the canvas and between hard macros.
@@ -92,13 +92,13 @@ def make_lattice(
     return Lattice(step, x, y, lows[0], highs[0], lows[1], highs[1], gap_um + margin, clearance)
 
 
-@jit
+@lean
 def snap(value: float, one: float, step: float, low: float, high: float) -> float:
     """The position nearest to `value` between two of them, `low` and `high`."""
     return min(max(one + floor((value - one) / step + 0.5) * step, low), high)
 
 
-@jit
+@lean
 def off_lines(
     value: float, half: float, cell: float, clearance: float, step: float, low: float, high: float
 ) -> float:

@@ -17,7 +17,7 @@ from agents.lattice import Lattice, off_lines, snap
 from placement_env.cost.model import GridShape, Int32Array, Nets, Nodes
 from placement_env.cost.move import Trial
 from placement_env.cost.state import State
-from placement_env.kernels import jit, pasted
+from placement_env.kernels import lean, pasted
 from placement_env.netlist import FloatArray
 
 RandomState = NDArray[np.uint64]
@@ -45,7 +45,7 @@ class Movers(NamedTuple):
     box_tall: FloatArray
 
 
-@jit
+@lean
 def uniform(random: RandomState) -> float:
     """A number in [0, 1) from a splitmix64 generator, whose state is `random[0]`."""
     random[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -56,7 +56,7 @@ def uniform(random: RandomState) -> float:
     return np.float64(z >> np.uint64(11)) * 2.0**-53
 
 
-@jit
+@lean
 def below(random: RandomState, count: int) -> int:
     """An integer in [0, count)."""
     return int(uniform(random) * count)
@@ -76,7 +76,7 @@ def connected_point(node: int, nets: Nets, random: RandomState) -> int:
     return point
 
 
-@jit
+@lean
 def step_off(x: float, y: float, spread: float, axis: bool, random: RandomState) -> tuple:
     """A place at a random distance from (x, y), some `spread`; on the same row or column if so."""
     size = spread * sqrt(-2 * log(1 - uniform(random)))
@@ -245,7 +245,7 @@ def propose_hard(
     )
 
 
-@jit
+@lean
 def lined_up(
     place: float,
     half: float,
@@ -266,7 +266,7 @@ def lined_up(
     return (floor(place / cell) + 0.5) * cell
 
 
-@jit
+@lean
 def settled(
     value: float,
     half: float,
@@ -281,7 +281,7 @@ def settled(
     return off_lines(snap(value, one, step, low, high), half, cell, clearance, step, low, high)
 
 
-@jit
+@lean
 def apart(
     first: int,
     second: int,

@@ -10,7 +10,7 @@ from placement_env.cost.bound import Bound
 from placement_env.cost.model import GridShape, Nets, Nodes, Points, Rates
 from placement_env.cost.move import Tops, Trial, try_move
 from placement_env.cost.state import State
-from placement_env.kernels import jit
+from placement_env.kernels import lean
 
 # Share of moves that take a hard macro, where there are both kinds.
 _HARD_SHARE = 0.25
@@ -18,7 +18,7 @@ _HARD_SHARE = 0.25
 _TRIES = 6
 
 
-@jit
+@lean
 def anneal(
     nodes: Nodes,
     points: Points,

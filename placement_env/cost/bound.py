@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from placement_env.cost.model import CostModel, GridShape, Int32Array, Rates
-from placement_env.kernels import jit
+from placement_env.kernels import lean
 from placement_env.netlist import FloatArray, IntArray
 
 
@@ -53,7 +53,7 @@ def new_bound(model: CostModel) -> Bound:
     )
 
 
-@jit
+@lean
 def mark_top(values: FloatArray, count: int, top: int, least: float, mark: FloatArray) -> float:
     """Mark the `top` largest of `values[:count]`, the last of which is `least`; their sum."""
     total = 0.0
@@ -73,7 +73,7 @@ def mark_top(values: FloatArray, count: int, top: int, least: float, mark: Float
     return total
 
 
-@jit
+@lean
 def take_hot(
     congestion: FloatArray,
     top: int,
@@ -96,10 +96,12 @@ def take_hot(
             outer, inner, rate = grid.columns, grid.rows, rates.h_per_route
         else:
             outer, inner, rate = grid.rows, grid.columns, rates.v_per_route
-        hot_before[base : base + inner] = 0.0
+        for i in range(inner):
+            hot_before[base + i] = 0.0
         for _ in range(outer):
             line = hot_before[base + inner : base + 2 * inner]
-            line[:] = hot[offset : offset + inner]
+            for i in range(inner):
+                line[i] = hot[offset + i]
             if rates.smoothing > 0:
                 gather(line, inner, rates.smoothing, work)
             for i in range(inner):
@@ -110,7 +112,7 @@ def take_hot(
     return total
 
 
-@jit
+@lean
 def gather(line: FloatArray, count: int, radius: int, work: FloatArray) -> None:
     """Replace each of `line[:count]` by the mean of the elements within `radius` of it.
 
@@ -124,7 +126,7 @@ def gather(line: FloatArray, count: int, radius: int, work: FloatArray) -> None:
         line[i] = (work[high + 1] - work[low]) / (high - low + 1)
 
 
-@jit
+@lean
 def passed(
     listed: Int32Array,
     count: int,

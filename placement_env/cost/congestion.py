@@ -19,11 +19,11 @@ from __future__ import annotations
 from math import floor
 
 from placement_env.cost.model import GridShape, Int32Array, Rates
-from placement_env.kernels import jit
+from placement_env.kernels import lean
 from placement_env.netlist import FloatArray, IntArray
 
 
-@jit
+@lean
 def packed_cell(x: float, y: float, grid: GridShape) -> int:
     """The cell that holds (x, y), or the nearest one, as `row << shift | column`."""
     column = min(max(floor(x / grid.cell_width), 0), grid.columns - 1)
@@ -31,7 +31,7 @@ def packed_cell(x: float, y: float, grid: GridShape) -> int:
     return row << grid.shift | column
 
 
-@jit
+@lean
 def route_nets(
     listed: Int32Array,
     count: int,
@@ -165,7 +165,7 @@ def route_nets(
             pieces[i] = 3
 
 
-@jit
+@lean
 def add_routes(
     listed: Int32Array,
     count: int,
@@ -185,7 +185,7 @@ def add_routes(
             difference[end[j]] -= demand
 
 
-@jit
+@lean
 def blocked_cells(
     x: float,
     y: float,
@@ -251,7 +251,7 @@ def blocked_cells(
     return count
 
 
-@jit
+@lean
 def cell_congestion(
     difference: FloatArray,
     blockage: FloatArray,
@@ -271,7 +271,8 @@ def cell_congestion(
             outer, inner, rate = grid.columns, grid.rows, rates.h_per_route
         else:
             outer, inner, rate = grid.rows, grid.columns, rates.v_per_route
-        running[:inner] = 0.0
+        for i in range(inner):
+            running[i] = 0.0
         for _ in range(outer):
             if rates.smoothing == 0:
                 for i in range(inner):
@@ -290,7 +291,7 @@ def cell_congestion(
         base += inner
 
 
-@jit
+@lean
 def smooth(line: FloatArray, count: int, radius: int, work: FloatArray) -> None:
     """Spread each of `line[:count]` evenly over the elements within `radius`, itself included.
 

@@ -11,11 +11,11 @@ from math import floor
 
 from placement_env.cost.model import GridShape, Int32Array
 from placement_env.cost.top import occupied_mean, top_sum
-from placement_env.kernels import jit
+from placement_env.kernels import lean
 from placement_env.netlist import FloatArray
 
 
-@jit
+@lean
 def covered_cells(
     x: float,
     y: float,
@@ -52,7 +52,7 @@ def covered_cells(
     return count
 
 
-@jit
+@lean
 def density_cost(
     density: FloatArray, count: int, top: int, work: FloatArray, guess: float
 ) -> float:

@@ -9,7 +9,7 @@ from placement_env.cost.model import CostModel, GridShape, Nets, Nodes, Points, 
 from placement_env.cost.move import Tops, Trial, fill, new_trial, try_move
 from placement_env.cost.proxy import ProxyCost
 from placement_env.cost.state import State, new_state
-from placement_env.kernels import jit
+from placement_env.kernels import lean
 from placement_env.netlist import FloatArray
 
 # Sums drift by some 1e-16 a move; all is computed afresh after this many moves.
@@ -87,7 +87,7 @@ class IncrementalCost:
         return made
 
 
-@jit
+@lean
 def _try_once(
     nodes: Nodes,
     points: Points,

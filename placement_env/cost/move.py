@@ -33,7 +33,7 @@ from placement_env.cost.model import CostModel, GridShape, Int32Array, Nets, Nod
 from placement_env.cost.state import State, fill_state
 from placement_env.cost.top import top_sum
 from placement_env.cost.wirelength import net_spans
-from placement_env.kernels import jit, pasted
+from placement_env.kernels import lean, pasted
 from placement_env.netlist import FloatArray, IntArray
 
 # Elements of `Trial.cost`.
@@ -139,7 +139,7 @@ def new_trial(model: CostModel) -> Trial:
     )
 
 
-@jit
+@lean
 def fill(
     nodes: Nodes,
     points: Points,
@@ -400,7 +400,7 @@ def try_move(
     return not refused
 
 
-@jit
+@lean
 def list_nets(
     count: int,
     nodes: Int32Array,

@@ -19,7 +19,7 @@ from placement_env.cost.congestion import (
 from placement_env.cost.density import covered_cells
 from placement_env.cost.model import CostModel, GridShape, Int32Array, Nets, Nodes, Points, Rates
 from placement_env.cost.wirelength import net_spans
-from placement_env.kernels import jit
+from placement_env.kernels import lean
 from placement_env.netlist import FloatArray, IntArray
 
 
@@ -41,6 +41,7 @@ class State(NamedTuple):
         density: [cells] row by row.
         macros: [cells] how many macros cover a part of each.
         congestion: [2 x cells] scratch of the last evaluation.
+        all_nets: [E] all nets.
         stamp: Scratch of `congestion.route_nets`.
         covered: Scratch: cells that a macro covers or blocks.
         amount: Scratch: how much of each.
@@ -61,6 +62,7 @@ class State(NamedTuple):
     density: FloatArray
     macros: IntArray
     congestion: FloatArray
+    all_nets: Int32Array
     stamp: IntArray
     covered: Int32Array
     amount: FloatArray
@@ -87,6 +89,7 @@ def new_state(model: CostModel, x_um: FloatArray, y_um: FloatArray) -> State:
         density=np.empty(cells),
         macros=np.empty(cells, np.int64),
         congestion=np.empty(2 * cells),
+        all_nets=np.arange(nets, dtype=np.int32),
         stamp=np.zeros((grid.rows << grid.shift) + 1, np.int64),
         covered=np.empty(8 * cells, np.int32),
         amount=np.empty(8 * cells),
@@ -94,7 +97,7 @@ def new_state(model: CostModel, x_um: FloatArray, y_um: FloatArray) -> State:
     )
 
 
-@jit
+@lean
 def fill_state(
     nodes: Nodes, points: Points, nets: Nets, grid: GridShape, rates: Rates, state: State
 ) -> float:
@@ -105,7 +108,7 @@ def fill_state(
         state.point_y[p] = state.y[node] + points.dy[p]
         state.cell[p] = packed_cell(state.point_x[p], state.point_y[p], grid)
     count = len(nets.weight)
-    listed = np.arange(count).astype(np.int32)
+    listed = state.all_nets
     wirelength = net_spans(
         listed, count, nets.start, nets.point, nets.weight, state.point_x, state.point_y, state.span
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from placement_env.kernels import jit
+from placement_env.kernels import lean
 from placement_env.netlist import FloatArray
 
 
-@jit
+@lean
 def top_sum(values: FloatArray, count: int, top: int, work: FloatArray, guess: float) -> float:
     """The sum of the `top` largest of `values[:count]`; they end in `work[:top]`, unsorted.
 
@@ -19,7 +19,8 @@ def top_sum(values: FloatArray, count: int, top: int, work: FloatArray, guess: f
         size += values[i] >= guess
     if size < top:
         size = count
-        work[:count] = values[:count]
+        for i in range(count):
+            work[i] = values[i]
     # Quickselect, largest first: everything before `top` ends up at least as large as the rest.
     low, high, last = 0, size - 1, top - 1
     while low < high:
@@ -52,7 +53,7 @@ def top_sum(values: FloatArray, count: int, top: int, work: FloatArray, guess: f
     return total
 
 
-@jit
+@lean
 def occupied_mean(values: FloatArray, count: int) -> float:
     """The mean of those of `values[:count]` that are not zero; 0 where all are."""
     total = 0.0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from placement_env.cost.model import Int32Array
-from placement_env.kernels import jit
+from placement_env.kernels import lean
 from placement_env.netlist import FloatArray
 
 
-@jit
+@lean
 def net_spans(
     listed: Int32Array,
     count: int,
