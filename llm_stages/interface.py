@@ -1,8 +1,8 @@
 """The ports that a specification asks for, and how a module's own differ from them.
 
 Three common ways to state ports are understood: a Verilog module header in a code block, a list of
-`- input name (8 bits)` lines, and a Markdown table with name, direction and width. A specification
-in free prose states none, and then nothing is checked.
+`- input name (8 bits)` lines, each with one port or several, and a Markdown table with name,
+direction and width. A specification in free prose states none, and then nothing is checked.
 """
 
 from __future__ import annotations
@@ -18,12 +18,24 @@ from llm_stages.slang import Diagnostic, Port
 
 _FENCE = re.compile(r"^[ \t]*```[^\n]*\n(.*?)^[ \t]*```", re.MULTILINE | re.DOTALL)
 _DIRECTION = {"input": "in", "output": "out", "inout": "inout", "in": "in", "out": "out"}
-_BULLET = re.compile(
-    r"^[ \t]*[-*+][ \t]*`?(?P<direction>input|output|inout)\b`?[ \t]*"
+_DECLARED = (
     r"(?:(?:wire|reg|logic|signed|unsigned)\b[ \t]*)*"
     r"(?:\[[ \t]*(?P<high>\d+)[ \t]*:[ \t]*(?P<low>\d+)[ \t]*\][ \t]*)?"
-    r"`?(?P<name>[A-Za-z_]\w*)`?[ \t]*"
-    r"(?:\([ \t]*(?P<bits>\d+)[ \t-]*bits?[ \t]*\))?",
+)
+_BITS = r"[ \t]*(?:\([ \t]*(?P<bits>\d+)[ \t-]*bits?[ \t]*\))?"
+_BULLET = re.compile(
+    r"^[ \t]*[-*+][ \t]*`?(?P<direction>input|output|inout)\b`?[ \t]*"
+    rf"{_DECLARED}`?(?P<name>[A-Za-z_]\w*)`?{_BITS}",
+    re.MULTILINE,
+)
+# Further ports on the line, `, input b` or ``, `b` `` or `, b:`. A bare word counts only where it
+# stands alone, so that prose after a comma does not.
+_FURTHER = re.compile(
+    r"[ \t]*(?:,[ \t]*(?:and\b)?|\band\b)[ \t]*"
+    rf"(?:`?(?P<direction>input|output|inout)\b`?[ \t]*{_DECLARED}`?(?P<name>[A-Za-z_]\w*)`?"
+    r"|`(?P<quoted>[A-Za-z_]\w*)`"
+    r"|(?P<bare>(?!(?:signed|unsigned|wire|reg|logic)\b)[A-Za-z_]\w*)(?=[ \t]*(?:[,:(]|$)))"
+    rf"{_BITS}",
     re.MULTILINE,
 )
 
@@ -90,19 +102,38 @@ def _from_header(spec: str, top: str) -> tuple[RequiredPort, ...]:
 
 
 def _from_list(spec: str) -> tuple[RequiredPort, ...]:
-    matches = list(_BULLET.finditer(spec))
-    explicit = any(match["bits"] or match["high"] for match in matches)
+    stated = [
+        (direction, name, _width(match))
+        for bullet in _BULLET.finditer(spec)
+        for direction, name, match in _ports_of_line(spec, bullet)
+    ]
+    explicit = any(width is not None for _, _, width in stated)
     default = 1 if explicit or re.search(r"one\s+bit\s+unless", spec) else None
     ports: dict[str, RequiredPort] = {}
-    for match in matches:
-        width = default
-        if match["bits"]:
-            width = int(match["bits"])
-        elif match["high"]:
-            width = abs(int(match["high"]) - int(match["low"])) + 1
-        port = RequiredPort(match["name"], _DIRECTION[match["direction"]], width)
-        ports.setdefault(port.name, port)
+    for direction, name, width in stated:
+        given = default if width is None else width
+        ports.setdefault(name, RequiredPort(name, _DIRECTION[direction], given))
     return tuple(ports.values())
+
+
+def _ports_of_line(spec: str, bullet: re.Match[str]) -> list[tuple[str, str, re.Match[str]]]:
+    """Direction, name and match of every port that one line of a list states."""
+    direction = bullet["direction"]
+    found = [(direction, bullet["name"], bullet)]
+    last = bullet
+    while further := _FURTHER.match(spec, last.end()):
+        direction = further["direction"] or direction
+        found.append((direction, further["name"] or further["quoted"] or further["bare"], further))
+        last = further
+    return found
+
+
+def _width(match: re.Match[str]) -> int | None:
+    if match["bits"]:
+        return int(match["bits"])
+    if match["high"]:
+        return abs(int(match["high"]) - int(match["low"])) + 1
+    return None
 
 
 def _from_table(spec: str) -> tuple[RequiredPort, ...]:

@@ -149,3 +149,21 @@ def test_differences_name_the_port() -> None:
 def test_any_specification_can_be_read(spec: str) -> None:
     for port in required_ports(spec, "top"):
         assert port.direction in ("in", "out", "inout")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("- input `a`, input `b`, input `c`: one bit each", ["a in", "b in", "c in"]),
+        ("- input `a`, `b` and `c`: the operands", ["a in", "b in", "c in"]),
+        ("- input a, b, c", ["a in", "b in", "c in"]),
+        ("- input [7:0] a, output [3:0] y (4 bits)", ["a in 8", "y out 4"]),
+        ("- input a (8 bits), b (4 bits)", ["a in 8", "b in 4"]),
+        ("- input a, the first operand, signed", ["a in"]),
+        ("- output y, signed", ["y out"]),
+        ("- input clk and nothing else", ["clk in"]),
+    ],
+)
+def test_one_line_may_state_several_ports(line: str, expected: list[str]) -> None:
+    found = required_ports(f"Ports:\n{line}\n\nIt adds, `z` is prose.\n", "top")
+    assert [f"{p.name} {p.direction} {p.width or ''}".strip() for p in found] == expected
