@@ -32,6 +32,7 @@ def run(ctx: StageContext) -> StageResult:
         memories.macros,
         clock_port=design.clock.port,
         period_ns=design.clock.period_ns,
+        port_order=_declared_ports(ctx, rtl),
     )
     _check_result(ctx, gates)
     remarks = list(_remarks(rtl, word_level, memories, gates, design.macros.min_bits))
@@ -71,6 +72,21 @@ def run(ctx: StageContext) -> StageResult:
         },
         note=f"{note}; remarks: {len(remarks)}" if remarks else note,
     )
+
+
+def _declared_ports(ctx: StageContext, rtl: RtlFiles) -> list[str]:
+    """Names of the top module's ports as the RTL declares them; none where slang cannot tell."""
+    from llm_stages import slang
+
+    design = ctx.design
+    elaborated = slang.elaborate(
+        rtl.sources,
+        tops=[design.top],
+        include_dirs=rtl.include_dirs,
+        defines=design.defines,
+        ignore_unknown_modules=True,
+    )
+    return [port.name for port in elaborated.ports(design.top) or ()]
 
 
 def _check_result(ctx: StageContext, gates: Gates) -> None:
@@ -122,5 +138,5 @@ STAGE = Stage(
     reads=("rtl",),
     gives=("gates_verilog", "memories", "synthesis_report"),
     settings=("top", "defines", "clock.port", "clock.period_ns", "macros.min_bits"),
-    tools=("pyosys",),
+    tools=("pyosys", "pyslang"),
 )

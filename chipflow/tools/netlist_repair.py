@@ -10,7 +10,7 @@ import itertools
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -130,6 +130,13 @@ def drop_open_outputs(module: dict[str, Any]) -> None:
         for port, bits in list(cell["connections"].items()):
             if cell["port_directions"][port] == "output" and all(uses[bit] == 1 for bit in bits):
                 del cell["connections"][port]
+
+
+def order_ports(module: dict[str, Any], order: Sequence[str]) -> None:
+    """Puts the ports into the given order, in place; those without a place come last."""
+    place = {name: index for index, name in enumerate(order)}
+    ports = sorted(module["ports"].items(), key=lambda port: place.get(port[0], len(place)))
+    module["ports"] = dict(ports)
 
 
 def _add_buffer(

@@ -142,7 +142,12 @@ def map_memories(workspace: Workspace, design: WordLevel, *, min_bits: int) -> M
 
 
 def map_gates(
-    workspace: Workspace, macros: Sequence[MemoryMacro], *, clock_port: str, period_ns: float
+    workspace: Workspace,
+    macros: Sequence[MemoryMacro],
+    *,
+    clock_port: str,
+    period_ns: float,
+    port_order: Sequence[str] = (),
 ) -> Gates:
     """Maps everything to cells; leaves `gates.v`.
 
@@ -151,6 +156,8 @@ def map_gates(
         macros: The memory macros that the design may use.
         clock_port: Its net gets no buffers.
         period_ns: Clock period to aim at.
+        port_order: Names of the ports as the RTL declares them; slang's front end may change
+            their order, and test benches may connect by it.
 
     Raises:
         InputError: Something has no cell in the library, or logic runs in a loop.
@@ -170,7 +177,7 @@ def map_gates(
     )
     run_script(script, work_dir=workspace.folder, name="gates")
     _refuse_problems(workspace, "logic_check.txt")
-    _repair(workspace, clock_port)
+    _repair(workspace, clock_port, port_order)
     script = (
         "read_json repaired.json\n"
         + synthesis_scripts.report(
@@ -183,7 +190,7 @@ def map_gates(
     return _gates(workspace, {macro.name for macro in macros})
 
 
-def _repair(workspace: Workspace, clock_port: str) -> None:
+def _repair(workspace: Workspace, clock_port: str, port_order: Sequence[str]) -> None:
     """Bounds the fan-out of nets that ABC does not see; cells.json to repaired.json."""
     pdk = workspace.pdk
     netlist = _json(workspace, "cells.json")
@@ -192,6 +199,7 @@ def _repair(workspace: Workspace, clock_port: str) -> None:
         buffer = netlist_repair.tree_buffer(pdk)
         netlist_repair.bound_fanout(module, buffer, pdk.max_fanout, [clock_port])
     netlist_repair.drop_open_outputs(module)
+    netlist_repair.order_ports(module, port_order)
     text = json.dumps(netlist)
     (workspace.folder / "repaired.json").write_text(text, encoding="utf-8")
 

@@ -51,6 +51,17 @@ def test_the_same_sources_give_the_same_gates(tmp_path):
     assert texts[0] == texts[1]
 
 
+def test_ports_keep_their_order(tmp_path):
+    # Names that libraries use too, in an order that no alphabet has.
+    names = ["zz", "clk", "we_in", "b", "A", "rd_out", "D", "a", "CK"]
+    inputs = "".join(f", input wire {name}" for name in names[1:])
+    text = f"module order (output reg {names[0]}{inputs});\n"
+    text += f"  always @(posedge clk) zz <= {' ^ '.join(names[2:])};\nendmodule\n"
+    flow = synthesized(tmp_path, {"order.v": text})
+    module = gates.read(flow.files["gates_verilog"], "order")
+    assert [port.name for port in module.ports] == names
+
+
 @PDKS
 def test_memories_become_macros_where_they_can(tmp_path, pdk_name):
     flow = synthesized(tmp_path, {"scratchpads.v": SCRATCHPADS}, pdk_name)
