@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from placement_env.cost.model import CostModel, GridShape, Int32Array, Rates
+from placement_env.cost.model import CostModel, GridShape, IndexArray, Int32Array, Rates
 from placement_env.kernels import lean
 from placement_env.netlist import FloatArray, IntArray
 
@@ -25,8 +25,7 @@ class Bound(NamedTuple):
         hot: [2 x cells] 1 where the cell is among the most congested.
         hot_before: As the differences of demand: congestion of all hot cells by one route from the
             start of the line to here, after smoothing.
-        sums: Density of the dense cells now, congestion of the hot cells now, and the smallest
-            density and congestion that made it in.
+        sums: See the constants below.
         age: [1] moves made since the hot cells were taken.
     """
 
@@ -37,8 +36,10 @@ class Bound(NamedTuple):
     age: IntArray
 
 
-# Elements of `Bound.sums`.
-DENSE, HOT, LEAST_DENSE, LEAST_HOT = 0, 1, 2, 3
+# Elements of `Bound.sums`: the density of the dense cells and the congestion of the hot cells as
+# they are now; at most the least density among the dense cells, and at least the largest among the
+# others; the least congestion of the cells that the congestion cost now averages.
+DENSE, HOT, LEAST_DENSE, NEXT_DENSE, LEAST_HOT = 0, 1, 2, 3, 4
 
 
 def new_bound(model: CostModel) -> Bound:
@@ -48,7 +49,7 @@ def new_bound(model: CostModel) -> Bound:
         dense=np.zeros(cells),
         hot=np.zeros(2 * cells),
         hot_before=np.zeros(2 * cells + grid.columns + grid.rows),
-        sums=np.zeros(4),
+        sums=np.zeros(5),
         age=np.zeros(1, np.int64),
     )
 
@@ -71,6 +72,15 @@ def mark_top(values: FloatArray, count: int, top: int, least: float, mark: Float
             total += least
             left -= 1
     return total
+
+
+@lean
+def largest_unmarked(values: FloatArray, count: int, mark: FloatArray) -> float:
+    """The largest of `values[:count]`, none of which is negative, whose mark is 0."""
+    largest = 0.0
+    for i in range(count):
+        largest = max(largest, values[i] * (1.0 - mark[i]))
+    return largest
 
 
 @lean
@@ -128,12 +138,12 @@ def gather(line: FloatArray, count: int, radius: int, work: FloatArray) -> None:
 
 @lean
 def passed(
-    listed: Int32Array,
+    listed: IndexArray,
     count: int,
     net_demand: FloatArray,
     slot: Int32Array,
-    begin: Int32Array,
-    end: Int32Array,
+    begin: IndexArray,
+    end: IndexArray,
     pieces: Int32Array,
     hot_before: FloatArray,
 ) -> float:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from math import floor
 
-from placement_env.cost.model import GridShape, Int32Array, Rates
+from placement_env.cost.model import GridShape, IndexArray, Int32Array, Rates
 from placement_env.kernels import lean
 from placement_env.netlist import FloatArray, IntArray
 
@@ -33,16 +33,16 @@ def packed_cell(x: float, y: float, grid: GridShape) -> int:
 
 @lean
 def route_nets(
-    listed: Int32Array,
+    listed: IndexArray,
     count: int,
     net_start: Int32Array,
-    net_point: Int32Array,
+    net_point: IndexArray,
     cell_of_point: Int32Array,
     grid: GridShape,
     stamp: IntArray,
     slot: Int32Array,
-    begin: Int32Array,
-    end: Int32Array,
+    begin: IndexArray,
+    end: IndexArray,
     pieces: Int32Array,
 ) -> None:
     """Route `listed[i]` for i < count: write its pieces from slot `slot[i]` of `begin` and `end`.
@@ -167,13 +167,13 @@ def route_nets(
 
 @lean
 def add_routes(
-    listed: Int32Array,
+    listed: IndexArray,
     count: int,
     net_demand: FloatArray,
     sign: float,
     slot: Int32Array,
-    begin: Int32Array,
-    end: Int32Array,
+    begin: IndexArray,
+    end: IndexArray,
     pieces: Int32Array,
     difference: FloatArray,
 ) -> None:

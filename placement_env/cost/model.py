@@ -32,6 +32,8 @@ from placement_env.netlist import (
 )
 
 Int32Array = NDArray[np.int32]
+#: Values that are used as indices as they are; Numba need not look for negative ones.
+IndexArray = NDArray[np.uint32]
 
 
 class GridShape(NamedTuple):
@@ -82,12 +84,12 @@ class Nets(NamedTuple):
     """
 
     start: Int32Array
-    point: Int32Array
+    point: IndexArray
     weight: FloatArray
     demand: FloatArray
     segment_start: Int32Array
     of_node_start: Int32Array
-    of_node: Int32Array
+    of_node: IndexArray
 
 
 class Rates(NamedTuple):
@@ -255,7 +257,7 @@ def _nets(netlist: Netlist, points: Points, point_of_pin: IntArray) -> Nets:
     net_of_pin, point = net_of_pin[order], point[order]
     new = np.ones(len(point), dtype=bool)
     new[1:] = (net_of_pin[1:] != net_of_pin[:-1]) | (point[1:] != point[:-1])
-    net_of_pin, point = net_of_pin[new], point[new].astype(np.int32)
+    net_of_pin, point = net_of_pin[new], point[new].astype(np.uint32)
     bounds = np.searchsorted(net_of_pin, np.arange(netlist.num_nets + 1))
 
     merged: dict[bytes, int] = {}
@@ -265,7 +267,7 @@ def _nets(netlist: Netlist, points: Points, point_of_pin: IntArray) -> Nets:
         merged_net[net] = merged.setdefault(key, len(merged))
     count = len(merged)
     degree = np.array([len(key) // 4 for key in merged], dtype=np.int64)
-    net_point = np.frombuffer(bytearray().join(merged), dtype=np.int32)
+    net_point = np.frombuffer(bytearray().join(merged), dtype=np.uint32)
     kept = merged_net >= 0
 
     def summed(values: FloatArray) -> FloatArray:
@@ -287,7 +289,7 @@ def _nets(netlist: Netlist, points: Points, point_of_pin: IntArray) -> Nets:
         demand=summed(demand),
         segment_start=_offsets(segments),
         of_node_start=np.searchsorted(pair_node, np.arange(netlist.num_nodes + 1)).astype(np.int32),
-        of_node=pair_net.astype(np.int32),
+        of_node=pair_net.astype(np.uint32),
     )
 
 

@@ -16,7 +16,9 @@ from placement_env.cost.bound import (
     HOT,
     LEAST_DENSE,
     LEAST_HOT,
+    NEXT_DENSE,
     Bound,
+    largest_unmarked,
     mark_top,
     passed,
     take_hot,
@@ -29,7 +31,16 @@ from placement_env.cost.congestion import (
     route_nets,
 )
 from placement_env.cost.density import covered_cells, density_cost
-from placement_env.cost.model import CostModel, GridShape, Int32Array, Nets, Nodes, Points, Rates
+from placement_env.cost.model import (
+    CostModel,
+    GridShape,
+    IndexArray,
+    Int32Array,
+    Nets,
+    Nodes,
+    Points,
+    Rates,
+)
 from placement_env.cost.state import State, fill_state
 from placement_env.cost.top import top_sum
 from placement_env.cost.wirelength import net_spans
@@ -43,8 +54,6 @@ WIRELENGTH, DENSITY, CONGESTION = 0, 1, 2
 _REFRESH = 8
 # What rounding may add to a bound; far below any temperature of interest.
 _SLACK = 1e-12
-# Guesses of the smallest of the largest values are lowered by this factor.
-_GUESS = 0.99
 
 
 class Tops(NamedTuple):
@@ -87,14 +96,14 @@ class Trial(NamedTuple):
     node: Int32Array
     x: FloatArray
     y: FloatArray
-    listed: Int32Array
+    listed: IndexArray
     stamp: IntArray
     span: FloatArray
     old_slot: Int32Array
     old_pieces: Int32Array
     slot: Int32Array
-    begin: Int32Array
-    end: Int32Array
+    begin: IndexArray
+    end: IndexArray
     pieces: Int32Array
     point_x: FloatArray
     point_y: FloatArray
@@ -117,14 +126,14 @@ def new_trial(model: CostModel) -> Trial:
         node=np.full(2, -1, np.int32),
         x=np.zeros(2),
         y=np.zeros(2),
-        listed=np.empty(nets, np.int32),
+        listed=np.empty(nets, np.uint32),
         stamp=np.zeros(nets + 1, np.int64),
         span=np.empty(nets),
         old_slot=np.empty(nets, np.int32),
         old_pieces=np.empty(nets, np.int32),
         slot=np.empty(nets, np.int32),
-        begin=np.empty(segments, np.int32),
-        end=np.empty(segments, np.int32),
+        begin=np.empty(segments, np.uint32),
+        end=np.empty(segments, np.uint32),
         pieces=np.empty(nets, np.int32),
         point_x=np.empty(points),
         point_y=np.empty(points),
@@ -159,6 +168,7 @@ def fill(
     if tops.density > 0:
         sums[LEAST_DENSE] = work[tops.density - 1]
         sums[DENSE] = mark_top(state.density, cells, tops.density, sums[LEAST_DENSE], bound.dense)
+        sums[NEXT_DENSE] = largest_unmarked(state.density, cells, bound.dense)
     total = top_sum(state.congestion, 2 * cells, tops.congestion, work, np.inf)
     cost[CONGESTION] = total / tops.congestion
     sums[LEAST_HOT] = work[tops.congestion - 1]
@@ -309,9 +319,10 @@ def try_move(
         )
         refused = least + 0.5 * hot_change / tops.congestion > limit
 
-    # Density exactly.
-    new_density, least_dense = cost[DENSITY], sums[LEAST_DENSE]
+    # Density exactly. Where no dense cell falls below another one, the dense ones stay the same.
+    new_density, least_dense, next_dense = cost[DENSITY], sums[LEAST_DENSE], sums[NEXT_DENSE]
     new_congestion, least_hot = cost[CONGESTION], sums[LEAST_HOT]
+    same_dense = tops.density > 0
     if not refused:
         for i in range(covered):
             cell: int = trial.covered[i]
@@ -320,11 +331,21 @@ def try_move(
             state.macros[cell] += 1 if trial.covered_by[i] > 0 else -1
             if state.macros[cell] == 0:
                 state.density[cell] = 0.0
-        new_density = density_cost(
-            state.density, cells, tops.density, trial.work, least_dense * _GUESS
-        )
-        if tops.density > 0:
-            least_dense = trial.work[tops.density - 1]
+        for i in range(covered):
+            cell = trial.covered[i]
+            if bound.dense[cell] > 0:
+                least_dense = min(least_dense, state.density[cell])
+            else:
+                next_dense = max(next_dense, state.density[cell])
+        same_dense &= least_dense >= next_dense
+        if same_dense:
+            new_density = 0.5 * (sums[DENSE] + dense_change) / tops.density
+        else:
+            new_density = density_cost(
+                state.density, cells, tops.density, trial.work, sums[NEXT_DENSE]
+            )
+            if tops.density > 0:
+                least_dense = trial.work[tops.density - 1]
         change = wirelength + 0.5 * (new_density - cost[DENSITY])
         if congests:
             refused = change + congestion_gap + 0.5 * hot_change / tops.congestion > limit
@@ -341,9 +362,7 @@ def try_move(
             cell_congestion(
                 state.difference, state.blockage, grid, rates, state.running, state.congestion
             )
-            total = top_sum(
-                state.congestion, 2 * cells, tops.congestion, trial.work, least_hot * _GUESS
-            )
+            total = top_sum(state.congestion, 2 * cells, tops.congestion, trial.work, least_hot)
             new_congestion = total / tops.congestion
             least_hot = trial.work[tops.congestion - 1]
             refused = change + 0.5 * (new_congestion - cost[CONGESTION]) > threshold
@@ -379,14 +398,18 @@ def try_move(
         cost[WIRELENGTH] += wirelength
         cost[DENSITY] = new_density
         cost[CONGESTION] = new_congestion
-        if tops.density > 0:
-            sums[LEAST_DENSE] = least_dense
+        sums[LEAST_DENSE] = least_dense
+        sums[NEXT_DENSE] = next_dense
+        if same_dense:
+            sums[DENSE] += dense_change
+        elif tops.density > 0:
             sums[DENSE] = mark_top(state.density, cells, tops.density, least_dense, bound.dense)
+            sums[NEXT_DENSE] = largest_unmarked(state.density, cells, bound.dense)
         sums[HOT] += hot_change
+        sums[LEAST_HOT] = least_hot
         bound.age[0] += 1
         if congests and bound.age[0] >= _REFRESH:
             bound.age[0] = 0
-            sums[LEAST_HOT] = least_hot
             sums[HOT] = take_hot(
                 state.congestion,
                 tops.congestion,
@@ -405,9 +428,9 @@ def list_nets(
     count: int,
     nodes: Int32Array,
     of_node_start: Int32Array,
-    of_node: Int32Array,
+    of_node: IndexArray,
     stamp: IntArray,
-    listed: Int32Array,
+    listed: IndexArray,
 ) -> int:
     """Write the nets of `nodes[:count]` to `listed`, each once; returns how many there are."""
     n = 0

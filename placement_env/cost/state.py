@@ -17,7 +17,16 @@ from placement_env.cost.congestion import (
     route_nets,
 )
 from placement_env.cost.density import covered_cells
-from placement_env.cost.model import CostModel, GridShape, Int32Array, Nets, Nodes, Points, Rates
+from placement_env.cost.model import (
+    CostModel,
+    GridShape,
+    IndexArray,
+    Int32Array,
+    Nets,
+    Nodes,
+    Points,
+    Rates,
+)
 from placement_env.cost.wirelength import net_spans
 from placement_env.kernels import lean
 from placement_env.netlist import FloatArray, IntArray
@@ -54,15 +63,15 @@ class State(NamedTuple):
     point_y: FloatArray
     cell: Int32Array
     span: FloatArray
-    begin: Int32Array
-    end: Int32Array
+    begin: IndexArray
+    end: IndexArray
     pieces: Int32Array
     difference: FloatArray
     blockage: FloatArray
     density: FloatArray
     macros: IntArray
     congestion: FloatArray
-    all_nets: Int32Array
+    all_nets: IndexArray
     stamp: IntArray
     covered: Int32Array
     amount: FloatArray
@@ -81,15 +90,15 @@ def new_state(model: CostModel, x_um: FloatArray, y_um: FloatArray) -> State:
         point_y=np.empty(points),
         cell=np.empty(points, np.int32),
         span=np.empty(nets),
-        begin=np.empty(segments, np.int32),
-        end=np.empty(segments, np.int32),
+        begin=np.empty(segments, np.uint32),
+        end=np.empty(segments, np.uint32),
         pieces=np.empty(nets, np.int32),
         difference=np.empty(2 * cells + grid.columns + grid.rows),
         blockage=np.empty(2 * cells),
         density=np.empty(cells),
         macros=np.empty(cells, np.int64),
         congestion=np.empty(2 * cells),
-        all_nets=np.arange(nets, dtype=np.int32),
+        all_nets=np.arange(nets, dtype=np.uint32),
         stamp=np.zeros((grid.rows << grid.shift) + 1, np.int64),
         covered=np.empty(8 * cells, np.int32),
         amount=np.empty(8 * cells),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from placement_env.kernels import lean
 from placement_env.netlist import FloatArray
 
@@ -10,17 +12,20 @@ from placement_env.netlist import FloatArray
 def top_sum(values: FloatArray, count: int, top: int, work: FloatArray, guess: float) -> float:
     """The sum of the `top` largest of `values[:count]`; they end in `work[:top]`, unsorted.
 
-    `work[top - 1]` is the smallest of them. A `guess` at or a little below that value saves most of
-    the work; a wrong one costs time and nothing else.
+    `work[top - 1]` is the smallest of them. A `guess` near that value saves most of the work; a
+    wrong one costs time and nothing else.
     """
+    # Optimised maps are flat: a hair below the guess there may be several times `top` values.
     size = 0
-    for i in range(count):
-        work[size] = values[i]
-        size += values[i] >= guess
-    if size < top:
-        size = count
+    least = guess
+    for attempt in range(3):
+        size = 0
         for i in range(count):
-            work[i] = values[i]
+            work[size] = values[i]
+            size += values[i] >= least
+        if size >= top:
+            break
+        least = guess * 0.995 if attempt == 0 else -np.inf
     # Quickselect, largest first: everything before `top` ends up at least as large as the rest.
     low, high, last = 0, size - 1, top - 1
     while low < high:

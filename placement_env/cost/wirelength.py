@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from placement_env.cost.model import Int32Array
+from placement_env.cost.model import IndexArray, Int32Array
 from placement_env.kernels import lean
 from placement_env.netlist import FloatArray
 
 
 @lean
 def net_spans(
-    listed: Int32Array,
+    listed: IndexArray,
     count: int,
     net_start: Int32Array,
-    net_point: Int32Array,
+    net_point: IndexArray,
     net_weight: FloatArray,
     point_x: FloatArray,
     point_y: FloatArray,
