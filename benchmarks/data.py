@@ -11,14 +11,8 @@ import sys
 from pathlib import Path
 
 from benchmarks.fetch import fetch
+from placement_env.cache_folder import cache_dir
 from placement_env.errors import InputError
-
-
-def cache_dir() -> Path:
-    """The folder that chipflow may fill: CHIPFLOW_CACHE, else XDG_CACHE_HOME/chipflow."""
-    if chosen := os.environ.get("CHIPFLOW_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chipflow"
 
 
 def data_roots() -> list[Path]:

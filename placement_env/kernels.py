@@ -21,6 +21,8 @@ import llvmlite.binding
 import numba
 from numba import config
 
+from placement_env.cache_folder import cache_dir
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -28,12 +30,6 @@ _PACKAGES = ("placement_env", "agents")
 _IMPORT = b"placement_env.kernels import"
 _kernels: list[Any] = []
 _warm: set[str] = set()
-
-
-def _user_cache() -> Path:
-    if chosen := os.environ.get("CHIPFLOW_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chipflow"
 
 
 @cache
@@ -47,7 +43,7 @@ def kernel_cache() -> Path | None:
             content = source.read_bytes()
             if _IMPORT in content or source == Path(__file__).resolve():
                 digest.update(source.relative_to(_ROOT).as_posix().encode() + b"\0" + content)
-    folder = _user_cache() / "kernels" / digest.hexdigest()[:16]
+    folder = cache_dir() / "kernels" / digest.hexdigest()[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -120,8 +116,12 @@ def compile_notice(
     warm_up()
     seconds = time.perf_counter() - started
     if cold and report:
-        kept = f"kept in {folder}" if folder else "not kept: the cache folder cannot be written"
-        report(f"compiled {_cache_misses() - misses} kernels in {seconds:.1f} s, {kept}")
+        compiled = _cache_misses() - misses
+        if folder and not compiled:
+            report("they had been compiled for something else")
+        else:
+            kept = f"kept in {folder}" if folder else "not kept: the cache folder is read-only"
+            report(f"compiled {compiled} kernels in {seconds:.1f} s, {kept}")
     if cold and mark:
         mark.touch()
     _warm.add(what)

@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.data import cache_dir
+from placement_env.cache_folder import cache_dir
 
 QUIET_ENVIRONMENT = {
     "DO_NOT_TRACK": "1",

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.data import cache_dir
+from placement_env.cache_folder import cache_dir
 from placement_env.errors import InputError
 
 

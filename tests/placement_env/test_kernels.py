@@ -40,7 +40,8 @@ def checkout(tmp_path: Path) -> Path:
     package = tmp_path / "checkout" / "placement_env"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    shutil.copy(ROOT / "placement_env" / "kernels.py", package)
+    for module in ("kernels.py", "cache_folder.py"):
+        shutil.copy(ROOT / "placement_env" / module, package)
     (package / "callee.py").write_text(_KERNEL)
     (package / "caller.py").write_text(_CALLER)
     return package.parent
