@@ -94,5 +94,5 @@ def test_damage_is_an_input_error(
 def test_names_that_the_system_refuses(name: str, tmp_path: Path) -> None:
     aux = tmp_path / "s.aux"
     aux.write_text(f"RowBasedPlacement : {name} s.nets s.wts s.pl s.scl\n")
-    with pytest.raises(InputError, match="cannot read the file|not a text file"):
+    with pytest.raises(InputError, match=r"cannot read the file|not a text file"):
         bookshelf.read(aux)
