@@ -74,9 +74,9 @@ def pasted(function: Function) -> Function:
     return _compiled(function, _nrt=False, inline="always")
 
 
-def _compiled(function: Function, **options: object) -> Function:
+def _compiled(function: Function, **options: Any) -> Function:
     folder = kernel_cache()
-    options = {"nogil": True, "error_model": "numpy", **options}
+    options = {"nogil": True, "error_model": "numpy"} | options
     before = config.CACHE_DIR  # type: ignore[attr-defined]
     config.CACHE_DIR = str(folder) if folder else before  # type: ignore[attr-defined]
     try:

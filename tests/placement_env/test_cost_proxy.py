@@ -35,6 +35,7 @@ def cases(draw: st.DrawFn) -> tuple[Netlist, Placement]:
     orient = placement.orient
     style = draw(st.sampled_from(["inside", "lines", "half lines", "outside", "turned", "shifted"]))
     if style in ("lines", "half lines"):
+        assert netlist.grid is not None
         part = 1 if style == "lines" else 2
         width = canvas.width_um / netlist.grid.columns / part
         height = canvas.height_um / netlist.grid.rows / part
