@@ -66,8 +66,3 @@ METALS = (
 )
 VIA_OHM = 5.0
 VIA_ENCLOSURE_UM = 0.03
-
-
-def cut_gds(index: int) -> int:
-    """GDS layer of the cut above METALS[index]."""
-    return 50 + METALS[index].gds
