@@ -64,7 +64,9 @@ METRICS: dict[str, Metric] = {
     "placement__proxy__density": Metric("", "lower", "mean density of the densest tenth, halved"),
     "placement__proxy__congestion": Metric("", "lower", "mean of the most congested twentieth"),
     "placement__hard_overlaps__count": Metric("", "lower", "pairs of hard macros that overlap"),
-    "placement__outside__count": Metric("", "lower", "macros, and cells of a flat netlist, out of the canvas"),
+    "placement__outside__count": Metric(
+        "", "lower", "macros, and cells of a flat netlist, out of the canvas"
+    ),
     "placement__wirelength__hpwl_um": Metric("um", "lower", "half-perimeter wirelength"),
     "placement__macro__count": Metric("", "none", "hard macros"),
     # Cell placement
