@@ -1,8 +1,8 @@
 """Moves that the search proposes: where a macro, or two, might go.
 
-The mix is that of evaluator-guided annealers for this cost: small steps, places of connected pins,
-swaps, and for hard macros places where their edges or centres line up with the grid or with another
-macro, where density and blockage are least.
+Small steps, places of connected pins, swaps; for hard macros also places beside another macro, and
+rows (or columns) in which they block the fewest routes. Lining them up with the grid in both
+directions is no good: macros then fill whole cells, and the density cannot fall any more.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.lattice import Lattice, off_lines, snap
-from placement_env.cost.model import GridShape, Int32Array, Nets, Nodes
+from placement_env.cost.model import GridShape, Int32Array, Nets, Nodes, Rates
 from placement_env.cost.move import Trial
 from placement_env.cost.state import State
 from placement_env.kernels import lean, pasted
@@ -135,6 +135,7 @@ def propose_hard(
     nodes: Nodes,
     nets: Nets,
     grid: GridShape,
+    rates: Rates,
     state: State,
     lattice: Lattice,
     movers: Movers,
@@ -188,13 +189,13 @@ def propose_hard(
     elif kind < 0.30:
         x = lattice.x_low[node] + uniform(random) * (lattice.x_high[node] - lattice.x_low[node])
         y = lattice.y_low[node] + uniform(random) * (lattice.y_high[node] - lattice.y_low[node])
-    elif kind < 0.45:
-        axes = below(random, 3)
-        if axes != 1:
-            x = lined_up(x, wide, grid.cell_width, lattice.clearance, spread, random)
-        if axes != 0:
-            y = lined_up(y, tall, grid.cell_height, lattice.clearance, spread, random)
-    elif kind < 0.55:
+    elif kind < 0.40:
+        # Along the wires that macros block most.
+        if rates.h_per_um * grid.cell_height >= rates.v_per_um * grid.cell_width:
+            y = centred(y, tall, grid.cell_height, spread, random)
+        else:
+            x = centred(x, wide, grid.cell_width, spread, random)
+    elif kind < 0.50:
         # Beside another macro, flush with it or not.
         beside = below(random, len(movers.box_x))
         side = 1.0 if uniform(random) < 0.5 else -1.0
@@ -246,22 +247,10 @@ def propose_hard(
 
 
 @lean
-def lined_up(
-    place: float,
-    half: float,
-    cell: float,
-    clearance: float,
-    spread: float,
-    random: RandomState,
-) -> float:
-    """A centre near `place` whose left or right edge or centre lines up with the grid."""
-    kind = below(random, 4)
+def centred(place: float, half: float, cell: float, spread: float, random: RandomState) -> float:
+    """A centre near `place` with which a macro covers the fewest grid cells from edge to edge."""
     place += spread * (2 * uniform(random) - 1)
-    if kind == 0:
-        return floor((place - half) / cell + 0.5) * cell + half + clearance
-    if kind == 1:
-        return floor((place + half) / cell + 0.5) * cell - half - clearance
-    if kind == 2:
+    if floor(2 * half / cell) & 1:
         return floor(place / cell + 0.5) * cell
     return (floor(place / cell) + 0.5) * cell
 

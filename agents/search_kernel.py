@@ -70,7 +70,7 @@ def anneal(
             while not legal and tries < _TRIES:
                 tries += 1
                 legal = propose_hard(
-                    nodes, nets, grid, state, lattice, movers, spread, random, trial
+                    nodes, nets, grid, rates, state, lattice, movers, spread, random, trial
                 )
         else:
             propose_soft(nets, state, lattice, movers, spread, random, trial)
