@@ -118,7 +118,7 @@ def compile_notice(
     if cold and report:
         compiled = _cache_misses() - misses
         if folder and not compiled:
-            report("they had been compiled for something else")
+            report("all of them were compiled already")
         else:
             kept = f"kept in {folder}" if folder else "not kept: the cache folder is read-only"
             report(f"compiled {compiled} kernels in {seconds:.1f} s, {kept}")
