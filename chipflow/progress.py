@@ -124,7 +124,7 @@ class LiveTable(Progress):
         """Draws the table for the first time."""
         self._title = title
         self._state = dict.fromkeys(stages, "waits")
-        self._live.start()
+        self._live.start(refresh=True)
 
     def stands(self, record: StageRecord) -> None:
         """Marks the stage."""

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,8 @@ class Children:
                     outcome = message
         finally:
             usage = self._reap(process)
+        if "peak_rss_mib" in outcome:
+            usage = replace(usage, peak_rss_mib=outcome["peak_rss_mib"])
         if "result" in outcome:
             return StageResult(**outcome["result"]), usage
         raise self._failure(job.stage.name, process.returncode, outcome.get("error"), log)

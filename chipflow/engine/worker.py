@@ -15,6 +15,7 @@ import json
 import math
 import os
 import pickle
+import resource
 import select
 import shutil
 import signal
@@ -80,14 +81,28 @@ def _start_guard(from_flow: int, report_to: int) -> None:
     child but not its children.
     """
     worker = os.getpid()
-    scratch = tempfile.mkdtemp(prefix="chipflow-")
-    os.environ["TMPDIR"] = scratch
+    path_in, path_out = os.pipe()
     if os.fork():
+        os.close(path_out)
+        with os.fdopen(path_in) as stream:
+            scratch = stream.read()
+        if not scratch:
+            raise RuntimeError(f"no temporary folder can be made in {tempfile.gettempdir()}")
+        os.environ["TMPDIR"] = scratch
         return
     os.setpgid(0, 0)  # out of the group that it kills; in the session, so no other takes its number
     os.close(report_to)
+    os.close(path_in)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    # Made here, where no kill of the group can come between making and removing it.
+    try:
+        scratch = tempfile.mkdtemp(prefix="chipflow-")
+    except OSError:
+        os._exit(1)
+    with suppress(BrokenPipeError):
+        os.write(path_out, scratch.encode())
+    os.close(path_out)
     while os.getppid() == worker:
         readable, _, _ = select.select([from_flow], [], [], 0.2)
         if readable and not os.read(from_flow, 1):
@@ -112,7 +127,7 @@ def _run(job: Job, report_to: int) -> None:
         try:
             context = as_declared(replace(job.context, log=log), job.stage)
             result = job.stage.run(context)
-            report(result=_checked(result, job))
+            report(result=_checked(result, job), peak_rss_mib=_peak_rss_mib())
         except (ChipError, StageError) as error:
             print(f"error: {error}", flush=True)
             report(
@@ -121,8 +136,24 @@ def _run(job: Job, report_to: int) -> None:
                     "where": error.where,
                     "hint": error.hint,
                     "exit_code": error.exit_code,
-                }
+                },
+                peak_rss_mib=_peak_rss_mib(),
             )
+
+
+def _peak_rss_mib() -> float:
+    """Greatest resident set of this process or of a program that it has waited for.
+
+    What the kernel says of this process to the flow would count the flow's own memory, which a
+    child has between its fork and its exec.
+    """
+    per_mib = 2**20 if sys.platform == "darwin" else 2**10
+    programs = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / per_mib
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return max(programs, int(line.split()[1]) / 2**10)
+    return max(programs, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / per_mib)
 
 
 def _checked(result: StageResult, job: Job) -> dict[str, Any]:
