@@ -161,6 +161,8 @@ class LiveTable(Progress):
     def _set(self, stage: str, state: str, note: str) -> None:
         self._state[stage] = state
         self._note[stage] = note
+        if self._live.is_started:
+            self._live.refresh()
 
     def _table(self) -> RenderableType:
         from rich.table import Table
