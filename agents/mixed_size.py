@@ -2,7 +2,8 @@
 
 1. A rough place for each macro, from the start or, where that has none, from cutting the macros
    into pieces and placing the pieces among the cells (`agents.shredding`).
-2. The cells in groups, and the search on the proxy cost over macros and groups (`agents.search`).
+2. The cells in groups, and the search on the proxy cost over macros and groups (`agents.search`, or
+   another placer of macros).
 3. The macros on rows and sites, near where the search has them (`agents.macro_rows`).
 4. The cells on the rows that the macros leave (`agents.cells`).
 
@@ -15,6 +16,7 @@ Clustered netlists have no cells; they go to the search on the proxy cost (`agen
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -58,6 +60,7 @@ def place(
     progress: ProgressCallback | None = None,
     gap_um: float = 0.0,
     from_nothing: bool = False,
+    macro_placer: Callable[..., Placement] = search.place,
 ) -> Placement:
     """Place all movable macros and cells of a netlist, legally.
 
@@ -71,13 +74,14 @@ def place(
         progress: Is told what is going on.
         gap_um: Least distance between hard macros.
         from_nothing: Ignore where macros are in `start`.
+        macro_placer: Places macros by the proxy cost, as `agents.search.place` does.
 
     Raises:
         InputError: A macro is larger than the canvas, macros or cells do not fit, or rows are
             missing.
     """
     if not (netlist.node_kind == NodeKind.STANDARD_CELL).any():
-        return search.place(
+        return macro_placer(
             netlist,
             start,
             budget_s=budget_s,
@@ -103,7 +107,7 @@ def place(
         report("grouping cells")
         group = group_cells(netlist, seed=seed)
         grouped, grouped_start = _grouped(netlist, group, start)
-        found = search.place(
+        found = macro_placer(
             grouped, grouped_start, budget_s=budget_s, seed=seed, progress=progress, gap_um=gap_um
         )
         found = ungrouped_placement(netlist, group, start, found)

@@ -1,0 +1,135 @@
+"""The placers that users choose by name.
+
+| name      | what it does                                                          |
+| --------- | --------------------------------------------------------------------- |
+| search    | the search of this project (`agents.search`), the best one            |
+| annealing | textbook simulated annealing (`agents.annealing`), a baseline         |
+| greedy    | each macro where it is cheapest (`agents.greedy`), a baseline         |
+
+All of them place macros by the proxy cost. Where a netlist has standard cells as well, the chosen
+one places the macros among groups of cells, and `agents.mixed_size` does the rest.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from agents import annealing, greedy, legal_places, mixed_size, search
+from agents.progress import ProgressCallback
+from placement_env.did_you_mean import did_you_mean
+from placement_env.errors import InputError
+from placement_env.netlist import Netlist, NodeKind, Placement
+
+
+class Placer(Protocol):
+    """A function that places the movable macros, and cells if there are any, of a netlist."""
+
+    def __call__(
+        self,
+        netlist: Netlist,
+        start: Placement | None,
+        *,
+        budget_s: float,
+        seed: int,
+        progress: ProgressCallback | None = None,
+        gap_um: float = 0.0,
+        from_nothing: bool = False,
+        **options: Any,
+    ) -> Placement:
+        """Place `netlist`.
+
+        Args:
+            netlist: A clustered netlist with a grid, or a flat one with rows.
+            start: Where its nodes are; None only where nothing is fixed.
+            budget_s: Seconds for the placing of macros.
+            seed: Seed of all that is random.
+            progress: Is told what is going on.
+            gap_um: Least distance between hard macros.
+            from_nothing: Ignore where movable macros are in `start`.
+            options: Further options of the named placer. All have `moves`, a number of moves to try
+                instead of watching the clock, which gives the same result on every machine.
+
+        Raises:
+            InputError: The placer has no such option, or the netlist cannot be placed.
+        """
+        ...
+
+
+_PLACE: dict[str, Callable[..., Placement]] = {
+    "search": search.place,
+    "annealing": annealing.place,
+    "greedy": greedy.place,
+}
+_COMPILE = {
+    "search": search.compile_kernels,
+    "annealing": legal_places.compile_kernels,
+    "greedy": legal_places.compile_kernels,
+}
+
+#: The names, the best placer first.
+NAMES = tuple(_PLACE)
+
+
+def named(name: str) -> Placer:
+    """The placer of that name.
+
+    Raises:
+        InputError: There is none.
+    """
+    place_macros = _PLACE[_known(name)]
+    known = inspect.signature(place_macros).parameters
+
+    def place(
+        netlist: Netlist,
+        start: Placement | None,
+        *,
+        budget_s: float,
+        seed: int,
+        progress: ProgressCallback | None = None,
+        gap_um: float = 0.0,
+        from_nothing: bool = False,
+        **options: Any,
+    ) -> Placement:
+        for option in options:
+            if option not in known:
+                raise InputError(
+                    f"the placer {name!r} has no option {option!r}",
+                    hint=did_you_mean(option, known),
+                )
+        chosen = partial(place_macros, **options)
+        if netlist.nodes_of(NodeKind.STANDARD_CELL).size:
+            chosen = partial(mixed_size.place, macro_placer=chosen)
+        return chosen(
+            netlist,
+            start,
+            budget_s=budget_s,
+            seed=seed,
+            progress=progress,
+            gap_um=gap_um,
+            from_nothing=from_nothing,
+        )
+
+    return place
+
+
+def compile_kernels(name: str, report: Callable[[str], None] | None = None) -> float:
+    """Compile what the placer of that name needs; returns the seconds that it took.
+
+    `report` gets a line before and after the compilation, and nothing where there was none.
+
+    Raises:
+        InputError: There is none.
+    """
+    return _COMPILE[_known(name)](report)
+
+
+def _known(name: str) -> str:
+    if name not in _PLACE:
+        raise InputError(
+            f"there is no placer called {name!r}",
+            hint=did_you_mean(name, NAMES) or f"the placers are {', '.join(NAMES)}",
+        )
+    return name

@@ -1,0 +1,18 @@
+"""Fixtures that the tests of placers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from placement_env.formats import ct_protobuf, plc
+from placement_env.netlist import Netlist, Placement
+
+
+@pytest.fixture(scope="session")
+def ariane(data_file: Callable[[str], Path]) -> tuple[Netlist, Placement]:
+    """The public benchmark ariane133_ng45 with its start, whose macros stick out of the canvas."""
+    netlist, _ = ct_protobuf.read(data_file("tilos/ariane133_ng45/netlist.pb.txt.gz"))
+    return plc.read(data_file("tilos/ariane133_ng45/initial.plc"), netlist)
