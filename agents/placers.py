@@ -80,7 +80,7 @@ def named(name: str) -> Placer:
         InputError: There is none.
     """
     place_macros = _PLACE[_known(name)]
-    known = inspect.signature(place_macros).parameters
+    known = options_of(name)
 
     def place(
         netlist: Netlist,
@@ -97,7 +97,7 @@ def named(name: str) -> Placer:
             if option not in known:
                 raise InputError(
                     f"the placer {name!r} has no option {option!r}",
-                    hint=did_you_mean(option, known),
+                    hint=did_you_mean(option, sorted(known)),
                 )
         chosen = partial(place_macros, **options)
         if netlist.nodes_of(NodeKind.STANDARD_CELL).size:
@@ -113,6 +113,15 @@ def named(name: str) -> Placer:
         )
 
     return place
+
+
+def options_of(name: str) -> frozenset[str]:
+    """The options that the placer of that name has.
+
+    Raises:
+        InputError: There is none.
+    """
+    return frozenset(inspect.signature(_PLACE[_known(name)]).parameters)
 
 
 def compile_kernels(name: str, report: Callable[[str], None] | None = None) -> float:

@@ -217,3 +217,11 @@ def test_an_unknown_option_is_refused_with_a_hint() -> None:
     with pytest.raises(InputError, match="'greedy' has no option 'move'") as refused:
         placers.named("greedy")(netlist, start, budget_s=1, seed=1, move=3)
     assert refused.value.hint == "did you mean moves?"
+
+
+def test_the_options_of_a_placer_are_told() -> None:
+    assert "grid_um" in placers.options_of("search")
+    assert "grid_um" not in placers.options_of("annealing")
+    assert "moves" in placers.options_of("greedy")
+    with pytest.raises(InputError, match="no placer called 'sarch'"):
+        placers.options_of("sarch")
