@@ -133,7 +133,7 @@ def _construct(places: LegalPlaces, effort: Effort) -> None:
             to = _go_to_cheapest(cost, node, free or candidates, np.inf, effort)
             if to:
                 places.put(node, *to)
-            effort.tell(phase, cost.cost.total)
+            effort.tell(phase, np.inf)
 
 
 def _descend(places: LegalPlaces, effort: Effort) -> Iterator[None]:
