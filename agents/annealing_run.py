@@ -1,22 +1,22 @@
-"""A run of the annealer: its state, its schedule, and the best placements that it met."""
+"""A run of the annealer: its schedule, its threads, and the best placements that they met."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from agents.annealing_thread import AnnealingThread
 from agents.lattice import Lattice
-from agents.moves import Movers
 from agents.progress import Progress, ProgressCallback
-from agents.search_kernel import anneal
-from placement_env.cost.bound import new_bound
+from agents.rendezvous import new_rendezvous, release
+from agents.search_kernel import Board
+from agents.shares import roles
 from placement_env.cost.model import CostModel
-from placement_env.cost.move import Tops, fill, new_trial
 from placement_env.cost.proxy import robust_cost
-from placement_env.cost.state import new_state
-from placement_env.netlist import FloatArray, IntArray, Placement
+from placement_env.netlist import FloatArray, IntArray, Placement, turned_over
 
 # Temperatures for netlists of some 900 macros, in units of the cost; a single macro weighs more in
 # smaller ones.
@@ -24,6 +24,10 @@ _HOT, _COLD = 1.5e-4, 1e-6
 _USUAL_MACROS = 900
 # Typical length of a step at first and in the end, as a share of the canvas.
 _WIDE, _NARROW = 0.15, 0.01
+# Share of moves that take a hard macro at first and in the end, when few of them succeed.
+_HARD_SHARE, _LAST_HARD_SHARE = 0.35, 0.10
+# Moves of each thread, on average, before it hears of the others' moves.
+_TURN_MOVES = 400
 # Moves between two looks at the clock, at first; then as many as take _SLICE_S.
 _FIRST_SLICE = 500
 _SLICE_S = 0.05
@@ -38,14 +42,16 @@ _REPORT_EVERY_S = 0.25
 
 @dataclass(frozen=True)
 class _Found:
-    """A legal placement and its nominal cost."""
+    """A legal placement, its nominal cost, and which of its nodes are turned over."""
 
     cost: float
     placement: Placement
+    turn_x: FloatArray
+    turn_y: FloatArray
 
 
 class AnnealingRun:
-    """One run from a legal start.
+    """One run from a legal start. To be closed.
 
     Args:
         model: The netlist's cost model.
@@ -56,6 +62,8 @@ class AnnealingRun:
         hard: Hard macros that move.
         soft: Soft macros that move.
         seed: Seed of the moves.
+        flips: Whether hard macros may be turned over.
+        threads: How many threads work at it.
     """
 
     def __init__(
@@ -69,131 +77,159 @@ class AnnealingRun:
         hard: IntArray,
         soft: IntArray,
         seed: int,
+        flips: bool,
+        threads: int,
     ) -> None:
         self._model = model
         self._lattice = lattice
         self._start = start
         self._seed = seed
-        self._movable = np.concatenate([hard, soft])
-        self._state = new_state(model, x + model.left_um, y + model.bottom_um)
-        self._trial = new_trial(model)
-        self._arguments = (
-            model.nodes,
-            model.points,
-            model.nets,
-            model.grid,
-            model.rates,
-            Tops(model.density_top, model.congestion_top),
-            self._state,
-            new_bound(model),
-            self._trial,
+        self._hard, self._soft = hard, soft
+        n = len(x)
+        self._board = Board(
+            new_rendezvous(threads),
+            x=np.empty((threads, n)),
+            y=np.empty((threads, n)),
+            turn_x=np.empty((threads, n)),
+            turn_y=np.empty((threads, n)),
+            moved=np.zeros((threads, n), np.int32),
+            moved_count=np.zeros((threads, 8), np.int64),
         )
-        fill(*self._arguments)
-        boxes = np.flatnonzero(model.nodes.is_hard)
-        box_of = np.full(len(x), -1, np.int32)
-        box_of[boxes] = np.arange(len(boxes))
-        self._movers = Movers(
-            hard.astype(np.int32),
-            soft.astype(np.int32),
-            box_of,
-            self._state.x[boxes].copy(),
-            self._state.y[boxes].copy(),
-            model.nodes.half_width[boxes].copy(),
-            model.nodes.half_height[boxes].copy(),
-        )
-        self._random = np.array([seed % 2**64], dtype=np.uint64)
+        self._threads = [
+            AnnealingThread(
+                model,
+                lattice,
+                self._board,
+                thread,
+                x,
+                y,
+                hard=hard,
+                soft=soft,
+                seed=seed,
+                flips=flips,
+            )
+            for thread in range(threads)
+        ]
+        self._pool = ThreadPoolExecutor(threads)
         self._moves = 0
         self._slices = 0
         self._found: list[_Found] = []
         self._keep()
 
+    def close(self) -> None:
+        """End the threads."""
+        release(self._board.rendezvous)
+        self._pool.shutdown()
+
     @property
     def cost(self) -> float:
         """Proxy cost of the placement at hand."""
-        wirelength, density, congestion = self._trial.cost.tolist()
-        return wirelength + 0.5 * density + 0.5 * congestion
+        return self._threads[0].cost
 
     def until(self, began: float, budget_s: float, progress: ProgressCallback | None) -> None:
         """Anneal until `budget_s` after `began`, as `time.perf_counter` has it."""
         first = now = time.perf_counter()
         span = began + budget_s - self._closing_time_s() - first
-        moves = _FIRST_SLICE
+        wanted = _FIRST_SLICE
         told = -np.inf
         while (part := (now - first) / span if span > 0 else 1.0) < 1:
-            self._slice(part, moves)
+            made = self._slice(part, wanted)
             before, now = now, time.perf_counter()
-            rate = moves / max(now - before, 1e-9)
-            moves = int(np.clip(rate * _SLICE_S, 1, 4 * moves))
+            rate = made / max(now - before, 1e-9)
+            wanted = int(np.clip(rate * _SLICE_S, 1, 4 * wanted))
             if progress and now - told >= _REPORT_EVERY_S:
                 told = now
-                progress(Progress("annealing", now - began, budget_s, self.cost, self._moves))
+                self._tell(progress, now - began, budget_s)
         if progress:
-            elapsed = time.perf_counter() - began
-            progress(Progress("annealing", elapsed, budget_s, self.cost, self._moves))
+            self._tell(progress, time.perf_counter() - began, budget_s)
 
     def count(self, moves: int, progress: ProgressCallback | None) -> None:
-        """Anneal for `moves` moves."""
+        """Anneal for `moves` moves, or as many more as make the last turn complete."""
         began = time.perf_counter()
         told = -np.inf
         each = max(1, -(-moves // _SLICES))
         while self._moves < moves:
             self._slice(self._moves / moves, min(each, moves - self._moves))
             now = time.perf_counter()
-            if progress and (now - told >= _REPORT_EVERY_S or self._moves == moves):
+            if progress and (now - told >= _REPORT_EVERY_S or self._moves >= moves):
                 told = now
-                progress(Progress("annealing", now - began, np.inf, self.cost, self._moves))
+                self._tell(progress, now - began, np.inf)
 
     def best(self) -> Placement:
         """Of the best placements met, the one whose robust cost is least."""
         try:
-            robust = [
-                robust_cost(
-                    self._model, found.placement.x_um, found.placement.y_um, seed=self._seed
-                )
-                for found in self._found
-            ]
+            robust = [self._robust_cost(found) for found in self._found]
         except KeyboardInterrupt:
             return self._found[0].placement
         return self._found[int(np.argmin(robust))].placement
 
-    def _slice(self, part: float, moves: int) -> None:
-        """Make `moves` moves at the temperature of the given part of the schedule."""
-        model = self._model
-        scale = max(1.0, _USUAL_MACROS / len(self._movable))
-        side = max(
-            model.grid.columns * model.grid.cell_width, model.grid.rows * model.grid.cell_height
+    def _tell(self, progress: ProgressCallback, elapsed_s: float, budget_s: float) -> None:
+        progress(
+            Progress(
+                "annealing",
+                elapsed_s,
+                budget_s,
+                self.cost,
+                self._moves,
+                snapshot=lambda: self._at_hand().placement,
+            )
         )
-        anneal(
-            *self._arguments,
-            self._lattice,
-            self._movers,
-            self._random,
-            scale * _HOT * (_COLD / _HOT) ** part,
-            side * _WIDE * (_NARROW / _WIDE) ** part,
-            moves,
+
+    def _slice(self, part: float, moves: int) -> int:
+        """Make some `moves` moves as the given part of the schedule wants; how many there were."""
+        grid = self._model.grid
+        scale = max(1.0, _USUAL_MACROS / (len(self._hard) + len(self._soft)))
+        side = max(grid.columns * grid.cell_width, grid.rows * grid.cell_height)
+        count = len(self._threads)
+        turns = -(-moves // (count * _TURN_MOVES))
+        each = roles(
+            count,
+            len(self._hard),
+            len(self._soft),
+            _HARD_SHARE * (1 - part) + _LAST_HARD_SHARE * part,
+            -(-moves // turns),
         )
-        self._moves += moves
-        self._slices += 1
         if self._slices % _REBUILD == 0:
-            fill(*self._arguments)
+            for thread in self._threads:
+                thread.refill()
+        try:
+            jobs = [
+                self._pool.submit(
+                    thread.anneal,
+                    role,
+                    scale * _HOT * (_COLD / _HOT) ** part,
+                    side * _WIDE * (_NARROW / _WIDE) ** part,
+                    turns,
+                )
+                for thread, role in zip(self._threads, each, strict=True)
+            ]
+            for job in jobs:
+                job.result()
+        except BaseException:
+            release(self._board.rendezvous)
+            raise
+        made = turns * sum(role.moves for role in each)
+        self._moves += made
+        self._slices += 1
         self._keep()
+        return made
 
     def _keep(self) -> None:
         """Remember the placement at hand if it is among the best."""
-        cost = self.cost
-        if len(self._found) == _FINALISTS and cost >= self._found[-1].cost:
+        if len(self._found) == _FINALISTS and self.cost >= self._found[-1].cost:
             return
         # A new list each time: an interrupt finds either the old one or the new one.
-        ranked = [*self._found, _Found(cost, self._placement())]
+        ranked = [*self._found, self._at_hand()]
         self._found = sorted(ranked, key=lambda found: found.cost)[:_FINALISTS]
 
-    def _placement(self) -> Placement:
+    def _at_hand(self) -> _Found:
         """The placement at hand, on the lattice to the last bit."""
-        moved, lattice, model = self._movable, self._lattice, self._model
+        moved = np.concatenate([self._hard, self._soft])
+        state, lattice, model = self._threads[0].state, self._lattice, self._model
         centres = []
         for start, relative, one, corner in (
-            (self._start.x_um, self._state.x, lattice.x, model.left_um),
-            (self._start.y_um, self._state.y, lattice.y, model.bottom_um),
+            (self._start.x_um, state.x, lattice.x, model.left_um),
+            (self._start.y_um, state.y, lattice.y, model.bottom_um),
         ):
             place = relative[moved]
             steps = np.round((place - one[moved]) / lattice.step)
@@ -203,7 +239,17 @@ class AnnealingRun:
             centre = start.astype(np.float64)
             centre[moved] = np.where(on_lattice, exact, place + corner)
             centres.append(centre)
-        return Placement(centres[0], centres[1], self._start.orient.copy())
+        turn_x, turn_y = state.turn_x.copy(), state.turn_y.copy()
+        orient = turned_over(self._start.orient, turn_x, turn_y)
+        return _Found(self.cost, Placement(centres[0], centres[1], orient), turn_x, turn_y)
+
+    def _robust_cost(self, found: _Found) -> float:
+        points = self._model.points
+        turned = points._replace(
+            dx=points.dx * found.turn_x[points.node], dy=points.dy * found.turn_y[points.node]
+        )
+        model = replace(self._model, points=turned)
+        return robust_cost(model, found.placement.x_um, found.placement.y_um, seed=self._seed)
 
     def _closing_time_s(self) -> float:
         """Seconds that the choice among the finalists takes, with a reserve."""

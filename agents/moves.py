@@ -34,6 +34,8 @@ class Movers(NamedTuple):
         box_y: Centres of hard macros.
         box_wide: Half widths.
         box_tall: Half heights.
+        region: [4] left, right, bottom and top of where hard macros may be moved to.
+        flips: Whether hard macros may be turned over.
     """
 
     hard: Int32Array
@@ -43,6 +45,8 @@ class Movers(NamedTuple):
     box_y: FloatArray
     box_wide: FloatArray
     box_tall: FloatArray
+    region: FloatArray
+    flips: bool
 
 
 @lean
@@ -105,10 +109,12 @@ def propose_soft(
     y: float = state.y[node]
     step = lattice.step
     trial.node[0], trial.node[1] = node, -1
+    trial.turn_x[0], trial.turn_y[0] = state.turn_x[node], state.turn_y[node]
     if kind < 0.08:
         other: int = movers.soft[below(random, count)]
         if other != node:
             trial.node[1] = other
+            trial.turn_x[1], trial.turn_y[1] = state.turn_x[other], state.turn_y[other]
             trial.x[1] = snap(
                 x, lattice.x[other], step, lattice.x_low[other], lattice.x_high[other]
             )
@@ -154,10 +160,12 @@ def propose_hard(
     wide: float = nodes.half_width[node]
     tall: float = nodes.half_height[node]
     trial.node[0], trial.node[1] = node, -1
+    trial.turn_x[0], trial.turn_y[0] = state.turn_x[node], state.turn_y[node]
     if kind < 0.15:
         other: int = movers.hard[below(random, count)]
         if other != node:
             trial.node[1] = other
+            trial.turn_x[1], trial.turn_y[1] = state.turn_x[other], state.turn_y[other]
             other_box = movers.box_of[other]
             trial.x[1] = settled(
                 x,
@@ -209,6 +217,11 @@ def propose_hard(
             y = movers.box_y[beside] + side * (movers.box_tall[beside] + tall + reach)
             if flush:
                 x = movers.box_x[beside]
+    elif movers.flips and kind < 0.55:
+        if uniform(random) < 0.5:
+            trial.turn_x[0] = -trial.turn_x[0]
+        else:
+            trial.turn_y[0] = -trial.turn_y[0]
     else:
         x, y = step_off(x, y, spread, kind > 0.80, random)
     trial.x[0] = settled(
@@ -231,18 +244,30 @@ def propose_hard(
         lattice.y_low[node],
         lattice.y_high[node],
     )
-    return apart(
-        box,
-        other_box,
-        trial.x[0],
-        trial.y[0],
-        trial.x[1],
-        trial.y[1],
-        lattice.apart,
-        movers.box_x,
-        movers.box_y,
-        movers.box_wide,
-        movers.box_tall,
+    region = movers.region
+    inside = within(trial.x[0], trial.y[0], wide, tall, region)
+    second: int = trial.node[1]
+    if second >= 0:
+        wide, tall = nodes.half_width[second], nodes.half_height[second]
+        inside &= within(trial.x[1], trial.y[1], wide, tall, region)
+    still = second < 0 and trial.x[0] == state.x[node] and trial.y[0] == state.y[node]
+    still &= (trial.turn_x[0] == state.turn_x[node]) & (trial.turn_y[0] == state.turn_y[node])
+    return (
+        (not still)
+        and inside
+        and apart(
+            box,
+            other_box,
+            trial.x[0],
+            trial.y[0],
+            trial.x[1],
+            trial.y[1],
+            lattice.apart,
+            movers.box_x,
+            movers.box_y,
+            movers.box_wide,
+            movers.box_tall,
+        )
     )
 
 
@@ -268,6 +293,17 @@ def settled(
 ) -> float:
     """The usable position of a hard macro nearest to `value`."""
     return off_lines(snap(value, one, step, low, high), half, cell, clearance, step, low, high)
+
+
+@lean
+def within(x: float, y: float, wide: float, tall: float, region: FloatArray) -> bool:
+    """Whether a macro at (x, y) is inside the region."""
+    return (
+        x - wide >= region[0]
+        and x + wide <= region[1]
+        and y - tall >= region[2]
+        and y + tall <= region[3]
+    )
 
 
 @lean

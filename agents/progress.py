@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from placement_env.netlist import Placement
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -14,8 +16,9 @@ class Progress:
         phase: What it does now, in a word or two.
         elapsed_s: Seconds since it started.
         budget_s: Seconds that it may take; inf where it counts moves instead.
-        cost: Cost of the placement at hand.
+        cost: Cost of the placement at hand; inf while there is none.
         moves: Moves tried so far.
+        snapshot: Gives the placement at hand, if called before the callback returns.
     """
 
     phase: str
@@ -23,6 +26,7 @@ class Progress:
     budget_s: float
     cost: float
     moves: int
+    snapshot: Callable[[], Placement] | None = None
 
 
 ProgressCallback = Callable[[Progress], None]

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from agents.annealing_run import AnnealingRun
+from agents.cores import usable_cores
 from agents.lattice import make_lattice
 from agents.legal_start import check_fits, legal_start
 from agents.progress import Progress, ProgressCallback
@@ -24,6 +25,9 @@ from placement_env.cost.toy import toy_netlist
 from placement_env.errors import InputError
 from placement_env.kernels import compile_notice
 from placement_env.netlist import IntArray, Netlist, Placement
+
+#: Shares of a placement become too small for more threads.
+MOST_CORES = 8
 
 
 def place(
@@ -37,6 +41,8 @@ def place(
     grid_um: float | None = None,
     moves: int | None = None,
     from_nothing: bool = False,
+    flips: bool = False,
+    cores: int | None = None,
 ) -> Placement:
     """Place the movable hard and soft macros of `netlist`; all other nodes stay.
 
@@ -49,13 +55,15 @@ def place(
         start: Where its nodes are; overlaps and macros outside are repaired first. None where all
             nodes are movable macros: then they are placed from nothing.
         budget_s: Seconds that it may take; the compilation of kernels does not count.
-        seed: The same seed and `moves` give the same placement.
+        seed: The same seed, `moves` and `cores` give the same placement.
         progress: Called a few times a second.
         gap_um: Least distance between hard macros.
         grid_um: Lower left corners of macros lie on multiples of it from the canvas's corner; None:
             centres on multiples of a power of two, about 0.001 um, which float32 holds exactly.
         moves: Try that many moves, however long it takes, instead of watching the clock.
         from_nothing: Ignore where the movable macros are in `start`.
+        flips: Turn hard macros over as well (N, FN, FS and S, or W, FW, FE and E).
+        cores: Threads to use; None: as many as there are cores, but not more than MOST_CORES.
 
     Raises:
         InputError: The netlist has no grid, the start does not fit it or has a node without a
@@ -67,6 +75,8 @@ def place(
         raise InputError(f"the number of moves is {moves}, expected 0 or more")
     if seed < 0:
         raise InputError(f"the seed is {seed}, expected 0 or more")
+    if cores is not None and cores < 1:
+        raise InputError(f"the number of cores is {cores}, expected 1 or more")
     if start is None:
         start, from_nothing = _nowhere(netlist), True
     check_positions(netlist, start)
@@ -93,13 +103,25 @@ def place(
         seed=seed,
         from_nothing=from_nothing,
     )
-    run = AnnealingRun(model, lattice, start, x, y, hard=hard, soft=soft, seed=seed)
-    with contextlib.suppress(KeyboardInterrupt):
-        if moves is None:
-            run.until(began, budget_s, progress)
-        else:
-            run.count(moves, progress)
-    return run.best()
+    run = AnnealingRun(
+        model,
+        lattice,
+        start,
+        x,
+        y,
+        hard=hard,
+        soft=soft,
+        seed=seed,
+        flips=flips,
+        threads=cores or min(usable_cores(), MOST_CORES),
+    )
+    with contextlib.closing(run):
+        with contextlib.suppress(KeyboardInterrupt):
+            if moves is None:
+                run.until(began, budget_s, progress)
+            else:
+                run.count(moves, progress)
+        return run.best()
 
 
 def compile_kernels(report: Callable[[str], None] | None = None) -> float:
@@ -118,9 +140,12 @@ def _toy_search() -> None:
     x, y = legal_start(
         netlist, model, lattice, start.x_um, start.y_um, hard=hard, soft=soft, seed=1
     )
-    run = AnnealingRun(model, lattice, start, x, y, hard=hard, soft=soft, seed=1)
-    run.count(2, None)
-    run.best()
+    run = AnnealingRun(
+        model, lattice, start, x, y, hard=hard, soft=soft, seed=1, flips=True, threads=1
+    )
+    with contextlib.closing(run):
+        run.count(2, None)
+        run.best()
 
 
 def _movable(netlist: Netlist, model: CostModel) -> tuple[IntArray, IntArray]:

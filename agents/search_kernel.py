@@ -1,21 +1,52 @@
-"""The loop of the search: propose, check, decide on the exact cost, again."""
+"""The loop of the search: propose, check, decide on the exact cost, again; in several threads.
+
+Threads take turns of a few hundred moves, each with its share of the macros (`agents.shares`), and
+then take over what the others moved. During a turn a thread does not know of the others' moves: it
+anneals with a part of the macros frozen, which costs little as long as the parts change often.
+"""
 
 from __future__ import annotations
 
 from math import log
+from typing import NamedTuple
 
 from agents.lattice import Lattice
 from agents.moves import Movers, RandomState, propose_hard, propose_soft, uniform
+from agents.rendezvous import meet
+from agents.shares import Role, Share, draw_share
 from placement_env.cost.bound import Bound
-from placement_env.cost.model import GridShape, Nets, Nodes, Points, Rates
-from placement_env.cost.move import Tops, Trial, try_move
+from placement_env.cost.congestion import cell_congestion
+from placement_env.cost.model import GridShape, Int32Array, Nets, Nodes, Points, Rates
+from placement_env.cost.move import Tops, Trial, fill_tops, try_move
+from placement_env.cost.move_many import move_many
 from placement_env.cost.state import State
 from placement_env.kernels import lean
+from placement_env.netlist import FloatArray, IntArray
 
-# Share of moves that take a hard macro, where there are both kinds.
-_HARD_SHARE = 0.25
 # Proposals for one move of a hard macro before giving it up, since most hit another macro.
 _TRIES = 6
+
+
+class Board(NamedTuple):
+    """What threads tell each other.
+
+    Attributes:
+        rendezvous: Where they wait for each other.
+        x: [threads, N] `State.x` of each.
+        y: [threads, N] `State.y` of each.
+        turn_x: [threads, N] `State.turn_x` of each.
+        turn_y: [threads, N] `State.turn_y` of each.
+        moved: [threads, N] nodes that each moved in this turn, as many as
+        moved_count: [threads, 8] has in its first column.
+    """
+
+    rendezvous: IntArray
+    x: FloatArray
+    y: FloatArray
+    turn_x: FloatArray
+    turn_y: FloatArray
+    moved: Int32Array
+    moved_count: IntArray
 
 
 @lean
@@ -32,11 +63,15 @@ def anneal(
     lattice: Lattice,
     movers: Movers,
     random: RandomState,
+    board: Board,
+    share: Share,
+    thread: int,
+    role: Role,
     temperature: float,
     spread: float,
-    moves: int,
-) -> int:
-    """Metropolis moves at one temperature; returns how many were accepted.
+    turns: int,
+) -> None:
+    """Metropolis moves of one thread at one temperature.
 
     Args:
         nodes: The netlist's nodes.
@@ -45,44 +80,96 @@ def anneal(
         grid: The grid.
         rates: Factors of the congestion cost.
         tops: How many cells the costs average.
-        state: The placement; changes.
+        state: The thread's placement, whose positions are those of `board`; changes.
         bound: The bound of `state`.
         trial: Scratch and cost of `state`.
         lattice: Where macros may lie.
         movers: Which macros move.
         random: State of the random numbers.
+        board: What threads tell each other.
+        share: What this one moves.
+        thread: Which one this is.
+        role: What it does in each turn.
         temperature: In units of the proxy cost.
         spread: Typical length of a step.
-        moves: How many moves to try.
+        turns: How many turns to take.
     """
-    accepted = 0
-    if len(movers.hard) == 0:
-        hard_share = 0.0
-    elif len(movers.soft) == 0:
-        hard_share = 1.0
-    else:
-        hard_share = _HARD_SHARE
-    for _ in range(moves):
-        legal = True
-        if uniform(random) < hard_share:
-            legal = False
-            tries = 0
-            while not legal and tries < _TRIES:
-                tries += 1
-                legal = propose_hard(
-                    nodes, nets, grid, rates, state, lattice, movers, spread, random, trial
-                )
-        else:
-            propose_soft(nets, state, lattice, movers, spread, random, trial)
-        if not legal:
-            continue
-        # The decision's random number first: then it is clear how much a move may cost.
-        threshold = -temperature * log(1 - uniform(random))
-        if try_move(nodes, points, nets, grid, rates, tops, state, bound, trial, threshold):
-            accepted += 1
+    threads = len(board.moved_count)
+    for _ in range(turns):
+        hard, soft = draw_share(nodes, grid, state, lattice, movers, share, role)
+        own = Movers(
+            share.hard[:hard],
+            share.soft[:soft],
+            movers.box_of,
+            movers.box_x,
+            movers.box_y,
+            movers.box_wide,
+            movers.box_tall,
+            movers.region,
+            movers.flips,
+        )
+        hard_share = role.hard_share if hard > 0 else 0.0
+        if soft == 0:
+            hard_share = 1.0
+        share.stamp[-1] += 1
+        board.moved_count[thread, 0] = 0
+        for _ in range(role.moves if hard + soft > 0 else 0):
+            legal = True
+            if uniform(random) < hard_share:
+                legal = False
+                tries = 0
+                while not legal and tries < _TRIES:
+                    tries += 1
+                    legal = propose_hard(
+                        nodes, nets, grid, rates, state, lattice, own, spread, random, trial
+                    )
+            else:
+                propose_soft(nets, state, lattice, own, spread, random, trial)
+            if not legal:
+                continue
+            # The decision's random number first: then it is clear how much a move may cost.
+            threshold = -temperature * log(1 - uniform(random))
+            if not try_move(nodes, points, nets, grid, rates, tops, state, bound, trial, threshold):
+                continue
             for m in range(2):
                 node: int = trial.node[m]
-                if node >= 0 and nodes.is_hard[node]:
+                if node < 0:
+                    continue
+                if nodes.is_hard[node]:
                     movers.box_x[movers.box_of[node]] = trial.x[m]
                     movers.box_y[movers.box_of[node]] = trial.y[m]
-    return accepted
+                if share.stamp[node] != share.stamp[-1]:
+                    share.stamp[node] = share.stamp[-1]
+                    board.moved[thread, board.moved_count[thread, 0]] = node
+                    board.moved_count[thread, 0] += 1
+        if threads == 1:
+            continue
+        meet(board.rendezvous, thread)
+        for other in range(threads):
+            if other == thread:
+                continue
+            moved, count = board.moved[other], board.moved_count[other, 0]
+            move_many(
+                nodes,
+                points,
+                nets,
+                grid,
+                rates,
+                state,
+                trial,
+                moved,
+                count,
+                board.x[other],
+                board.y[other],
+                board.turn_x[other],
+                board.turn_y[other],
+            )
+            for i in range(count):
+                if nodes.is_hard[moved[i]]:
+                    movers.box_x[movers.box_of[moved[i]]] = state.x[moved[i]]
+                    movers.box_y[movers.box_of[moved[i]]] = state.y[moved[i]]
+        cell_congestion(
+            state.difference, state.blockage, grid, rates, state.running, state.congestion
+        )
+        fill_tops(grid, rates, tops, state, bound, trial)
+        meet(board.rendezvous, thread)

@@ -227,6 +227,19 @@ def pin_positions(netlist: Netlist, placement: Placement) -> tuple[FloatArray, F
     return placement.x_um[netlist.pin_node] + dx, placement.y_um[netlist.pin_node] + dy
 
 
+def turned_over(orient: IntArray, turn_x: FloatArray, turn_y: FloatArray) -> IntArray:
+    """[N] orientations of nodes that lay as `orient` [N] says, once they are turned over.
+
+    Args:
+        orient: [N] orientations before.
+        turn_x: [N] -1 where left and right are exchanged, else 1.
+        turn_y: [N] -1 where bottom and top are exchanged, else 1.
+    """
+    matrix = ORIENT_MATRIX[orient] * np.stack([turn_x, turn_y], axis=-1)[:, :, None]  # [N, 2, 2]
+    same = (matrix[:, None] == ORIENT_MATRIX).all(axis=(2, 3))  # [N, 8]
+    return same.argmax(axis=1)
+
+
 def oriented_size(netlist: Netlist, placement: Placement) -> tuple[FloatArray, FloatArray]:
     """[N], [N]: width and height of each node as it lies (W, E, FW and FE swap them)."""
     swapped = np.isin(placement.orient, [Orient.W, Orient.E, Orient.FW, Orient.FE])

@@ -71,6 +71,8 @@ class Trial(NamedTuple):
         node: [2] nodes to move; the second is -1 where one moves.
         x: [2] where to.
         y: [2] where to.
+        turn_x: [2] `State.turn_x` of the nodes after the move.
+        turn_y: [2] `State.turn_y` of the nodes after the move.
         listed: [E] nets of the moved nodes.
         stamp: [E + 1] marks nets that are listed.
         span: [E] their new wirelength costs.
@@ -96,6 +98,8 @@ class Trial(NamedTuple):
     node: Int32Array
     x: FloatArray
     y: FloatArray
+    turn_x: FloatArray
+    turn_y: FloatArray
     listed: IndexArray
     stamp: IntArray
     span: FloatArray
@@ -126,6 +130,8 @@ def new_trial(model: CostModel) -> Trial:
         node=np.full(2, -1, np.int32),
         x=np.zeros(2),
         y=np.zeros(2),
+        turn_x=np.ones(2),
+        turn_y=np.ones(2),
         listed=np.empty(nets, np.uint32),
         stamp=np.zeros(nets + 1, np.int64),
         span=np.empty(nets),
@@ -161,9 +167,17 @@ def fill(
     trial: Trial,
 ) -> None:
     """Compute state, cost and bound from `state.x` and `state.y`."""
+    trial.cost[WIRELENGTH] = fill_state(nodes, points, nets, grid, rates, state)
+    fill_tops(grid, rates, tops, state, bound, trial)
+
+
+@lean
+def fill_tops(
+    grid: GridShape, rates: Rates, tops: Tops, state: State, bound: Bound, trial: Trial
+) -> None:
+    """Compute density, congestion and bound from the maps of `state`."""
     cells = grid.columns * grid.rows
     cost, sums, work = trial.cost, bound.sums, trial.work
-    cost[WIRELENGTH] = fill_state(nodes, points, nets, grid, rates, state)
     cost[DENSITY] = density_cost(state.density, cells, tops.density, work, np.inf)
     if tops.density > 0:
         sums[LEAST_DENSE] = work[tops.density - 1]
@@ -200,6 +214,8 @@ def try_move(
 ) -> bool:
     """Move `trial.node` to `trial.x`, `trial.y` unless the cost rises by more than `threshold`.
 
+    `trial.turn_x` and `trial.turn_y` say how the nodes lie afterwards.
+
     Returns:
         Whether the move was made. Where it was not, the state is as before.
     """
@@ -219,8 +235,8 @@ def try_move(
         for p in range(points.start[node], points.start[node + 1]):
             trial.point_x[moved], trial.point_y[moved] = state.point_x[p], state.point_y[p]
             trial.cell[moved] = state.cell[p]
-            state.point_x[p] = trial.x[m] + points.dx[p]
-            state.point_y[p] = trial.y[m] + points.dy[p]
+            state.point_x[p] = trial.x[m] + trial.turn_x[m] * points.dx[p]
+            state.point_y[p] = trial.y[m] + trial.turn_y[m] * points.dy[p]
             state.cell[p] = packed_cell(state.point_x[p], state.point_y[p], grid)
             rerouted |= state.cell[p] != trial.cell[moved]
             moved += 1
@@ -387,6 +403,8 @@ def try_move(
         for m in range(count):
             state.x[trial.node[m]] = trial.x[m]
             state.y[trial.node[m]] = trial.y[m]
+            state.turn_x[trial.node[m]] = trial.turn_x[m]
+            state.turn_y[trial.node[m]] = trial.turn_y[m]
         for i in range(n):
             state.span[listed[i]] = trial.span[i]
         if rerouted:

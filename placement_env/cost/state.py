@@ -38,6 +38,8 @@ class State(NamedTuple):
     Attributes:
         x: [N] centres of nodes.
         y: [N] centres of nodes.
+        turn_x: [N] -1 where a node is mirrored, left for right, as compared with the model; else 1.
+        turn_y: [N] -1 where it is upside down as compared with the model; else 1.
         point_x: [Q] points.
         point_y: [Q] points.
         cell: [Q] packed cell of each point.
@@ -59,6 +61,8 @@ class State(NamedTuple):
 
     x: FloatArray
     y: FloatArray
+    turn_x: FloatArray
+    turn_y: FloatArray
     point_x: FloatArray
     point_y: FloatArray
     cell: Int32Array
@@ -86,6 +90,8 @@ def new_state(model: CostModel, x_um: FloatArray, y_um: FloatArray) -> State:
     return State(
         x=np.asarray(x_um - model.left_um, dtype=np.float64),
         y=np.asarray(y_um - model.bottom_um, dtype=np.float64),
+        turn_x=np.ones(len(x_um)),
+        turn_y=np.ones(len(x_um)),
         point_x=np.empty(points),
         point_y=np.empty(points),
         cell=np.empty(points, np.int32),
@@ -113,8 +119,8 @@ def fill_state(
     """Compute everything from `state.x` and `state.y`; returns the wirelength cost."""
     for p in range(len(points.node)):
         node = points.node[p]
-        state.point_x[p] = state.x[node] + points.dx[p]
-        state.point_y[p] = state.y[node] + points.dy[p]
+        state.point_x[p] = state.x[node] + state.turn_x[node] * points.dx[p]
+        state.point_y[p] = state.y[node] + state.turn_y[node] * points.dy[p]
         state.cell[p] = packed_cell(state.point_x[p], state.point_y[p], grid)
     count = len(nets.weight)
     listed = state.all_nets

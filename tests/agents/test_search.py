@@ -89,6 +89,64 @@ def test_the_seed_and_the_moves_determine_the_placement(ariane: tuple[Netlist, P
     assert not np.array_equal(one.x_um, other.x_um)
 
 
+def test_threads_that_share_a_placement_are_deterministic(
+    ariane: tuple[Netlist, Placement],
+) -> None:
+    netlist, start = ariane
+    for cores in (2, 5):
+        one, again = (
+            search.place(netlist, start, budget_s=1, seed=3, moves=30_000, cores=cores)
+            for _ in range(2)
+        )
+        assert np.array_equal(one.x_um, again.x_um)
+        assert np.array_equal(one.y_um, again.y_um)
+        _assert_legal(netlist, one)
+
+
+def test_two_threads_make_as_good_moves_as_one(ariane: tuple[Netlist, Placement]) -> None:
+    netlist, start = ariane
+    costs = [
+        proxy_cost(
+            netlist, search.place(netlist, start, budget_s=1, seed=1, moves=400_000, cores=cores)
+        ).total
+        for cores in (1, 2)
+    ]
+    assert costs[1] < costs[0] + 0.02
+
+
+def test_hard_macros_alone_are_shared_by_strips(ariane: tuple[Netlist, Placement]) -> None:
+    netlist, start = ariane
+    soft = netlist.node_kind == NodeKind.SOFT_MACRO
+    netlist = replace(netlist, fixed=netlist.fixed | soft)
+    first, placed = (
+        search.place(netlist, start, budget_s=1, seed=1, moves=moves, cores=3)
+        for moves in (0, 30_000)
+    )
+    hard = netlist.nodes_of(NodeKind.HARD_MACRO)
+    assert hard_overlaps(netlist, placed) == []
+    assert not np.isin(outside(netlist, placed), hard).any()
+    assert np.array_equal(placed.x_um[soft], start.x_um[soft])
+    assert (placed.x_um != first.x_um)[hard].mean() > 0.9
+    assert proxy_cost(netlist, placed).total < proxy_cost(netlist, first).total
+
+
+def test_flips_shorten_wires_and_survive_the_file(
+    ariane: tuple[Netlist, Placement], tmp_path: Path
+) -> None:
+    netlist, start = ariane
+    placed = search.place(netlist, start, budget_s=1, seed=1, moves=100_000, flips=True)
+    _assert_legal(netlist, placed)
+    hard = netlist.nodes_of(NodeKind.HARD_MACRO)
+    assert set(placed.orient[hard]) == {Orient.N, Orient.FN, Orient.FS, Orient.S}
+    unturned = replace(placed, orient=start.orient)
+    assert proxy_cost(netlist, placed).wirelength < proxy_cost(netlist, unturned).wirelength
+    plc.write(tmp_path / "placed.plc", netlist, placed)
+    _, read_back = plc.read(tmp_path / "placed.plc", netlist)
+    assert proxy_cost(netlist, read_back).total == pytest.approx(
+        proxy_cost(netlist, placed).total, abs=1e-9
+    )
+
+
 def test_gap_and_placement_grid(ariane: tuple[Netlist, Placement]) -> None:
     netlist, start = ariane
     placed = search.place(
@@ -114,6 +172,21 @@ def test_the_clock_is_kept_and_progress_told(ariane: tuple[Netlist, Placement]) 
     assert told[-1].budget_s == 1.5
 
 
+def test_a_snapshot_is_the_placement_at_hand(ariane: tuple[Netlist, Placement]) -> None:
+    netlist, start = ariane
+    seen: list[tuple[float, Placement]] = []
+
+    def keep(report: Progress) -> None:
+        if report.snapshot:
+            seen.append((report.cost, report.snapshot()))
+
+    search.place(netlist, start, budget_s=1, seed=1, progress=keep, moves=200_000, flips=True)
+    assert len(seen) > 1
+    for cost, placement in seen:
+        _assert_legal(netlist, placement)
+        assert proxy_cost(netlist, placement).total == pytest.approx(cost, abs=1e-9)
+
+
 def test_an_interrupt_returns_the_best_placement_so_far(ariane: tuple[Netlist, Placement]) -> None:
     netlist, start = ariane
 
@@ -121,10 +194,11 @@ def test_an_interrupt_returns_the_best_placement_so_far(ariane: tuple[Netlist, P
         if report.moves > 2000:
             raise KeyboardInterrupt
 
-    began = time.perf_counter()
-    placed = search.place(netlist, start, budget_s=300, seed=1, progress=interrupt)
-    assert time.perf_counter() - began < 60
-    _assert_legal(netlist, placed)
+    for cores in (1, 2):
+        began = time.perf_counter()
+        placed = search.place(netlist, start, budget_s=300, seed=1, progress=interrupt, cores=cores)
+        assert time.perf_counter() - began < 60
+        _assert_legal(netlist, placed)
 
 
 @settings(max_examples=40, deadline=None)
@@ -220,6 +294,7 @@ def _wide(netlist: Netlist, *widths: float) -> Netlist:
         (lambda n: n, {"budget_s": 0.0}, "budget"),
         (lambda n: n, {"moves": -1}, "moves"),
         (lambda n: n, {"seed": -1}, "seed"),
+        (lambda n: n, {"cores": 0}, "cores"),
     ],
 )
 def test_what_cannot_be_placed_is_refused(
