@@ -38,7 +38,7 @@ def test_moves_and_work_are_as_asked_for(threads: int, hard_share: float) -> Non
     assert sum(role.moves for role in made) == pytest.approx(10_000, rel=0.001)
     of_hard = sum(role.moves * role.hard_share for role in made) / 10_000
     assert of_hard <= hard_share + 0.001
-    assert of_hard == pytest.approx(hard_share, rel=0.02 if threads <= 2 else 0.35)
+    assert of_hard == pytest.approx(hard_share, rel=0.02 if threads <= 2 else 0.45)
     work = [role.moves * (1 + role.hard_share) for role in made]
     assert max(work) == pytest.approx(min(work), rel=0.02)
     # Soft macros are moved equally often whichever thread has them.
