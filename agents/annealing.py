@@ -109,8 +109,8 @@ def place(
                 total = cost.cost.total
                 if total < best_total:
                     best_total, best = total, places.placement()
-            effort.tell("annealing", total)
-        effort.tell("annealing", total, last=True)
+            effort.tell("annealing", total, places.placement)
+        effort.tell("annealing", total, places.placement, last=True)
     return best
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
 from agents.progress import Progress, ProgressCallback
 from placement_env.errors import InputError
+from placement_env.netlist import Placement
 
 _REPORT_EVERY_S = 0.25
 
@@ -57,11 +59,18 @@ class Effort:
             return self.elapsed_s / self._budget_s
         return self.moves / self._limit if self._limit else 1.0
 
-    def tell(self, phase: str, cost: float, *, last: bool = False) -> None:
+    def tell(
+        self,
+        phase: str,
+        cost: float,
+        snapshot: Callable[[], Placement] | None = None,
+        *,
+        last: bool = False,
+    ) -> None:
         """Report, unless the phase was reported a moment ago and this is not the last report."""
         if self._progress is None:
             return
         elapsed_s = self.elapsed_s
         if last or phase != self._phase or elapsed_s - self._told_s >= _REPORT_EVERY_S:
             self._phase, self._told_s = phase, elapsed_s
-            self._progress(Progress(phase, elapsed_s, self._budget_s, cost, self.moves))
+            self._progress(Progress(phase, elapsed_s, self._budget_s, cost, self.moves, snapshot))

@@ -157,8 +157,8 @@ def _descend(places: LegalPlaces, effort: Effort) -> Iterator[None]:
                 places.put(node, *to)
                 improved = True
                 yield
-            effort.tell("descent", cost.cost.total)
-    effort.tell("descent", cost.cost.total, last=True)
+            effort.tell("descent", cost.cost.total, places.placement)
+    effort.tell("descent", cost.cost.total, places.placement, last=True)
 
 
 def _go_to_cheapest(

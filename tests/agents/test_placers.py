@@ -93,6 +93,25 @@ def test_the_clock_is_kept_and_progress_told(name: str, ariane: tuple[Netlist, P
 
 
 @every_placer
+def test_snapshots_are_legal_and_cost_what_is_told(
+    name: str, ariane: tuple[Netlist, Placement]
+) -> None:
+    netlist, start = ariane
+    costs: list[float] = []
+
+    def watch(report: Progress) -> None:
+        if report.snapshot:
+            placement = report.snapshot()
+            assert_legal(netlist, placement)
+            assert proxy_cost(netlist, placement).total == pytest.approx(report.cost, abs=1e-9)
+            costs.append(report.cost)
+
+    moves = 80_000 if name == "greedy" else 20_000
+    placers.named(name)(netlist, start, budget_s=1, seed=1, moves=moves, progress=watch)
+    assert len(costs) > 1
+
+
+@every_placer
 def test_an_interrupt_returns_a_legal_placement(
     name: str, ariane: tuple[Netlist, Placement]
 ) -> None:
