@@ -164,14 +164,13 @@ def _descend(places: LegalPlaces, effort: Effort) -> Iterator[None]:
 def _go_to_cheapest(
     cost: IncrementalCost, node: int, candidates: list[_Point], at_most: float, effort: Effort
 ) -> _Point | None:
-    """Move a node to the cheapest of some places; None where the cost always rises too much."""
-    found = None
-    for to in candidates:
-        effort.moves += 1
-        if cost.move(node, *to, at_most=at_most):
-            # From now on only for less.
-            found, at_most = to, -_WORTH_MOVING
-    return found
+    """Move a node to the cheapest of some places; None where the cost would rise too much."""
+    if not candidates:
+        return None
+    effort.moves += len(candidates)
+    x_um, y_um = np.array(candidates).T
+    to = candidates[int(cost.costs_at(node, x_um, y_um).argmin())]
+    return to if cost.move(node, *to, at_most=at_most) else None
 
 
 def _near(places: LegalPlaces, node: int, neighbours: IntArray) -> list[_Point]:

@@ -230,6 +230,7 @@ def _toy_moves() -> None:
     cost = IncrementalCost(places.model, places.x_um, places.y_um)
     cost.move(0, *places.nearest(0, 5.0, 5.0))
     cost.swap(0, 1)
+    cost.costs_at(0, places.x_um, places.y_um)
 
 
 def _ranges(
