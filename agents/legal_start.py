@@ -91,13 +91,17 @@ def legal_start(
     for size in (tall, wide, wide * tall, np.maximum(wide, tall)):
         orders.append(hard[np.argsort(-size[hard], kind="stable")])
     orders += [rng.permutation(hard) for _ in range(_RETRIES)]
+    left_over = hard[0]
     for order in orders:
         for x_pull in (1e-4, 1e4):
-            if place(order, corner_x, corner_y, x_pull) < 0:
+            stuck = place(order, corner_x, corner_y, x_pull)
+            if stuck < 0:
                 return x, y
+            left_over = order[stuck]
     raise InputError(
         f"found no legal placement of {len(hard)} hard macros, "
-        f"which cover {_coverage(netlist, model, hard):.0%} of the canvas",
+        f"which cover {_coverage(netlist, model, hard):.0%} of the canvas: "
+        f"there was no room left for {netlist.node_name[left_over]!r}",
         where=netlist.name,
         hint="make the canvas larger or the gap between macros smaller",
     )

@@ -108,7 +108,12 @@ def place(
         group = group_cells(netlist, seed=seed)
         grouped, grouped_start = _grouped(netlist, group, start)
         found = macro_placer(
-            grouped, grouped_start, budget_s=budget_s, seed=seed, progress=progress, gap_um=gap_um
+            grouped,
+            grouped_start,
+            budget_s=budget_s,
+            seed=seed,
+            progress=progress and _with_cells(progress, netlist, group, start),
+            gap_um=gap_um,
         )
         found = ungrouped_placement(netlist, group, start, found)
         # Rough places are good starts, which a short search on a large netlist can spoil.
@@ -123,9 +128,26 @@ def place(
 
 def _with_nodes(placement: Placement, nodes: IntArray, other: Placement) -> Placement:
     """The placement with some nodes where another has them."""
-    x_um, y_um = placement.x_um.copy(), placement.y_um.copy()
+    x_um, y_um, orient = placement.x_um.copy(), placement.y_um.copy(), placement.orient.copy()
     x_um[nodes], y_um[nodes] = other.x_um[nodes], other.y_um[nodes]
-    return replace(placement, x_um=x_um, y_um=y_um)
+    orient[nodes] = other.orient[nodes]
+    return Placement(x_um, y_um, orient)
+
+
+def _with_cells(
+    progress: ProgressCallback, netlist: Netlist, group: IntArray, start: Placement
+) -> ProgressCallback:
+    """Passes reports on, with snapshots of the netlist with cells in place of the grouped one."""
+
+    def tell(report: Progress) -> None:
+        grouped = report.snapshot
+        if grouped is not None:
+            report = replace(
+                report, snapshot=lambda: ungrouped_placement(netlist, group, start, grouped())
+            )
+        progress(report)
+
+    return tell
 
 
 def _checked_start(netlist: Netlist, start: Placement | None, budget_s: float) -> Placement:
@@ -139,7 +161,7 @@ def _checked_start(netlist: Netlist, start: Placement | None, budget_s: float) -
             hint="use a DEF with ROW statements or a Bookshelf design with a .scl file",
         )
     if start is not None:
-        _check_sizes(netlist, start)
+        check_fits(netlist, start)
         return start
     stuck = np.flatnonzero(netlist.fixed)
     if stuck.size:
@@ -154,7 +176,7 @@ def _checked_start(netlist: Netlist, start: Placement | None, budget_s: float) -
         np.full(n, (canvas.bottom_um + canvas.top_um) / 2),
         np.zeros(n, np.int64),
     )
-    _check_sizes(netlist, centre)
+    check_fits(netlist, centre)
     return centre
 
 
@@ -187,16 +209,19 @@ def _grouped(netlist: Netlist, group: IntArray, start: Placement) -> tuple[Netli
     return grouped, placement
 
 
-def _check_sizes(netlist: Netlist, start: Placement) -> None:
-    """Raise `InputError` for a movable macro that is larger than the canvas."""
+def check_fits(netlist: Netlist, start: Placement) -> None:
+    """Raise `InputError` for what has no room on the canvas or the rows, whatever is done.
+
+    That is a movable macro larger than the canvas, or macros and cells with more area together.
+    """
     canvas = netlist.canvas
+    macro = (netlist.node_kind == NodeKind.HARD_MACRO) & ~netlist.fixed
     for side, size, room in zip(
         ("width", "height"),
         oriented_size(netlist, start),
         (canvas.width_um, canvas.height_um),
         strict=True,
     ):
-        macro = (netlist.node_kind == NodeKind.HARD_MACRO) & ~netlist.fixed
         for node in np.flatnonzero(macro & (size > room))[:1]:
             raise InputError(
                 f"macro {netlist.node_name[node]!r} has a {side} of {size[node]:g}, "
@@ -204,6 +229,18 @@ def _check_sizes(netlist: Netlist, start: Placement) -> None:
                 where=netlist.name,
                 hint="make the canvas larger",
             )
+    rows = netlist.rows
+    if rows is None:
+        return
+    cell = (netlist.node_kind == NodeKind.STANDARD_CELL) & ~netlist.fixed
+    area = float((netlist.width_um * netlist.height_um)[macro | cell].sum())
+    room = float((rows.sites * rows.site_width_um * rows.height_um).sum())
+    if area > room * (1 + 1e-9):
+        raise InputError(
+            f"macros and cells cover {area / room:.0%} of the rows, expected at most 100%",
+            where=netlist.name,
+            hint="make the die larger",
+        )
 
 
 def _on_one_point(netlist: Netlist, start: Placement, macros: IntArray) -> bool:

@@ -46,6 +46,12 @@ def code_behind(module: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def digest_behind(module: str) -> str:
+    """One short hash of `code_behind`."""
+    listed = "\n".join(f"{name} {content}" for name, content in code_behind(module).items())
+    return hashlib.sha256(listed.encode()).hexdigest()[:16]
+
+
 @functools.cache
 def source_file(name: str) -> Path | None:
     """The file of a module of ours or of an imported one; None where there is no such module."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from placement_env.errors import InputError
 from placement_env.netlist import FloatArray, IntArray, Netlist, NodeKind, Placement, oriented_size
 
 
@@ -40,6 +41,26 @@ def outside(netlist: Netlist, placement: Placement) -> IntArray:
     )
     macros = netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO)
     return macros[out[macros]]
+
+
+def check_fixed(netlist: Netlist, placement: Placement) -> None:
+    """Raise `InputError` where fixed macros alone keep any placement from being legal."""
+    astray = outside(netlist, placement)
+    for node in astray[netlist.fixed[astray]][:1]:
+        raise InputError(
+            f"the fixed macro {netlist.node_name[node]!r} at ({placement.x_um[node]:g}, "
+            f"{placement.y_um[node]:g}) um sticks out of the canvas",
+            where=netlist.name,
+            hint="do not fix it, or start from a placement that has it inside",
+        )
+    for first, second in hard_overlaps(netlist, placement):
+        if netlist.fixed[first] and netlist.fixed[second]:
+            raise InputError(
+                f"the fixed macros {netlist.node_name[first]!r} and "
+                f"{netlist.node_name[second]!r} overlap",
+                where=netlist.name,
+                hint="do not fix both of them, or start from a placement that has them apart",
+            )
 
 
 def _sides(

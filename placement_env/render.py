@@ -85,7 +85,7 @@ def draw_placement(
         axis=1,
     )
     placed = np.isfinite(boxes).all(axis=1)
-    figure, axes = _canvas_axes(netlist, boxes[placed], region, title)
+    figure, axes = canvas_axes(netlist, boxes[placed], region, title)
     frame = netlist.canvas
     axes.add_patch(
         Rectangle(
@@ -103,7 +103,7 @@ def draw_placement(
         fine = cells.size > OUTLINED_CELLS
         axes.add_collection(
             PolyCollection(
-                list(_corners(boxes[cells])),
+                list(corners(boxes[cells])),
                 facecolor=CELL_FACE, edgecolor="none" if fine else "white",
                 linewidth=0.0 if fine else 0.25, alpha=0.75, antialiased=not fine,
                 rasterized=fine, zorder=2,
@@ -114,7 +114,7 @@ def draw_placement(
     if soft.size:
         axes.add_collection(
             PolyCollection(
-                list(_corners(boxes[soft])),
+                list(corners(boxes[soft])),
                 facecolor=SOFT_FACE, edgecolor="#1B6A94", linewidth=0.4, alpha=0.35, zorder=3,
             )
         )  # fmt: skip
@@ -138,7 +138,7 @@ def draw_placement(
             s=9, marker="D", color=PORT_FACE, linewidths=0, zorder=5,
         )  # fmt: skip
         key.append(Patch(facecolor=PORT_FACE, label=f"{ports.size:,} ports"))
-    _scale_bar(axes, "um" if netlist.unit_um is not None else "units")
+    scale_bar(axes, "um" if netlist.unit_um is not None else "units")
     if key:
         figure.legend(
             handles=key, loc="outside lower center", ncol=len(key),
@@ -178,7 +178,7 @@ def draw_map(
 
     if values.ndim != 2 or values.size == 0:
         raise InputError(f"a map has shape {values.shape}, expected [rows, columns]")
-    figure, axes = _canvas_axes(None, np.zeros((0, 4)), canvas, title)
+    figure, axes = canvas_axes(None, np.zeros((0, 4)), canvas, title)
     image = axes.imshow(
         values, origin="lower", cmap="inferno", interpolation="nearest",
         extent=(canvas.left_um, canvas.right_um, canvas.bottom_um, canvas.top_um),
@@ -195,11 +195,11 @@ def draw_map(
             w, h = float(width[node]), float(height[node])
             corner = (float(placement.x_um[node]) - w / 2, float(placement.y_um[node]) - h / 2)
             axes.add_patch(Rectangle(corner, w, h, fill=False, edgecolor="#7FD6FF", linewidth=0.9))
-    _scale_bar(axes, "um")
+    scale_bar(axes, "um")
     return _save(figure, path)
 
 
-def _canvas_axes(
+def canvas_axes(
     netlist: Netlist | None, boxes: FloatArray, region: Canvas | None, title: str
 ) -> tuple[Figure, Axes]:
     """A figure with equal axes in micrometres around the region."""
@@ -241,7 +241,7 @@ def _canvas_axes(
     return figure, axes
 
 
-def _corners(boxes: FloatArray) -> FloatArray:
+def corners(boxes: FloatArray) -> FloatArray:
     """[N, 4, 2]: the corners of [N, 4] boxes (left, bottom, right, top)."""
     left, bottom, right, top = boxes.T
     return np.stack(
@@ -320,7 +320,7 @@ def _distinct_tails(names: Sequence[str]) -> list[str]:
     return ["/".join(p[shared:]) for p in parts]
 
 
-def _scale_bar(axes: Axes, unit: str) -> None:
+def scale_bar(axes: Axes, unit: str) -> None:
     """A bar of a round length in the room above the upper right corner."""
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()

@@ -35,7 +35,7 @@ def test_commands_and_options_exist(line: str) -> None:
     words = line.split()
     command: Any = typer.main.get_command(app)
     depth = 0
-    while words[depth] in getattr(command, "commands", {}):
+    while depth < len(words) and words[depth] in getattr(command, "commands", {}):
         command = command.commands[words[depth]]
         depth += 1
     assert depth > 0, f"chipflow has no command {words[0]}"

@@ -1,16 +1,18 @@
-"""`chipflow bench`: measures on public benchmarks, beside the published numbers."""
+"""`chipflow bench placement`: a placer on public benchmarks, beside the published numbers."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from benchmarks.files import Benchmark
     from benchmarks.placement import Result
+    from chipflow.commands.macro_options import MacroOptions
 
 bench = typer.Typer(
     no_args_is_help=True, help="Measure on public benchmarks, beside the published numbers."
@@ -32,52 +34,91 @@ def placement(
         str, typer.Option(metavar="S,S,...", help="Seconds for the search, one run each.")
     ] = "60",
     seeds: Annotated[int, typer.Option(help="Runs with seeds 1 to N.", min=1)] = 1,
+    agent: Annotated[str, typer.Option(metavar="NAME", help="What places the macros.")] = "search",
+    start: Annotated[
+        str, typer.Option(metavar="NAME|none", help="initial, legalized or none.")
+    ] = "initial",
+    hard_only: Annotated[
+        bool, typer.Option("--hard-only", help="Keep soft macros where the start has them.")
+    ] = False,
+    cores: Annotated[
+        int | None, typer.Option(help="Processor cores to use (default: all).", min=1)
+    ] = None,
+    flips: Annotated[
+        bool, typer.Option("--flips", help="Hard macros may be mirrored as well.")
+    ] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write results.json and results.md here.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write results.json and results.md here; runs that are there already are kept.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Place the designs of a suite and print the scores beside the published ones."""
-    from agents import mixed_size
+    """Place the designs of a suite and print median, mean and best beside the published scores."""
+    from benchmarks.kept_runs import read_runs
     from benchmarks.placement import run_suite
-    from benchmarks.table import to_json, to_markdown
-    from chipflow.commands.inputs import compile_for, make_folder
+    from benchmarks.table import run_line, to_json, to_markdown
+    from chipflow.commands.inputs import compile_for, designs_of, make_folder
     from chipflow.commands.interrupt import interrupts
+    from chipflow.commands.macro_options import MacroOptions
     from chipflow.commands.progress_lines import ProgressLines
 
-    chosen = _designs(suite, designs)
-    budgets_s = _budgets(budget)
-    if out:
-        make_folder(out)
+    chosen, budgets_s, numbers = designs_of(suite, designs), _budgets(budget), range(1, seeds + 1)
+    options = MacroOptions(
+        agent=agent, hard_only=hard_only, from_nothing=start == "none", flips=flips, cores=cores
+    )
+    made_with = _made_with(suite, start, options)
     show = ProgressLines(quiet=quiet)
+    known: dict[tuple[str, float, int], Result] = {}
+    if out:
+        before = read_runs(make_folder(out) / "results.json", made_with)
+        known = {result.key: result for result in before.results}
+        asked = {(name, b, seed) for name in chosen for b in budgets_s for seed in numbers}
+        if kept := len(asked & known.keys()):
+            show.say(f"{kept} of {len(asked)} runs are kept from {out / 'results.json'}")
+        if before.made_otherwise:
+            show.say(
+                f"{before.made_otherwise} runs in {out / 'results.json'} are replaced, since this "
+                f"is not the same any more: {', '.join(before.changed)}"
+            )
 
     def begin(benchmark: Benchmark, budget_s: float, seed: int) -> None:
-        compile_for(benchmark.netlist, show.say)
+        held = options.held(benchmark.netlist)
+        options.check(held, benchmark.placements[first], budget_s)
+        compile_for(benchmark.netlist, agent, show.say)
         show.say(f"{benchmark.name}: {budget_s:g} s, seed {seed}")
 
-    results = []
+    first = "initial" if start == "none" else start
+    results: list[Result] = []
     with interrupts() as ctrl_c, show:
         try:
             for result in run_suite(
-                lambda netlist, start, *, budget_s, seed: mixed_size.place(
+                lambda netlist, start, *, budget_s, seed: options.place(
                     netlist, start, budget_s=budget_s, seed=seed, progress=show
                 ),
                 chosen,
                 budgets_s=budgets_s,
-                seeds=range(1, seeds + 1),
+                seeds=numbers,
+                start=first,
+                kept=known,
                 begin=begin,
             ):
                 if ctrl_c.seen:  # the placer has returned early what it had
                     break
                 results.append(result)
-                show.say(to_markdown([result]).splitlines()[2])
+                if result.key in known:
+                    continue
+                show.say(run_line(result))
+                known[result.key] = result
                 if out:
-                    _write(out, results)
+                    _write(out, list(known.values()), made_with)
         except KeyboardInterrupt:
             ctrl_c.seen = True
     if as_json:
-        typer.echo(json.dumps({"suite": suite, "results": to_json(results)}, indent=2))
+        typer.echo(json.dumps(to_json(results, made_with), indent=2))
     elif results:
         typer.echo(to_markdown(results), nl=False)
     if ctrl_c.seen:
@@ -88,20 +129,19 @@ def placement(
         raise typer.Exit(1)
 
 
-def _designs(suite: str, designs: str) -> list[str]:
-    from benchmarks import registry
-    from placement_env.did_you_mean import did_you_mean
-    from placement_env.errors import InputError
+def _made_with(suite: str, start: str, options: MacroOptions) -> dict[str, Any]:
+    """What runs depend on besides design, budget and seed; runs are kept where it is the same."""
+    from importlib.metadata import version
 
-    known = registry.designs_of(suite)
-    chosen = [name.strip() for name in designs.split(",") if name.strip()] or list(known)
-    for name in chosen:
-        if name not in known:
-            raise InputError(
-                f"the suite {suite} has no design called {name!r}",
-                hint=did_you_mean(name, known) or f"its designs: {', '.join(known)}",
-            )
-    return chosen
+    from chipflow.code_version import digest_behind
+
+    return {
+        "suite": suite,
+        "start": start,
+        **options.record(),
+        "chipflow": version("chipflow-hybrid"),
+        "code": digest_behind("agents.placers"),
+    }
 
 
 def _budgets(budget: str) -> list[float]:
@@ -119,9 +159,13 @@ def _budgets(budget: str) -> list[float]:
     return budgets_s
 
 
-def _write(folder: Path, results: list[Result]) -> None:
+def _write(folder: Path, results: Sequence[Result], made_with: dict[str, Any]) -> None:
+    """Write all runs in the order of design, budget and seed."""
+    from benchmarks import registry
     from benchmarks.table import to_json, to_markdown
     from placement_env.formats.text import write_text
 
-    write_text(folder / "results.json", json.dumps(to_json(results), indent=2) + "\n")
-    write_text(folder / "results.md", to_markdown(results))
+    place = {name: k for k, name in enumerate(registry.names())}
+    ordered = sorted(results, key=lambda r: (place[r.design], r.budget_s, r.seed))
+    write_text(folder / "results.json", json.dumps(to_json(ordered, made_with), indent=2) + "\n")
+    write_text(folder / "results.md", to_markdown(ordered))

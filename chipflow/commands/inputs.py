@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from agents import search
+from agents import placers
 from benchmarks import registry
 from benchmarks.files import Benchmark, load_files, with_start
+from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
 from placement_env.netlist import Netlist, NodeKind, Placement
 
@@ -46,10 +47,27 @@ def load_placed(netlist: str, placement: str, lefs: Sequence[Path]) -> tuple[Ben
     return benchmark, benchmark.placements[placement]
 
 
-def compile_for(netlist: Netlist, say: Callable[[str], None]) -> None:
-    """Compile the kernels that placing the netlist needs, and say so where they are not yet."""
+def designs_of(suite: str, designs: str) -> list[str]:
+    """The designs of a suite that are named, separated by commas; all where none is.
+
+    Raises:
+        InputError: There is no such suite, or it has no such design.
+    """
+    known = registry.designs_of(suite)
+    chosen = [name.strip() for name in designs.split(",") if name.strip()] or list(known)
+    for name in chosen:
+        if name not in known:
+            raise InputError(
+                f"the suite {suite} has no design called {name!r}",
+                hint=did_you_mean(name, known) or f"its designs: {', '.join(known)}",
+            )
+    return chosen
+
+
+def compile_for(netlist: Netlist, agent: str, say: Callable[[str], None]) -> None:
+    """Compile the kernels that the agent needs for the netlist, and say so if they are not yet."""
     if netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO).size:
-        search.compile_kernels(say)
+        placers.compile_kernels(agent, say)
 
 
 def make_folder(folder: Path) -> Path:

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from agents.history import CostHistory, Frame
     from benchmarks.files import Benchmark
     from placement_env.netlist import Placement
+
+#: Pictures of an animation.
+_PICTURES = 60
 
 
 def place(
@@ -27,8 +31,35 @@ def place(
         ),
     ] = "initial",
     budget: Annotated[float, typer.Option(help="Seconds for the search of macros.")] = 60.0,
+    moves: Annotated[
+        int | None,
+        typer.Option(help="Try so many moves instead: the same seed, the same result.", min=0),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the search.", min=0)] = 1,
-    gap: Annotated[float, typer.Option(help="Least distance between macros, in um.")] = 0.0,
+    agent: Annotated[str, typer.Option(metavar="NAME", help="What places the macros.")] = "search",
+    cores: Annotated[
+        int | None, typer.Option(help="Processor cores to use (default: all).", min=1)
+    ] = None,
+    fix: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,NAME,...", help="Keep these where the start has them; repeatable."
+        ),
+    ] = None,
+    hard_only: Annotated[
+        bool, typer.Option("--hard-only", help="Keep soft macros where the start has them.")
+    ] = False,
+    gap: Annotated[float, typer.Option(help="Least distance between hard macros, in um.")] = 0.0,
+    grid: Annotated[
+        float | None,
+        typer.Option(metavar="UM", help="Lower left corners of macros on multiples of this."),
+    ] = None,
+    flips: Annotated[
+        bool, typer.Option("--flips", help="Hard macros may be mirrored as well.")
+    ] = False,
+    animate: Annotated[
+        bool, typer.Option("--animate", help="Write placement.gif, the search as it went.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to write (default: placements/NAME).")
     ] = None,
@@ -41,35 +72,56 @@ def place(
 ) -> None:
     """Place a netlist: macros of a clustered one, macros and cells of a flat one.
 
-    Writes the placement in the netlist's format, placement.png and scores.json. Ctrl-C ends the
-    search early; the best placement so far is kept.
+    Writes the placement in the netlist's format, placement.png, scores.json and the course of the
+    search: history.json, cost_over_time.svg. Ctrl-C ends the search early; the best placement so
+    far is kept.
     """
-    from agents import mixed_size
+    from agents.history import CostHistory, Snapshots
+    from agents.progress import Progress
     from benchmarks.placement import is_legal, score
     from chipflow.commands.inputs import compile_for, load_placed, make_folder
     from chipflow.commands.interrupt import interrupts
+    from chipflow.commands.macro_options import MacroOptions
     from chipflow.commands.progress_lines import ProgressLines
     from chipflow.commands.score_table import score_lines
 
     show = ProgressLines(quiet=quiet)
+    options = MacroOptions(
+        agent=agent,
+        fixed=[name.strip() for names in fix or () for name in names.split(",") if name.strip()],
+        hard_only=hard_only,
+        from_nothing=start == "none",
+        gap_um=gap,
+        grid_um=grid,
+        flips=flips,
+        cores=cores,
+        moves=moves,
+    )
     benchmark, begin_at = load_placed(netlist, "initial" if start == "none" else start, lef or [])
+    options.check(options.held(benchmark.netlist), begin_at, budget)
     folder = make_folder(out or Path("placements", benchmark.name))
-    compile_for(benchmark.netlist, show.say)
+    compile_for(benchmark.netlist, agent, show.say)
+    history, snapshots = CostHistory(), Snapshots(_PICTURES)
+
+    def report(progress: Progress) -> None:
+        history.add(progress)
+        if animate:
+            snapshots.add(progress)
+        show(progress)
+
     with interrupts() as ctrl_c, show:
         started = time.perf_counter()
-        placement = mixed_size.place(
-            benchmark.netlist,
-            begin_at,
-            budget_s=budget,
-            seed=seed,
-            progress=show,
-            gap_um=gap,
-            from_nothing=start == "none",
+        placement = options.place(
+            benchmark.netlist, begin_at, budget_s=budget, seed=seed, progress=report
         )
         wall_s = time.perf_counter() - started
     scores = score(benchmark.netlist, placement) | {"time__wall_s": wall_s}
     record = {"design": benchmark.name, "budget_s": budget, "seed": seed, **scores}
-    record["files"] = [str(path) for path in _write(folder, benchmark, placement, record)]
+    record["options"] = options.record()
+    files = _write_history(folder, history)
+    if animate:
+        files.append(_animate(folder, benchmark, placement, snapshots.frames, scores))
+    record["files"] = [str(path) for path in _write(folder, benchmark, placement, files, record)]
     if as_json:
         typer.echo(json.dumps(record, indent=2))
     else:
@@ -83,8 +135,10 @@ def place(
         raise typer.Exit(1)
 
 
-def _write(folder: Path, benchmark: Benchmark, placement: Placement, record: dict) -> list[Path]:
-    """Write placement, picture and scores; returns the files."""
+def _write(
+    folder: Path, benchmark: Benchmark, placement: Placement, others: list[Path], record: dict
+) -> list[Path]:
+    """Write placement, picture and scores; returns these files and the others."""
     from placement_env.formats.text import write_text
     from placement_env.render import draw_placement
 
@@ -93,5 +147,43 @@ def _write(folder: Path, benchmark: Benchmark, placement: Placement, record: dic
         benchmark.netlist, placement, folder / "placement.png", title=benchmark.name
     )
     scores = folder / "scores.json"
+    files = [placed, picture, scores, *others]
     write_text(scores, json.dumps(record, indent=2) + "\n")
-    return [placed, picture, scores]
+    return files
+
+
+def _write_history(folder: Path, history: CostHistory) -> list[Path]:
+    """Write the course of the search and its chart, if it told of one."""
+    from chipflow.report.cost_over_time import cost_over_time, svg_file
+    from placement_env.formats.text import write_text
+
+    drawn = cost_over_time(vars(history))
+    if drawn is None:
+        return []
+    chart = folder / "cost_over_time.svg"
+    write_text(chart, svg_file(drawn[0]))
+    return [history.write(folder / "history.json"), chart]
+
+
+def _animate(
+    folder: Path,
+    benchmark: Benchmark,
+    placement: Placement,
+    frames: list[Frame],
+    scores: dict[str, float],
+) -> Path:
+    """Draw the kept placements and the result as an animation."""
+    from benchmarks.table import number
+    from placement_env.animation import Picture, draw_animation
+
+    name = benchmark.name
+    pictures = [
+        Picture(frame.placement, f"{name}  {frame.elapsed_s:.1f} s  cost {frame.cost:.4f}")
+        for frame in frames
+    ]
+    metric = "placement__proxy__cost"
+    word = "cost" if metric in scores else "HPWL"
+    value = scores.get(metric, scores["placement__wirelength__hpwl_um"])
+    title = f"{name}  {scores['time__wall_s']:.1f} s  {word} {number(value)}"
+    pictures.append(Picture(placement, title))
+    return draw_animation(benchmark.netlist, pictures, folder / "placement.gif")

@@ -7,14 +7,13 @@ A failed or half-finished run gets a page as well, of what it has.
 from __future__ import annotations
 
 import base64
-import math
 import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from chipflow.report.chart import line_chart
+from chipflow.report.cost_over_time import cost_over_time
 from chipflow.report.record import RunOnDisk, StageOnDisk, read_run
 from chipflow.report.verdict import number, verdict_tiles
 from placement_env.errors import InputError
@@ -183,26 +182,8 @@ def _history(run: RunOnDisk) -> dict[str, Any] | None:
     history = run.json("macro_history")
     if not isinstance(history, dict):
         return None
-    points = [
-        (float(t), float(cost))
-        for t, cost in zip(history.get("elapsed_s", ()), history.get("cost", ()), strict=False)
-        if math.isfinite(t) and math.isfinite(cost)
-    ]
-    if len(points) < 2:
-        return None
-    seconds, cost = zip(*points, strict=True)
-    caption = (
-        f"Proxy cost of the macro placement: {cost[0]:.4f} at the first report, {cost[-1]:.4f} "
-        f"after {seconds[-1]:.1f} s and {number(history.get('moves', [0])[-1])} moves."
-    )
-    chart = line_chart(
-        seconds,
-        cost,
-        x_label="seconds",
-        y_label="proxy cost",
-        summary=caption,
-    )
-    return {"chart": chart, "caption": caption}
+    drawn = cost_over_time(history)
+    return {"chart": drawn[0], "caption": drawn[1]} if drawn else None
 
 
 def _timing(run: RunOnDisk) -> dict[str, Any] | None:

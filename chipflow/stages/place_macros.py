@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import math
 import shutil
-from dataclasses import dataclass, field
 
 from agents import search
-from agents.progress import Progress
+from agents.history import CostHistory
 from chipflow.layout.macros import from_core, least_gap_um
 from chipflow.layout.placed import macros_fixed, read_layout
 from chipflow.stage import Stage, StageContext, StageResult
@@ -24,22 +21,6 @@ DEFAULT_GRID_UM = 0.005
 
 #: Positions in whole database units may take this much from a gap.
 _ROUNDING_UM = 1e-3
-
-
-@dataclass
-class _History:
-    """The search's reports, for the chart of cost over time."""
-
-    elapsed_s: list[float] = field(default_factory=list)
-    cost: list[float] = field(default_factory=list)
-    moves: list[int] = field(default_factory=list)
-
-    def add(self, report: Progress) -> None:
-        if not math.isfinite(report.cost):  # while the search looks for a legal start
-            return
-        self.elapsed_s.append(round(report.elapsed_s, 3))
-        self.cost.append(report.cost)
-        self.moves.append(report.moves)
 
 
 def run(ctx: StageContext) -> StageResult:
@@ -59,7 +40,7 @@ def run(ctx: StageContext) -> StageResult:
     grouped, start = plc.read(ctx.files["grouped_start"], grouped)
     search.compile_kernels(ctx.log)
     settings, gap_um = ctx.design.placement, ctx.design.macros.gap_um
-    history = _History()
+    history = CostHistory()
     found = search.place(
         grouped,
         start,
@@ -71,8 +52,7 @@ def run(ctx: StageContext) -> StageResult:
         from_nothing=True,
     )
     plc.write(ctx.out_dir / "macros.plc", grouped, found)
-    text = json.dumps(vars(history)) + "\n"
-    (ctx.out_dir / "history.json").write_text(text, encoding="utf-8")
+    history.write(ctx.out_dir / "history.json")
     draw_placement(grouped, found, ctx.out_dir / "macros.png")
 
     placed = from_core(layout.netlist, layout.placement, grouped, found)

@@ -183,6 +183,12 @@ def test_a_macro_larger_than_the_canvas_is_named() -> None:
         place(replace(netlist, height_um=height), start, budget_s=0.4, seed=1)
 
 
+def test_more_area_than_the_rows_have_is_refused_at_once() -> None:
+    netlist, start = flat()
+    with pytest.raises(InputError, match=r"macros and cells cover \d+% of the rows"):
+        place(replace(netlist, width_um=3 * netlist.width_um), start, budget_s=1e6, seed=1)
+
+
 def test_no_start_with_fixed_ports_is_refused() -> None:
     netlist, _ = flat()
     with pytest.raises(InputError, match="no start"):

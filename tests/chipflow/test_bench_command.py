@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from agents import placers
 from benchmarks import registry
 from benchmarks.files import load_files
-from placement_env.netlist import Placement
+from placement_env.netlist import Netlist, NodeKind, Placement
 from tests.benchmarks.tiny import write_tiny
 from tests.chipflow.command_line import CommandLine, command_line
 
@@ -41,7 +43,8 @@ def test_one_run_a_design_budget_and_seed(chipflow: CommandLine, tmp_path: Path)
         *("--budget", "0.1,0.2", "--seeds", 2, "--json", "--out", tmp_path / "out"),
     )
     assert ended.code == 0, ended
-    results = json.loads(ended.out)["results"]
+    record = json.loads(ended.out)
+    results = record["runs"]
     assert [(row["design"], row["budget_s"], row["seed"]) for row in results] == [
         (design, budget_s, seed)
         for design in ("nvdla_ng45", "ariane133_ng45")
@@ -51,8 +54,61 @@ def test_one_run_a_design_budget_and_seed(chipflow: CommandLine, tmp_path: Path)
     assert all(row["legal"] for row in results)
     assert all(row["placement__hard_overlaps__count"] == 0 for row in results)
     assert ": 0.1 s, seed 1" in ended.err
-    assert json.loads((tmp_path / "out/results.json").read_text()) == results
-    assert (tmp_path / "out/results.md").read_text().count("\n| ") == 9
+    assert [entry["runs"] for entry in record["summary"]] == [2] * 4
+    # The file is in the suite's order.
+    written = json.loads((tmp_path / "out/results.json").read_text())
+    assert written["made_with"] == record["made_with"]
+    assert written["runs"] == results[4:] + results[:4]
+    assert (tmp_path / "out/results.md").read_text().count("\n| ") == 4 + 9 + 2
+
+
+@pytest.mark.usefixtures("tiny_tilos")
+def test_runs_that_are_there_are_kept(
+    chipflow: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["bench", "placement", "--designs", "nvdla_ng45", "--budget", "0.1", "--json"]
+    command += ["--out", str(tmp_path / "out"), "--seeds"]
+    first = json.loads(chipflow(*command, 2).out)["runs"]
+    ended = chipflow(*command, 3)
+    runs = json.loads(ended.out)["runs"]
+    assert runs[:2] == first
+    assert [row["seed"] for row in runs] == [1, 2, 3]
+    assert "2 of 3 runs are kept from" in ended.err
+    assert "seed 2" not in ended.err
+    assert "seed 3" in ended.err
+    # Fewer seeds take nothing away; other options or another version do.
+    assert len(json.loads(chipflow(*command, 1).out)["runs"]) == 1
+    assert len(json.loads((tmp_path / "out/results.json").read_text())["runs"]) == 3
+    ended = chipflow(*command, 1, "--start", "none")
+    assert "3 runs in" in ended.err
+    assert "are replaced, since this is not the same any more: from_nothing, start" in ended.err
+    monkeypatch.setattr("chipflow.code_version.digest_behind", lambda module: "other")
+    ended = chipflow(*command, 1, "--start", "none")
+    assert "1 runs in" in ended.err
+    assert "not the same any more: code" in ended.err
+
+
+@pytest.mark.usefixtures("tiny_tilos")
+def test_hard_only_keeps_soft_macros(
+    chipflow: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[tuple[Netlist, Placement, Placement]] = []
+    named = placers.named
+
+    def noting(netlist: Netlist, start: Placement, **options: Any) -> Placement:
+        found.append((netlist, start, named("search")(netlist, start, **options)))
+        return found[-1][2]
+
+    monkeypatch.setattr(placers, "named", lambda name: noting)
+    ended = chipflow(
+        *("bench", "placement", "--designs", "nvdla_ng45", "--budget", 0.1, "--hard-only", "-q")
+    )
+    assert ended.code == 0, ended
+    ((netlist, start, placed),) = found
+    soft = netlist.nodes_of(NodeKind.SOFT_MACRO)
+    hard = netlist.nodes_of(NodeKind.HARD_MACRO)
+    assert np.array_equal(placed.x_um[soft], start.x_um[soft])
+    assert not np.array_equal(placed.x_um[hard], start.x_um[hard])
 
 
 @pytest.mark.usefixtures("tiny_tilos")
@@ -68,7 +124,7 @@ def test_iccad04_stands_beside_the_published_wirelength(
     """The placer is left out: what counts here is reading, scoring and the table."""
     data_file("iccad04/ibm01/ibm01.aux.gz")
 
-    def scatter(netlist, start, *, budget_s, seed, progress):
+    def scatter(netlist, start, *, seed, **options):
         rng = np.random.default_rng(seed)
         at = rng.uniform(100, 2000, (2, netlist.num_nodes))
         return Placement(
@@ -77,12 +133,12 @@ def test_iccad04_stands_beside_the_published_wirelength(
             start.orient,
         )
 
-    monkeypatch.setattr("agents.mixed_size.place", scatter)
+    monkeypatch.setattr("agents.placers.named", lambda name: scatter)
     ended = chipflow("bench", "placement", "--suite", "iccad04", "--designs", "ibm01")
     assert ended.code == 1  # scattered nodes are not legal
+    assert "HPWL: median" in ended.out.splitlines()[0]
     row = ended.out.splitlines()[2]
-    assert "half-perimeter wirelength" in row
-    assert "| NO |" in row
+    assert "| NO (0) |" in row
     assert "2,282,370 RePlAce + NTU3 [1]" in row
 
 
@@ -94,6 +150,8 @@ def test_iccad04_stands_beside_the_published_wirelength(
         (["--budget", "10,x"], "--budget is '10,x'"),
         (["--budget", "0"], "--budget is '0'"),
         (["--seeds", "0"], "seeds"),
+        (["--start", "finl"], "no placement called 'finl'"),
+        (["--agent", "serch"], "did you mean search?"),
     ],
 )
 def test_wrong_options(arguments: list[str], message: str, chipflow: CommandLine) -> None:
@@ -125,8 +183,8 @@ def test_interrupted_bench_keeps_finished_runs(tmp_path: Path, data_file) -> Non
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert [row["budget_s"] for row in json.loads(out)["results"]] == [1.0]
-    assert len(json.loads((tmp_path / "results.json").read_text())) == 1
+    assert [row["budget_s"] for row in json.loads(out)["runs"]] == [1.0]
+    assert len(json.loads((tmp_path / "results.json").read_text())["runs"]) == 1
 
 
 def test_fetch_prints_where_the_files_are(chipflow: CommandLine, data_file) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.plain_cost import plain_cost
 from placement_env.cost.proxy import (
     ProxyCost,
     congestion_maps,
@@ -20,7 +21,6 @@ from placement_env.cost.toy import toy_netlist
 from placement_env.errors import InputError
 from placement_env.netlist import Canvas, Netlist, NodeKind, Placement
 from tests.placement_env.random_netlists import clustered
-from tests.placement_env.reference_cost import reference_cost
 
 
 @st.composite
@@ -76,7 +76,7 @@ def cases(draw: st.DrawFn) -> tuple[Netlist, Placement]:
 def test_cost_equals_the_plain_implementation(case: tuple[Netlist, Placement]) -> None:
     netlist, placement = case
     cost = proxy_cost(netlist, placement)
-    wirelength, density, congestion = reference_cost(netlist, placement)
+    wirelength, density, congestion = plain_cost(netlist, placement)
     assert cost.wirelength == pytest.approx(wirelength, rel=1e-9, abs=1e-12)
     assert cost.density == pytest.approx(density, rel=1e-9, abs=1e-12)
     assert cost.congestion == pytest.approx(congestion, rel=1e-9, abs=1e-12)

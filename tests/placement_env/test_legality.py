@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 
 from placement_env.cost.toy import toy_netlist
-from placement_env.legality import hard_overlaps, outside
+from placement_env.errors import InputError
+from placement_env.legality import check_fixed, hard_overlaps, outside
 from placement_env.netlist import Canvas, Netlist, NodeKind, Orient, Placement
 from tests.placement_env.random_netlists import clustered
 
@@ -72,3 +74,14 @@ def test_overlaps_are_those_of_all_pairs(case: tuple[Netlist, Placement]) -> Non
         and 2 * abs(y[i] - y[j]) < netlist.height_um[i] + netlist.height_um[j]
     ]
     assert hard_overlaps(netlist, placement) == expected
+
+
+def test_fixed_macros_that_stand_in_the_way_of_any_placement_are_named() -> None:
+    netlist, placement = toy_netlist()
+    apart = _at(placement, [10, 10.0, 30], [10, 15, 3])  # a and b overlap, c sticks out
+    check_fixed(netlist, apart)
+    check_fixed(replace(netlist, fixed=np.array([True, False, False])), apart)
+    with pytest.raises(InputError, match="'a' and 'b' overlap"):
+        check_fixed(replace(netlist, fixed=np.array([True, True, False])), apart)
+    with pytest.raises(InputError, match=r"'c' at \(30, 3\) um sticks out"):
+        check_fixed(replace(netlist, fixed=np.array([False, False, True])), apart)

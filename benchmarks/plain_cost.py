@@ -1,7 +1,8 @@
 """The proxy cost once more, slow and in plain Python, from the description of its rules alone.
 
-It shares no code with `placement_env.cost`, keeps one net and one grid cell at a time, and adds
-routes cell by cell. Pins outside the canvas go to the nearest cell.
+What the exact kernels are tested against, and what their speed is measured against. It shares no
+code with `placement_env.cost`, keeps one net and one grid cell at a time, and adds routes cell by
+cell. Pins outside the canvas go to the nearest cell.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from placement_env.netlist import Netlist, NodeKind, Orient, Placement
 Cell = tuple[int, int]  # row, column
 
 
-def reference_cost(netlist: Netlist, placement: Placement) -> tuple[float, float, float]:
-    """Wirelength, density and congestion costs."""
+def plain_cost(netlist: Netlist, placement: Placement) -> tuple[float, float, float]:
+    """Wirelength, density and congestion costs of a netlist with a grid."""
     nets = _nets(netlist, placement)
     return (
         _wirelength(netlist, nets),

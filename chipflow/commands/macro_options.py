@@ -1,0 +1,163 @@
+"""The options that say how macros are placed, for the commands that place them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from agents import legal_start, mixed_size, placers
+from agents.progress import ProgressCallback
+from benchmarks.placement import is_flat
+from placement_env.cost.model import cost_model
+from placement_env.cost.proxy import check_positions
+from placement_env.did_you_mean import did_you_mean
+from placement_env.errors import InputError
+from placement_env.legality import check_fixed
+from placement_env.netlist import Netlist, NodeKind, Placement
+
+#: Names in an error; more would hide the hint.
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class MacroOptions:
+    """How macros are placed. Options that are not given are the placer's own.
+
+    Attributes:
+        agent: Name of the placer of macros, as `agents.placers` has it.
+        fixed: Names of nodes that stay where the start has them.
+        hard_only: Soft macros stay where the start has them.
+        from_nothing: Movable macros have no place yet.
+        gap_um: Least distance between hard macros.
+        grid_um: Lower left corners of macros are multiples of it.
+        flips: Hard macros may be mirrored.
+        cores: Processor cores that are used; all when None.
+        moves: Try so many moves, whatever time they take.
+    """
+
+    agent: str = "search"
+    fixed: Sequence[str] = ()
+    hard_only: bool = False
+    from_nothing: bool = False
+    gap_um: float = 0.0
+    grid_um: float | None = None
+    flips: bool = False
+    cores: int | None = None
+    moves: int | None = None
+
+    def record(self) -> dict[str, object]:
+        """The options as plain values, for a file that says how its results were made."""
+        values = asdict(self)
+        return values | {"fixed": sorted(self.fixed), "cores": self.cores or os.cpu_count() or 1}
+
+    def held(self, netlist: Netlist) -> Netlist:
+        """The netlist with everything fixed that is not to move.
+
+        Raises:
+            InputError: A node is unknown, or a netlist with cells was to be placed by its hard
+                macros alone.
+        """
+        fixed = netlist.fixed.copy()
+        fixed[_nodes_named(netlist, self.fixed)] = True
+        if self.hard_only:
+            if is_flat(netlist):
+                raise InputError(
+                    "--hard-only is for clustered netlists, and this one has standard cells",
+                    where=netlist.name,
+                    hint="leave it out: cells are placed around the macros",
+                )
+            fixed[netlist.nodes_of(NodeKind.SOFT_MACRO)] = True
+        return replace(netlist, fixed=fixed)
+
+    def check(self, netlist: Netlist, start: Placement, budget_s: float) -> None:
+        """Refuse at once what cannot be placed; `netlist` is `held` already.
+
+        Raises:
+            InputError: Agent, budget or an option cannot be used; a macro does not fit into the
+                canvas; fixed macros overlap or stick out.
+        """
+        for name in self._given():
+            if name not in placers.options_of(self.agent):
+                raise InputError(
+                    f"the agent {self.agent!r} has no option --{name.removesuffix('_um')}",
+                    hint="leave it out, or use --agent search",
+                )
+        if self.grid_um is not None and is_flat(netlist):
+            raise InputError(
+                "--grid is for clustered netlists: beside cells, macros lie on rows and sites",
+                where=netlist.name,
+                hint="leave it out",
+            )
+        if self.moves is None and not 0 < budget_s < float("inf"):
+            raise InputError(
+                f"the budget is {budget_s:g} s, expected more than 0", hint="give --budget SECONDS"
+            )
+        check_positions(netlist, start)
+        if is_flat(netlist):
+            mixed_size.check_fits(netlist, start)
+            return
+        model = cost_model(netlist, start.orient)
+        movable = model.nodes.is_macro & ~netlist.fixed
+        legal_start.check_fits(
+            netlist,
+            model,
+            hard=np.flatnonzero(movable & model.nodes.is_hard),
+            soft=np.flatnonzero(movable & ~model.nodes.is_hard),
+        )
+        check_fixed(netlist, start)
+
+    def place(
+        self,
+        netlist: Netlist,
+        start: Placement | None,
+        *,
+        budget_s: float,
+        seed: int,
+        progress: ProgressCallback | None = None,
+    ) -> Placement:
+        """Place what is not fixed."""
+        return placers.named(self.agent)(
+            self.held(netlist),
+            start,
+            budget_s=budget_s,
+            seed=seed,
+            progress=progress,
+            gap_um=self.gap_um,
+            from_nothing=self.from_nothing,
+            **self._given(),
+        )
+
+    def _given(self) -> dict[str, Any]:
+        """The options that have been given, of those that only some placers have."""
+        options = {
+            "grid_um": self.grid_um,
+            "flips": self.flips or None,
+            "cores": self.cores,
+            "moves": self.moves,
+        }
+        return {name: value for name, value in options.items() if value is not None}
+
+
+def _nodes_named(netlist: Netlist, names: Iterable[str]) -> list[int]:
+    """The nodes with these names.
+
+    Raises:
+        InputError: One is not in the netlist.
+    """
+    number = {name: node for node, name in enumerate(netlist.node_name)}
+    unknown = [name for name in names if name not in number]
+    if unknown:
+        macros = netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO)
+        near = did_you_mean(unknown[0], [netlist.node_name[node] for node in macros])
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        examples = ", ".join(netlist.node_name[node] for node in macros[:_NAMED])
+        raise InputError(
+            f"--fix: the netlist has no node {unknown[0]!r}{more}",
+            where=netlist.name,
+            hint=near or f"its macros are called {examples}",
+        )
+    return [number[name] for name in names]
