@@ -109,7 +109,7 @@ def _save(frames: Sequence[Image], path: Path) -> Path:
 
     palette = frames[-1].quantize(_COLOURS, dither=Dither.NONE)
     colours = np.array(palette.getpalette() or [0, 0, 0]).reshape(-1, 3)
-    colours[colours.sum(axis=1).argmax()] = 255  # paper stays white
+    colours[colours.min(axis=1) > 247] = 255  # paper stays white
     palette.putpalette(colours.ravel().tolist())
     indexed = [frame.quantize(palette=palette, dither=Dither.NONE) for frame in frames]
     indexed[0].save(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chipflow.commands.bench_speed import speed
+
 if TYPE_CHECKING:
     from benchmarks.files import Benchmark
     from benchmarks.placement import Result
@@ -17,11 +19,7 @@ if TYPE_CHECKING:
 bench = typer.Typer(
     no_args_is_help=True, help="Measure on public benchmarks, beside the published numbers."
 )
-
-
-@bench.callback()
-def _group() -> None:
-    pass
+bench.command()(speed)
 
 
 @bench.command()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from agents import legal_start, mixed_size, placers
+from agents.lattice import make_lattice
 from agents.progress import ProgressCallback
 from benchmarks.placement import is_flat
 from placement_env.cost.model import cost_model
@@ -108,6 +109,7 @@ class MacroOptions:
             hard=np.flatnonzero(movable & model.nodes.is_hard),
             soft=np.flatnonzero(movable & ~model.nodes.is_hard),
         )
+        make_lattice(netlist, model, gap_um=self.gap_um, grid_um=self.grid_um)
         check_fixed(netlist, start)
 
     def place(

@@ -49,7 +49,9 @@ def place(
     hard_only: Annotated[
         bool, typer.Option("--hard-only", help="Keep soft macros where the start has them.")
     ] = False,
-    gap: Annotated[float, typer.Option(help="Least distance between hard macros, in um.")] = 0.0,
+    gap: Annotated[
+        float, typer.Option(help="Least distance between hard macros, in um.", min=0.0)
+    ] = 0.0,
     grid: Annotated[
         float | None,
         typer.Option(metavar="UM", help="Lower left corners of macros on multiples of this."),

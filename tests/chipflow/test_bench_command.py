@@ -16,6 +16,7 @@ import pytest
 from agents import placers
 from benchmarks import registry
 from benchmarks.files import load_files
+from benchmarks.speed import QUANTITIES
 from placement_env.netlist import Netlist, NodeKind, Placement
 from tests.benchmarks.tiny import write_tiny
 from tests.chipflow.command_line import CommandLine, command_line
@@ -109,6 +110,37 @@ def test_hard_only_keeps_soft_macros(
     hard = netlist.nodes_of(NodeKind.HARD_MACRO)
     assert np.array_equal(placed.x_um[soft], start.x_um[soft])
     assert not np.array_equal(placed.x_um[hard], start.x_um[hard])
+
+
+def test_speed_of_a_design(chipflow: CommandLine, data_file, tmp_path: Path) -> None:
+    data_file("tilos/ariane133_ng45/netlist.pb.txt.gz")
+    ended = chipflow(
+        *("bench", "speed", "--designs", "ariane133_ng45", "--rounds", 1, "--moves", 2000),
+        *("--json", "--out", tmp_path),
+    )
+    assert ended.code == 0, ended
+    record = json.loads(ended.out)
+    (row,) = record["designs"]
+    timings = row["timings"]
+    assert set(timings) == set(QUANTITIES)
+    assert all(0 < t["least_s"] <= t["median_s"] for t in timings.values())
+    assert row["plain_difference"] < 1e-12  # the same cost, so that the ratio means something
+    assert row["plain_over"]["full"] == pytest.approx(
+        timings["plain"]["median_s"] / timings["full"]["median_s"]
+    )
+    assert row["plain_over"]["full"] > 100
+    assert timings["soft_local"]["median_s"] < timings["full"]["median_s"] / 10
+    assert json.loads((tmp_path / "speed.json").read_text()) == record
+    table = (tmp_path / "speed.md").read_text()
+    assert table.startswith("|  | ariane133_ng45 |")
+    assert f"{row['plain_over']['full']:,.0f}x" in table
+    assert record["machine"]["cores"] == os.cpu_count()
+
+
+def test_speed_is_of_clustered_netlists(chipflow: CommandLine) -> None:
+    ended = chipflow("bench", "speed", "--designs", "ibm01")
+    assert ended.code == 2
+    assert "no design called 'ibm01'" in ended.err
 
 
 @pytest.mark.usefixtures("tiny_tilos")

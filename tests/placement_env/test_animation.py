@@ -33,6 +33,7 @@ def test_frames_show_the_placements_in_order(tmp_path: Path) -> None:
     first, second, third = frames(path)
     assert first.shape == second.shape
     assert np.array_equal(first, third)
+    assert first[2, 2].tolist() == [255, 255, 255]
     # The macro at (40, 40) has gone to (10, 40): its colour has moved to the left.
     orange = [np.abs(frame - (242, 217, 184)).max(axis=2) < 12 for frame in (first, second)]
     assert orange[0].sum() == pytest.approx(orange[1].sum(), rel=0.02)
