@@ -54,7 +54,8 @@ def to_markdown(speeds: Sequence[DesignSpeed], machine: Mapping[str, str | int])
     lines += [
         "",
         "Wall time on one core where not said otherwise, kernels compiled before: median (minimum) "
-        f"of interleaved calls; macros differ in their nets. Ratios are of medians. Calls: {counts}.",
+        "of interleaved calls; macros differ in their nets. Ratios are of medians. "
+        f"Calls: {counts}.",
         "",
         f"Machine: {facts}.",
     ]

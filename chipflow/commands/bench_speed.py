@@ -16,7 +16,9 @@ def speed(
     rounds: Annotated[
         int, typer.Option(help="How often all is measured, about 4 s each.", min=1)
     ] = 5,
-    moves: Annotated[int, typer.Option(help="Moves of the search in a round.", min=10)] = 200_000,
+    moves: Annotated[
+        int, typer.Option(help="Moves of the search in a round.", min=10_000)
+    ] = 200_000,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write speed.json and speed.md here.")
     ] = None,

@@ -115,7 +115,7 @@ def test_hard_only_keeps_soft_macros(
 def test_speed_of_a_design(chipflow: CommandLine, data_file, tmp_path: Path) -> None:
     data_file("tilos/ariane133_ng45/netlist.pb.txt.gz")
     ended = chipflow(
-        *("bench", "speed", "--designs", "ariane133_ng45", "--rounds", 1, "--moves", 2000),
+        *("bench", "speed", "--designs", "ariane133_ng45", "--rounds", 1, "--moves", 40_000),
         *("--json", "--out", tmp_path),
     )
     assert ended.code == 0, ended
