@@ -17,46 +17,39 @@ Rules that are easy to get wrong:
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+import math
 from pathlib import Path
 
 import numpy as np
 
 from placement_env.errors import InputError
+from placement_env.formats.ct_protobuf_blocks import NodeTable, parse_blocks
+from placement_env.formats.ct_protobuf_layout import parse_layout
 from placement_env.formats.ct_protobuf_write import write
 from placement_env.formats.text import line_of, read_text
-from placement_env.netlist import Canvas, Netlist, NodeKind, Orient, Placement, check_netlist
+from placement_env.netlist import (
+    Canvas,
+    FloatArray,
+    IntArray,
+    Netlist,
+    NodeKind,
+    Orient,
+    Placement,
+    check_netlist,
+)
 
 __all__ = ["read", "write"]
 
-# Possessive quantifiers keep the match linear on damaged files.
-_STRING = r'"((?:[^"\\]|\\.)*+)"'
-_NODE = re.compile(
-    r"(?:\s|\#[^\n]*+\n)*+"
-    rf"node\s*+\{{\s*+name\s*+:\s*+{_STRING}\s*+"
-    r"((?:input\s*+:\s*+" + _STRING.replace("(", "(?:", 1) + r"\s*+)*+)"
-    r"((?:attr\s*+\{\s*+key\s*+:\s*+"
-    + _STRING.replace("(", "(?:", 1)
-    + r"\s*+value\s*+\{\s*+\w++\s*+:\s*+(?:"
-    + _STRING.replace("(", "(?:", 1)
-    + r"|[^\s{}\"]++)\s*+\}\s*+\}\s*+)*+)\}"
-)
-_INPUT = re.compile(rf"input\s*:\s*{_STRING}")
-_ATTR = re.compile(
-    rf"key\s*:\s*{_STRING}\s*value\s*\{{\s*\w+\s*:\s*(?:{_STRING}|([^\s{{}}\"]+))\s*\}}"
-)
-_TRAILING = re.compile(r"(?:\s|\#[^\n]*+(?:\n|$))*+$")
-_PIN_TYPES = ("MACRO_PIN", "macro_pin")
-
-
-@dataclass(slots=True)
-class _RawNode:
-    name: str
-    type: str
-    inputs: list[str]
-    attrs: dict[str, str]
-    offset: int
+_PIN = -1  # A kind beside those of NodeKind.
+_KINDS: dict[str, int] = {
+    "PORT": NodeKind.PORT,
+    "port": NodeKind.PORT,
+    "MACRO": NodeKind.HARD_MACRO,
+    "stdcell": NodeKind.STANDARD_CELL,
+    "STDCELL": NodeKind.STANDARD_CELL,
+    "MACRO_PIN": _PIN,
+    "macro_pin": _PIN,
+}
 
 
 def read(path: Path) -> tuple[Netlist, Placement]:
@@ -67,169 +60,190 @@ def read(path: Path) -> tuple[Netlist, Placement]:
             names the line.
     """
     text = read_text(path)
-    nodes, has_metadata = _parse(text, path)
-    if not nodes:
+    table = parse_layout(text) or parse_blocks(text, path)
+    if not table.name:
         raise InputError(
             "the netlist has no nodes", where=str(path), hint="expected blocks `node { name: … }`"
         )
-
-    def fail(node: _RawNode, message: str, hint: str = "") -> InputError:
-        return InputError(message, where=f"{path}:{line_of(text, node.offset)}", hint=hint)
-
-    def number(node: _RawNode, key: str, default: float | None = None) -> float:
-        value = node.attrs.get(key)
-        if value is None:
-            if default is None:
-                raise fail(node, f"node {node.name!r} has no {key!r}")
-            return default
-        try:
-            result = float(value)
-        except ValueError:
-            result = float("nan")
-        if not np.isfinite(result):
-            raise fail(node, f"{key!r} of node {node.name!r} is {value!r}, expected a number")
-        return result
-
-    grouped = has_metadata or any(node.type in ("MACRO", "PORT", "MACRO_PIN") for node in nodes)
-    node_of: dict[str, int] = {}  # node or pin name -> index in `nodes`
-    row_of: dict[str, int] = {}  # port, macro or cell name -> row of the Netlist
-    rows: list[tuple[_RawNode, NodeKind, int]] = []
-    for index, node in enumerate(nodes):
-        if node.name in node_of:
-            raise fail(node, f"a second node is called {node.name!r}", "names must be unique")
-        node_of[node.name] = index
-        if node.type in _PIN_TYPES:
-            continue
-        kind = _kind(node, grouped)
-        if kind is None:
-            raise fail(
-                node,
-                f"node {node.name!r} has the unknown type {node.type!r}",
-                "known types: PORT, MACRO, MACRO_PIN, macro, macro_pin, port, stdcell",
-            )
-        row_of[node.name] = len(rows)
-        rows.append((node, kind, index))
-
-    x = np.array([number(node, "x", 0.0) for node, _, _ in rows])
-    y = np.array([number(node, "y", 0.0) for node, _, _ in rows])
-    size = np.zeros((len(rows), 2))
-    orient = np.zeros(len(rows), dtype=np.int64)
-    for row, (node, kind, _) in enumerate(rows):
-        if kind != NodeKind.PORT:
-            size[row] = number(node, "width"), number(node, "height")
-            if size[row].min() < 0:
-                raise fail(node, f"node {node.name!r} has a negative size")
-        turned = node.attrs.get("orientation", "N") or "N"
-        if turned not in Orient.__members__:
-            raise fail(
-                node,
-                f"node {node.name!r} has the orientation {turned!r}",
-                "known orientations: " + ", ".join(Orient.__members__),
-            )
-        orient[row] = Orient[turned]
-
-    pin_row = np.full(len(nodes), -1, dtype=np.int64)
-    pin_offset = np.zeros((len(nodes), 2))
-    pin_label = [""] * len(nodes)
-    for index, node in enumerate(nodes):
-        if node.type not in _PIN_TYPES:
-            pin_row[index] = row_of[node.name]
-            continue
-        owner = node.attrs.get("macro_name", "")
-        if owner not in row_of:
-            raise fail(node, f"pin {node.name!r} belongs to the unknown macro {owner!r}")
-        row = row_of[owner]
-        pin_row[index] = row
-        pin_label[index] = node.name.removeprefix(owner + "/")
-        if rows[row][1] == NodeKind.HARD_MACRO:
-            pin_offset[index] = number(node, "x_offset"), number(node, "y_offset")
-
-    pins: list[int] = []
-    starts = [0]
-    weights: list[float] = []
-    net_name: list[str] = []
-    for index, node in enumerate(nodes):
-        if not node.inputs:
-            continue
-        pins.append(index)
-        for sink in node.inputs:
-            try:
-                pins.append(node_of[sink])
-            except KeyError:
-                raise fail(
-                    node,
-                    f"node {node.name!r} drives {sink!r}, which does not exist",
-                    "the file may be truncated",
-                ) from None
-        starts.append(len(pins))
-        weight = number(node, "weight", 1.0)
-        if weight < 0:
-            raise fail(node, f"node {node.name!r} has the negative weight {weight}")
-        weights.append(1.0 if rows[pin_row[index]][1] == NodeKind.PORT else weight)
-        net_name.append(node.name)
-    pin = np.array(pins, dtype=np.int64)
-
-    kinds = np.array([kind for _, kind, _ in rows], dtype=np.int64)
+    nodes = _Nodes(table, text, path)
+    node_of, kind = _index_and_kinds(nodes)
+    row_node = np.flatnonzero(kind != _PIN)  # The rows of the Netlist are the nodes but pins.
+    row_kind = kind[row_node]
+    x = nodes.numbers("x", row_node, 0.0)
+    y = nodes.numbers("y", row_node, 0.0)
+    size = _sizes(nodes, row_node, row_kind)
+    orient = _orientations(nodes, row_node)
+    row, offset, label = _pins(nodes, kind, row_node)
+    net_start, pins = _nets(nodes, node_of)
+    driver = pins[net_start[:-1]]
     netlist = Netlist(
         name=_design_name(path),
-        node_name=tuple(node.name for node, _, _ in rows),
-        node_kind=kinds,
+        node_name=tuple([table.name[node] for node in row_node.tolist()]),
+        node_kind=row_kind,
         width_um=size[:, 0].copy(),
         height_um=size[:, 1].copy(),
-        fixed=kinds == NodeKind.PORT,
-        pin_node=pin_row[pin],
-        pin_dx_um=pin_offset[pin, 0],
-        pin_dy_um=pin_offset[pin, 1],
-        net_start=np.array(starts, dtype=np.int64),
-        net_weight=np.array(weights),
-        canvas=_bounding_canvas(x, y, size, kinds),
-        net_name=tuple(net_name),
-        pin_name=tuple(pin_label[index] for index in pins),
-        source_index=np.array([index for _, _, index in rows], dtype=np.int64),
+        fixed=row_kind == NodeKind.PORT,
+        pin_node=row[pins],
+        pin_dx_um=offset[pins, 0],
+        pin_dy_um=offset[pins, 1],
+        net_start=net_start,
+        net_weight=_weights(nodes, driver, row_kind[row[driver]]),
+        canvas=_bounding_canvas(x, y, size, row_kind),
+        net_name=tuple([table.name[node] for node in driver.tolist()]),
+        pin_name=tuple([label[node] for node in pins.tolist()]),
+        source_index=row_node,
     )
     check_netlist(netlist, where=str(path))
     return netlist, Placement(x, y, orient)
 
 
-def _parse(text: str, path: Path) -> tuple[list[_RawNode], bool]:
-    nodes: list[_RawNode] = []
-    has_metadata = False
-    position = 0
-    while match := _NODE.match(text, position):
-        name, inputs, attrs = match.groups()
-        attributes = {}
-        for key, quoted, plain in _ATTR.findall(attrs):
-            attributes[key] = plain or quoted
-        if name == "__metadata__":
-            has_metadata = True
-        else:
-            sinks = _INPUT.findall(inputs) if inputs else []
-            offset = match.start(1)
-            nodes.append(_RawNode(name, attributes.get("type", ""), sinks, attributes, offset))
-        position = match.end()
-    if not _TRAILING.match(text, position):
-        rest = re.compile(r"\s*").match(text, position)
-        start = rest.end() if rest else position
-        shown = text[start : start + 60].split("\n")[0]
-        raise InputError(
-            f"expected `node {{ name: … input: … attr {{ key: … value {{ … }} }} }}`, "
-            f"found a block that is not one, starting {shown!r}",
-            where=f"{path}:{line_of(text, start)}",
-            hint="the file may be truncated or not a Circuit Training netlist",
-        )
-    return nodes, has_metadata
+class _Nodes:
+    """The nodes of a file, and what their attributes must be; errors name the node's line."""
+
+    def __init__(self, table: NodeTable, text: str, path: Path) -> None:
+        self.table = table
+        self._text = text
+        self._path = path
+
+    def error(self, node: int | np.integer, message: str, hint: str = "") -> InputError:
+        line = line_of(self._text, int(self.table.offset[int(node)]))
+        return InputError(message, where=f"{self._path}:{line}", hint=hint)
+
+    def numbers(self, key: str, nodes: IntArray, default: float | None = None) -> FloatArray:
+        """An attribute of some nodes; without a default all of them must have it."""
+        values = self.table.values(key, nodes)
+        try:
+            numbers = np.array(
+                [default if value is None else float(value) for value in values], dtype=np.float64
+            )
+        except ValueError:
+            numbers = np.array([np.nan])
+        if not np.isfinite(numbers).all():
+            raise self._not_a_number(key, nodes, values, default)
+        return numbers
+
+    def _not_a_number(
+        self, key: str, nodes: IntArray, values: list[str | None], default: float | None
+    ) -> InputError:
+        for node, value in zip(nodes.tolist(), values, strict=True):
+            name = self.table.name[node]
+            if value is None:
+                if default is None:
+                    return self.error(node, f"node {name!r} has no {key!r}")
+            elif not _is_finite(value):
+                message = f"{key!r} of node {name!r} is {value!r}, expected a number"
+                return self.error(node, message)
+        raise AssertionError(key)
 
 
-def _kind(node: _RawNode, grouped: bool) -> NodeKind | None:
-    if node.type == "macro":
-        return NodeKind.SOFT_MACRO if grouped else NodeKind.HARD_MACRO
-    return {
-        "PORT": NodeKind.PORT,
-        "port": NodeKind.PORT,
-        "MACRO": NodeKind.HARD_MACRO,
-        "stdcell": NodeKind.STANDARD_CELL,
-        "STDCELL": NodeKind.STANDARD_CELL,
-    }.get(node.type)
+def _is_finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _index_and_kinds(nodes: _Nodes) -> tuple[dict[str, int], IntArray]:
+    """The node of each name, and the kind of each node."""
+    names = nodes.table.name
+    types = [word or "" for word in nodes.table.values("type", np.arange(len(names)))]
+    grouped = nodes.table.has_metadata or not {"MACRO", "PORT", "MACRO_PIN"}.isdisjoint(types)
+    kinds = {**_KINDS, "macro": NodeKind.SOFT_MACRO if grouped else NodeKind.HARD_MACRO}
+    node_of = {name: node for node, name in enumerate(names)}
+    if len(node_of) < len(names) or not kinds.keys() >= set(types):
+        seen: set[str] = set()
+        for node, (name, word) in enumerate(zip(names, types, strict=True)):
+            if name in seen:
+                message = f"a second node is called {name!r}"
+                raise nodes.error(node, message, "names must be unique")
+            if word not in kinds:
+                raise nodes.error(
+                    node,
+                    f"node {name!r} has the unknown type {word!r}",
+                    "known types: PORT, MACRO, MACRO_PIN, macro, macro_pin, port, stdcell",
+                )
+            seen.add(name)
+    return node_of, np.array([kinds[word] for word in types], dtype=np.int64)
+
+
+def _sizes(nodes: _Nodes, row_node: IntArray, row_kind: IntArray) -> FloatArray:
+    """[N, 2] widths and heights; ports have none."""
+    sized = np.flatnonzero(row_kind != NodeKind.PORT)
+    size = np.zeros((len(row_node), 2))
+    size[sized, 0] = nodes.numbers("width", row_node[sized])
+    size[sized, 1] = nodes.numbers("height", row_node[sized])
+    for node in row_node[(size < 0).any(axis=1)]:
+        raise nodes.error(node, f"node {nodes.table.name[node]!r} has a negative size")
+    return size
+
+
+def _orientations(nodes: _Nodes, row_node: IntArray) -> IntArray:
+    words = [word or "N" for word in nodes.table.values("orientation", row_node)]
+    values = {name: int(orient) for name, orient in Orient.__members__.items()}
+    for node, word in zip(row_node.tolist(), words, strict=True):
+        if word not in values:
+            raise nodes.error(
+                node,
+                f"node {nodes.table.name[node]!r} has the orientation {word!r}",
+                "known orientations: " + ", ".join(values),
+            )
+    return np.array([values[word] for word in words], dtype=np.int64)
+
+
+def _pins(
+    nodes: _Nodes, kind: IntArray, row_node: IntArray
+) -> tuple[IntArray, FloatArray, list[str]]:
+    """Of each node as a pin: the row it belongs to, its offset and its name on that row."""
+    names = nodes.table.name
+    row_of = {names[node]: row for row, node in enumerate(row_node.tolist())}
+    row = np.full(len(names), -1, dtype=np.int64)
+    row[row_node] = np.arange(len(row_node))
+    label = [""] * len(names)
+    pin_node = np.flatnonzero(kind == _PIN)
+    owners = [owner or "" for owner in nodes.table.values("macro_name", pin_node)]
+    for node, owner in zip(pin_node.tolist(), owners, strict=True):
+        label[node] = names[node].removeprefix(owner + "/")
+        if owner not in row_of:
+            message = f"pin {names[node]!r} belongs to the unknown macro {owner!r}"
+            raise nodes.error(node, message)
+    row[pin_node] = [row_of[owner] for owner in owners]
+    on_hard = pin_node[kind[row_node[row[pin_node]]] == NodeKind.HARD_MACRO]
+    offset = np.zeros((len(names), 2))
+    offset[on_hard, 0] = nodes.numbers("x_offset", on_hard)
+    offset[on_hard, 1] = nodes.numbers("y_offset", on_hard)
+    return row, offset, label
+
+
+def _nets(nodes: _Nodes, node_of: dict[str, int]) -> tuple[IntArray, IntArray]:
+    """Where each net starts among the pins, and the node of each pin, the driver's first."""
+    sink, sink_start = nodes.table.sink, nodes.table.sink_start
+    try:
+        sink_nodes = [node_of[name] for name in sink]
+    except KeyError as error:
+        node = np.searchsorted(sink_start, sink.index(error.args[0]), side="right") - 1
+        raise nodes.error(
+            node,
+            f"node {nodes.table.name[node]!r} drives {error.args[0]!r}, which does not exist",
+            "the file may be truncated",
+        ) from None
+    sinks = np.diff(sink_start)
+    driver = np.flatnonzero(sinks)
+    net_start = np.append(0, np.cumsum(sinks[driver] + 1))
+    pins = np.empty(net_start[-1], dtype=np.int64)
+    is_sink = np.ones(len(pins), dtype=bool)
+    is_sink[net_start[:-1]] = False
+    pins[~is_sink] = driver
+    pins[is_sink] = sink_nodes
+    return net_start, pins
+
+
+def _weights(nodes: _Nodes, driver: IntArray, driver_kind: IntArray) -> FloatArray:
+    weight = nodes.numbers("weight", driver, 1.0)
+    for net in np.flatnonzero(weight < 0):
+        name = nodes.table.name[driver[net]]
+        raise nodes.error(driver[net], f"node {name!r} has the negative weight {weight[net]}")
+    weight[driver_kind == NodeKind.PORT] = 1.0
+    return weight
 
 
 def _bounding_canvas(x: np.ndarray, y: np.ndarray, size: np.ndarray, kind: np.ndarray) -> Canvas:
