@@ -67,7 +67,7 @@ def read(path: Path) -> tuple[Netlist, Placement]:
         )
     nodes = _Nodes(table, text, path)
     node_of, kind = _index_and_kinds(nodes)
-    row_node = np.flatnonzero(kind != _PIN)  # The rows of the Netlist are the nodes but pins.
+    row_node = np.flatnonzero(kind != _PIN)  # Rows of the Netlist: all nodes but pins.
     row_kind = kind[row_node]
     x = nodes.numbers("x", row_node, 0.0)
     y = nodes.numbers("y", row_node, 0.0)
@@ -119,21 +119,20 @@ class _Nodes:
         except ValueError:
             numbers = np.array([np.nan])
         if not np.isfinite(numbers).all():
-            raise self._not_a_number(key, nodes, values, default)
+            self._refuse_first(key, nodes, values, default)
         return numbers
 
-    def _not_a_number(
+    def _refuse_first(
         self, key: str, nodes: IntArray, values: list[str | None], default: float | None
-    ) -> InputError:
+    ) -> None:
         for node, value in zip(nodes.tolist(), values, strict=True):
             name = self.table.name[node]
             if value is None:
                 if default is None:
-                    return self.error(node, f"node {name!r} has no {key!r}")
+                    raise self.error(node, f"node {name!r} has no {key!r}")
             elif not _is_finite(value):
                 message = f"{key!r} of node {name!r} is {value!r}, expected a number"
-                return self.error(node, message)
-        raise AssertionError(key)
+                raise self.error(node, message)
 
 
 def _is_finite(text: str) -> bool:

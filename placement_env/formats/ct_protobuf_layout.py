@@ -27,6 +27,7 @@ all that is between them, and gives up on a text that differs anywhere.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,8 +79,9 @@ def parse_layout(text: str) -> NodeTable | None:
     """What `parse_blocks` gives for the text, or None where its layout is not the usual one."""
     if not text.isascii() or "\\" in text:
         return None
+    data = text.encode("ascii")
     try:
-        return _parse(text, text.encode("ascii"))
+        return _table(text, data, _strings(text, data))
     except _Unusual:
         return None
 
@@ -93,7 +95,26 @@ def _require(holds: bool | np.bool_) -> None:
         raise _Unusual
 
 
-def _parse(text: str, data: bytes) -> NodeTable:
+class _Strings(NamedTuple):
+    """The S strings of a text, without their quotes, and the numbers.
+
+    Attributes:
+        kind: [S + 1] what they are; the last is the end of the file.
+        start: [S + 1] where they begin.
+        end: [S] where they end.
+        number_start: [S] where the number after a key begins, if one stands there.
+        number_end: [S] where that number ends.
+    """
+
+    kind: NDArray[np.uint8]
+    start: IntArray
+    end: IntArray
+    number_start: IntArray
+    number_end: IntArray
+
+
+def _strings(text: str, data: bytes) -> _Strings:
+    """All strings and numbers; raises `_Unusual` unless all that is between them is as it must."""
     codes = np.frombuffer(data, dtype=np.uint8)
     quote = np.flatnonzero(codes == ord('"'))
     _require(quote.size > 0 and quote.size % 2 == 0)
@@ -113,65 +134,71 @@ def _parse(text: str, data: bytes) -> NodeTable:
     for other, literal in _AFTER_NUMBER.items():
         at = np.flatnonzero((kind[:-1] == _KEY) & (kind[1:] == other))
         number_end[at] = start[at + 1] - len(literal)
-        _check_numbers(codes, number_start[at], number_end[at])
+        _require_numbers(codes, number_start[at], number_end[at])
         _require_literal(data, end[at], _BEFORE_NUMBER)
         _require_literal(data, number_end[at], literal)
         checked += at.size
     _require(checked == end.size)
+    return _Strings(kind, start, end, number_start, number_end)
 
+
+def _table(text: str, data: bytes, strings: _Strings) -> NodeTable:
+    kind, start, end, number_start, number_end = strings
     name = np.flatnonzero(kind == _NAME)
-    length = end[name] - start[name]
-    metadata = np.flatnonzero(length == len(METADATA))
-    metadata = metadata[_cut(data, start[name[metadata]], len(METADATA)) == METADATA.encode()]
-    is_node = np.ones(name.size, dtype=bool)
-    is_node[metadata] = False
+    is_node = ~_spelled(data, start[name], end[name], METADATA)
     num_nodes = int(np.count_nonzero(is_node))
     node = np.where(is_node, np.cumsum(is_node) - 1, -1)[np.cumsum(kind == _NAME) - 1]
-    name = name[is_node]
     sink = np.flatnonzero((kind == _SINK) & (node >= 0))
-    attribute = np.flatnonzero((kind == _KEY) & (node >= 0))
-    key_start, key_length = start[attribute], end[attribute] - start[attribute]
-    of_node = node[attribute]
-    is_text = kind[attribute + 1] == _TEXT
-    value_start = np.where(is_text, start[attribute + 1], number_start[attribute])
-    value_end = np.where(is_text, end.take(attribute + 1, mode="clip"), number_end[attribute])
+    key = np.flatnonzero((kind == _KEY) & (node >= 0))
+    key_start, key_end, key_node = start[key], end[key], node[key]
+    is_text = kind[key + 1] == _TEXT
+    value_start = np.where(is_text, start[key + 1], number_start[key])
+    value_end = np.where(is_text, end.take(key + 1, mode="clip"), number_end[key])
 
-    def values(key: str, nodes: IntArray) -> list[str | None]:
-        of_key = np.flatnonzero(key_length == len(key))
-        of_key = of_key[_cut(data, key_start[of_key], len(key)) == key.encode()]
+    def values(attribute: str, nodes: IntArray) -> list[str | None]:
+        found = np.flatnonzero(_spelled(data, key_start, key_end, attribute))
         spans = np.full((2, num_nodes), -1, dtype=np.int64)
-        spans[0, of_node[of_key]] = value_start[of_key]  # Of several the last one counts.
-        spans[1, of_node[of_key]] = value_end[of_key]
+        spans[0, key_node[found]] = value_start[found]  # Of several the last one counts.
+        spans[1, key_node[found]] = value_end[found]
         starts, ends = spans[:, nodes].tolist()
         return [None if a < 0 else text[a:b] for a, b in zip(starts, ends, strict=True)]
 
+    def cut(which: IntArray) -> list[str]:
+        spans = zip(start[which].tolist(), end[which].tolist(), strict=True)
+        return [text[a:b] for a, b in spans]
+
     return NodeTable(
-        name=_strings(text, start[name], end[name]),
-        offset=start[name],
-        sink=_strings(text, start[sink], end[sink]),
+        name=cut(name[is_node]),
+        offset=start[name[is_node]],
+        sink=cut(sink),
         sink_start=np.searchsorted(node[sink], np.arange(num_nodes + 1)),
         values=values,
-        has_metadata=metadata.size > 0,
+        has_metadata=num_nodes < name.size,
     )
 
 
-def _cut(data: bytes, at: IntArray, length: int) -> NDArray[np.bytes_]:
-    """The strings of a length at some places, all of which must be within the data."""
+def _pieces(data: bytes, at: IntArray, length: int) -> NDArray[np.bytes_]:
+    """The pieces of a length at some places, all of which must be within the data."""
     places = max(len(data) - length + 1, 0)
     return np.ndarray((places,), f"S{length}", data, strides=(1,))[at]
 
 
+def _spelled(data: bytes, start: IntArray, end: IntArray, word: str) -> NDArray[np.bool_]:
+    """Which of the strings are the word."""
+    found = np.flatnonzero(end - start == len(word))
+    found = found[_pieces(data, start[found], len(word)) == word.encode()]
+    spelled = np.zeros(start.size, dtype=bool)
+    spelled[found] = True
+    return spelled
+
+
 def _require_literal(data: bytes, at: IntArray, literal: bytes) -> None:
-    _require(not at.size or _cut(data, at, len(literal)).tobytes() == literal * at.size)
+    _require(at.size == 0 or _pieces(data, at, len(literal)).tobytes() == literal * at.size)
 
 
-def _check_numbers(codes: NDArray[np.uint8], start: IntArray, end: IntArray) -> None:
+def _require_numbers(codes: NDArray[np.uint8], start: IntArray, end: IntArray) -> None:
     length = end - start
     longest = length.max(initial=1)
     _require(length.min(initial=1) > 0 and longest <= _LONGEST_NUMBER)
     for place in range(longest):
         _require(not _ENDS_NUMBER[codes[start[length > place] + place]].any())
-
-
-def _strings(text: str, start: IntArray, end: IntArray) -> list[str]:
-    return [text[a:b] for a, b in zip(start.tolist(), end.tolist(), strict=True)]
