@@ -40,9 +40,9 @@ class Placer(Protocol):
     """What can be measured: a function that places a netlist within a time budget."""
 
     def __call__(
-        self, netlist: Netlist, start: Placement | None, *, budget_s: float, seed: int
+        self, netlist: Netlist, start: Placement, *, budget_s: float, seed: int
     ) -> Placement:
-        """Place every movable node of `netlist`."""
+        """Place every movable node of `netlist`, which lies as `start` says."""
         ...
 
 

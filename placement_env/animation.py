@@ -12,6 +12,7 @@ import numpy as np
 from placement_env.errors import InputError
 from placement_env.netlist import FloatArray, Netlist, NodeKind, Placement, oriented_size
 from placement_env.render import (
+    CELL_FACE,
     MACRO_EDGE,
     MACRO_FACE,
     PORT_FACE,
@@ -66,14 +67,15 @@ def draw_animation(netlist: Netlist, pictures: Sequence[Picture], path: Path | s
     }
     figure, axes = canvas_axes(netlist, np.zeros((0, 4)), None, pictures[0].title)
     figure.set_dpi(_DPI)
+    # Cells of a group lie on each other during the search: opaque, or they would look dark.
+    looks = {
+        NodeKind.STANDARD_CELL: {"facecolor": CELL_FACE, "edgecolor": "none"},
+        NodeKind.SOFT_MACRO: {"facecolor": SOFT_FACE, "edgecolor": "none", "alpha": 0.35},
+        NodeKind.HARD_MACRO: {"facecolor": MACRO_FACE, "edgecolor": MACRO_EDGE, "linewidth": 0.8},
+    }
     drawn: dict[NodeKind, PolyCollection] = {}
     for layer, kind in enumerate(kinds, start=2):
-        hard = kind == NodeKind.HARD_MACRO
-        drawn[kind] = PolyCollection(
-            [],
-            facecolor=MACRO_FACE if hard else SOFT_FACE, edgecolor=MACRO_EDGE if hard else "none",
-            linewidth=0.8 if hard else 0.0, alpha=None if hard else 0.35, zorder=layer,
-        )  # fmt: skip
+        drawn[kind] = PolyCollection([], zorder=layer, **looks[kind])
         axes.add_collection(drawn[kind])
     ports = netlist.nodes_of(NodeKind.PORT)
     at = pictures[0].placement
@@ -104,10 +106,12 @@ def _boxes(netlist: Netlist, placement: Placement) -> FloatArray:
 
 
 def _save(frames: Sequence[Image], path: Path) -> Path:
-    """Write the frames with one palette, that of the last; unlike dithered ones they stay small."""
+    """Write the frames with one palette and without dithering, which keeps the file small."""
+    from PIL import Image as images
     from PIL.Image import Dither
 
-    palette = frames[-1].quantize(_COLOURS, dither=Dither.NONE)
+    both_ends = images.fromarray(np.concatenate([np.asarray(frames[k]) for k in (0, -1)]))
+    palette = both_ends.quantize(_COLOURS, dither=Dither.NONE)
     colours = np.array(palette.getpalette() or [0, 0, 0]).reshape(-1, 3)
     colours[colours.min(axis=1) > 247] = 255  # paper stays white
     palette.putpalette(colours.ravel().tolist())

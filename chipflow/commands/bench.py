@@ -84,8 +84,7 @@ def placement(
             )
 
     def begin(benchmark: Benchmark, budget_s: float, seed: int) -> None:
-        held = options.held(benchmark.netlist)
-        options.check(held, benchmark.placements[first], budget_s)
+        options.check(benchmark.netlist, benchmark.placements[first], budget_s)
         compile_for(benchmark.netlist, agent, show.say)
         show.say(f"{benchmark.name}: {budget_s:g} s, seed {seed}")
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from agents import legal_start, mixed_size, placers
-from agents.lattice import make_lattice
+from agents.lattice import MARGIN_UM, make_lattice
 from agents.progress import ProgressCallback
 from benchmarks.placement import is_flat
 from placement_env.cost.model import cost_model
 from placement_env.cost.proxy import check_positions
 from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
-from placement_env.legality import check_fixed
-from placement_env.netlist import Netlist, NodeKind, Placement
+from placement_env.legality import check_fixed, outside
+from placement_env.netlist import Netlist, NodeKind, Placement, oriented_size
 
 #: Names in an error; more would hide the hint.
 _NAMED = 3
@@ -55,8 +55,11 @@ class MacroOptions:
         values = asdict(self)
         return values | {"fixed": sorted(self.fixed), "cores": self.cores or os.cpu_count() or 1}
 
-    def held(self, netlist: Netlist) -> Netlist:
-        """The netlist with everything fixed that is not to move.
+    def problem(self, netlist: Netlist, start: Placement) -> tuple[Netlist, Placement]:
+        """The netlist with everything fixed that is not to move, and its start.
+
+        Soft macros that stick out by no more than files round are moved inside: those of published
+        placements do.
 
         Raises:
             InputError: A node is unknown, or a netlist with cells was to be placed by its hard
@@ -72,15 +75,17 @@ class MacroOptions:
                     hint="leave it out: cells are placed around the macros",
                 )
             fixed[netlist.nodes_of(NodeKind.SOFT_MACRO)] = True
-        return replace(netlist, fixed=fixed)
+        netlist = replace(netlist, fixed=fixed)
+        return netlist, _inside(netlist, start)
 
     def check(self, netlist: Netlist, start: Placement, budget_s: float) -> None:
-        """Refuse at once what cannot be placed; `netlist` is `held` already.
+        """Refuse at once what cannot be placed.
 
         Raises:
             InputError: Agent, budget or an option cannot be used; a macro does not fit into the
                 canvas; fixed macros overlap or stick out.
         """
+        netlist, start = self.problem(netlist, start)
         for name in self._given():
             if name not in placers.options_of(self.agent):
                 raise InputError(
@@ -115,15 +120,16 @@ class MacroOptions:
     def place(
         self,
         netlist: Netlist,
-        start: Placement | None,
+        start: Placement,
         *,
         budget_s: float,
         seed: int,
         progress: ProgressCallback | None = None,
     ) -> Placement:
         """Place what is not fixed."""
+        netlist, start = self.problem(netlist, start)
         return placers.named(self.agent)(
-            self.held(netlist),
+            netlist,
             start,
             budget_s=budget_s,
             seed=seed,
@@ -142,6 +148,29 @@ class MacroOptions:
             "moves": self.moves,
         }
         return {name: value for name, value in options.items() if value is not None}
+
+
+def _inside(netlist: Netlist, start: Placement) -> Placement:
+    """The start with fixed soft macros that stick out by rounding moved inside."""
+    soft = np.intersect1d(outside(netlist, start), netlist.nodes_of(NodeKind.SOFT_MACRO))
+    soft = soft[netlist.fixed[soft]]
+    if not soft.size:
+        return start
+    canvas = netlist.canvas
+    centres = []
+    for centre, size, low, high in zip(
+        (start.x_um, start.y_um),
+        oriented_size(netlist, start),
+        (canvas.left_um, canvas.bottom_um),
+        (canvas.right_um, canvas.top_um),
+        strict=True,
+    ):
+        half = size[soft] / 2 + MARGIN_UM
+        inside = np.clip(centre[soft], low + half, high - half)
+        near = np.abs(inside - centre[soft]) <= 2 * MARGIN_UM
+        centres.append(centre.copy())
+        centres[-1][soft] = np.where(near, inside, centre[soft])
+    return replace(start, x_um=centres[0], y_um=centres[1])
 
 
 def _nodes_named(netlist: Netlist, names: Iterable[str]) -> list[int]:

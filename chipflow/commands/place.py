@@ -100,7 +100,7 @@ def place(
         moves=moves,
     )
     benchmark, begin_at = load_placed(netlist, "initial" if start == "none" else start, lef or [])
-    options.check(options.held(benchmark.netlist), begin_at, budget)
+    options.check(benchmark.netlist, begin_at, budget)
     folder = make_folder(out or Path("placements", benchmark.name))
     compile_for(benchmark.netlist, agent, show.say)
     history, snapshots = CostHistory(), Snapshots(_PICTURES)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import registry
 from benchmarks.files import load_files, with_start
 from placement_env.legality import hard_overlaps, outside
 from placement_env.netlist import Netlist, NodeKind, Placement
@@ -165,6 +166,25 @@ def test_macros_are_kept_where_they_are(chipflow: CommandLine, tmp_path: Path) -
     assert np.array_equal(placed.y_um[soft], start.y_um[soft])
 
 
+def test_soft_macros_that_published_placements_have_outside_by_rounding(
+    chipflow: CommandLine, data_file
+) -> None:
+    data_file("tilos/ariane133_ng45/legalized.plc")
+    command = ["place", "ariane133_ng45", "--hard-only", "--moves", 1000, "--json", "-q"]
+    ended = chipflow(*command, "--start", "legalized")
+    assert ended.code == 0, ended
+    legalized = registry.load("ariane133_ng45").placements["legalized"]
+    benchmark = with_start(registry.load("ariane133_ng45"), Path(json.loads(ended.out)["files"][0]))
+    soft = benchmark.netlist.nodes_of(NodeKind.SOFT_MACRO)
+    placed = benchmark.placements["initial"]
+    assert np.abs(placed.x_um - legalized.x_um)[soft].max() < 2e-3
+    assert np.abs(placed.y_um - legalized.y_um)[soft].max() < 2e-3
+    # Those of initial.plc are far outside: that is no rounding.
+    message = one_error(chipflow, *command)
+    assert "the fixed macro 'Grp_" in message
+    assert "start from a placement that has it inside" in message
+
+
 def test_corners_on_a_grid(chipflow: CommandLine, tmp_path: Path) -> None:
     netlist, placed = placed_by(chipflow, write_tiny(tmp_path), "--moves", 300, "--grid", 0.25)
     macros = netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO)
@@ -267,6 +287,20 @@ def test_macros_that_cover_more_than_the_canvas(chipflow: CommandLine, tmp_path:
     message = one_error(chipflow, "place", path, "--budget", 1)
     assert "cover 118% of the canvas" in message
     assert not (tmp_path / "placements").exists()
+
+
+def test_hopeless_input_is_refused_before_anything_is_compiled(tmp_path: Path) -> None:
+    path = write_tiny(tmp_path)
+    ended = subprocess.run(
+        [sys.executable, "-m", "chipflow.cli", "place", str(path), "--fix", "ram0,ram1"],
+        env={**os.environ, "CHIPFLOW_CACHE": str(tmp_path / "cold")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: the fixed macros 'ram0' and 'ram1' overlap")
 
 
 def test_macros_outside_or_on_top_of_each_other_are_repaired_or_named(
