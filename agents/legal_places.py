@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.lattice import Lattice, make_lattice, off_lines
-from agents.legal_start import check_fits, legal_start
+from agents.legal_start import check_fits, legal_start, movable, nowhere
 from placement_env.cost.incremental import IncrementalCost
 from placement_env.cost.model import cost_model
 from placement_env.cost.proxy import check_positions
 from placement_env.cost.toy import toy_netlist
-from placement_env.errors import InputError
 from placement_env.kernels import compile_notice
 from placement_env.netlist import FloatArray, IntArray, Netlist, Placement
 
@@ -63,16 +62,14 @@ class LegalPlaces:
         from_nothing: bool = False,
     ) -> None:
         self.from_nothing = from_nothing or start is None
-        self.start = start = _nowhere(netlist) if start is None else start
+        self.start = start = nowhere(netlist) if start is None else start
         check_positions(netlist, start)
         self.model = model = cost_model(netlist, start.orient)
         self._netlist = netlist
         self._lattice = lattice = make_lattice(netlist, model, gap_um=gap_um, grid_um=None)
         self._seed = seed
         nodes = model.nodes
-        movable = nodes.is_macro & ~netlist.fixed
-        self.hard: IntArray = np.flatnonzero(movable & nodes.is_hard)
-        self.soft: IntArray = np.flatnonzero(movable & ~nodes.is_hard)
+        self.hard, self.soft = movable(netlist, model)
         self.obstacle: IntArray = np.flatnonzero(nodes.is_hard)
         check_fits(netlist, model, hard=self.hard, soft=self.soft)
         self.x_um = start.x_um.astype(np.float64)
@@ -247,21 +244,3 @@ def _absolute(relative: FloatArray, corner_um: float, step: float) -> FloatArray
     # A macro that just fits into the canvas is not on the lattice.
     on_lattice = abs(exact - (relative + corner_um)) < 1e-3 * step
     return np.where(on_lattice, exact, relative + corner_um)
-
-
-def _nowhere(netlist: Netlist) -> Placement:
-    """All nodes at the canvas's corner, for a netlist whose nodes can all be placed."""
-    n = netlist.num_nodes
-    macros = cost_model(netlist, np.zeros(n, np.int64)).nodes.is_macro
-    stuck = np.flatnonzero(~macros | netlist.fixed)
-    if stuck.size:
-        raise InputError(
-            f"there is no start, and node {netlist.node_name[stuck[0]]!r} cannot be moved",
-            where=netlist.name,
-            hint="give a start with the positions of ports and fixed nodes and from_nothing=True",
-        )
-    return Placement(
-        np.full(n, netlist.canvas.left_um),
-        np.full(n, netlist.canvas.bottom_um),
-        np.zeros(n, np.int64),
-    )

@@ -13,10 +13,10 @@ from math import ceil, floor, inf
 import numpy as np
 
 from agents.lattice import Lattice, snap
-from placement_env.cost.model import CostModel, Int32Array
+from placement_env.cost.model import CostModel, Int32Array, cost_model
 from placement_env.errors import InputError
 from placement_env.kernels import jit
-from placement_env.netlist import FloatArray, IntArray, Netlist
+from placement_env.netlist import FloatArray, IntArray, Netlist, Placement
 
 _RETRIES = 40
 
@@ -145,6 +145,31 @@ def check_fits(netlist: Netlist, model: CostModel, *, hard: IntArray, soft: IntA
             where=netlist.name,
             hint="make the canvas larger",
         )
+
+
+def movable(netlist: Netlist, model: CostModel) -> tuple[IntArray, IntArray]:
+    """Hard and soft macros that are not fixed."""
+    free = model.nodes.is_macro & ~netlist.fixed
+    hard = model.nodes.is_hard
+    return np.flatnonzero(free & hard), np.flatnonzero(free & ~hard)
+
+
+def nowhere(netlist: Netlist) -> Placement:
+    """All nodes at the canvas's corner, for a netlist whose nodes can all be placed."""
+    n = netlist.num_nodes
+    macros = cost_model(netlist, np.zeros(n, np.int64)).nodes.is_macro
+    stuck = np.flatnonzero(~macros | netlist.fixed)
+    if stuck.size:
+        raise InputError(
+            f"there is no start, and node {netlist.node_name[stuck[0]]!r} cannot be moved",
+            where=netlist.name,
+            hint="give a start with the positions of ports and fixed nodes and from_nothing=True",
+        )
+    return Placement(
+        np.full(n, netlist.canvas.left_um),
+        np.full(n, netlist.canvas.bottom_um),
+        np.zeros(n, np.int64),
+    )
 
 
 @jit

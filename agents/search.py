@@ -16,15 +16,16 @@ import numpy as np
 
 from agents.annealing_run import AnnealingRun
 from agents.cores import usable_cores
+from agents.effort import check_effort
 from agents.lattice import make_lattice
-from agents.legal_start import check_fits, legal_start
+from agents.legal_start import check_fits, legal_start, movable, nowhere
 from agents.progress import Progress, ProgressCallback
-from placement_env.cost.model import CostModel, cost_model
+from placement_env.cost.model import cost_model
 from placement_env.cost.proxy import check_positions
 from placement_env.cost.toy import toy_netlist
 from placement_env.errors import InputError
 from placement_env.kernels import compile_notice
-from placement_env.netlist import IntArray, Netlist, Placement
+from placement_env.netlist import Netlist, Placement
 
 #: Shares of a placement become too small for more threads.
 MOST_CORES = 8
@@ -69,20 +70,15 @@ def place(
         InputError: The netlist has no grid, the start does not fit it or has a node without a
             position, a macro is larger than the canvas, or the macros cannot be made legal.
     """
-    if moves is None and not (np.isfinite(budget_s) and budget_s > 0):
-        raise InputError(f"the budget is {budget_s} s, expected more than 0")
-    if moves is not None and moves < 0:
-        raise InputError(f"the number of moves is {moves}, expected 0 or more")
-    if seed < 0:
-        raise InputError(f"the seed is {seed}, expected 0 or more")
+    check_effort(budget_s=budget_s, seed=seed, moves=moves)
     if cores is not None and cores < 1:
         raise InputError(f"the number of cores is {cores}, expected 1 or more")
     if start is None:
-        start, from_nothing = _nowhere(netlist), True
+        start, from_nothing = nowhere(netlist), True
     check_positions(netlist, start)
     model = cost_model(netlist, start.orient)
     lattice = make_lattice(netlist, model, gap_um=gap_um, grid_um=grid_um)
-    hard, soft = _movable(netlist, model)
+    hard, soft = movable(netlist, model)
     if len(hard) + len(soft) == 0:
         return start
     check_fits(netlist, model, hard=hard, soft=soft)
@@ -136,7 +132,7 @@ def _toy_search() -> None:
     netlist, start = toy_netlist()
     model = cost_model(netlist, start.orient)
     lattice = make_lattice(netlist, model, gap_um=0.0, grid_um=None)
-    hard, soft = _movable(netlist, model)
+    hard, soft = movable(netlist, model)
     x, y = legal_start(
         netlist, model, lattice, start.x_um, start.y_um, hard=hard, soft=soft, seed=1
     )
@@ -146,28 +142,3 @@ def _toy_search() -> None:
     with contextlib.closing(run):
         run.count(2, None)
         run.best()
-
-
-def _movable(netlist: Netlist, model: CostModel) -> tuple[IntArray, IntArray]:
-    """Hard and soft macros that are not fixed."""
-    movable = model.nodes.is_macro & ~netlist.fixed
-    hard = model.nodes.is_hard
-    return np.flatnonzero(movable & hard), np.flatnonzero(movable & ~hard)
-
-
-def _nowhere(netlist: Netlist) -> Placement:
-    """All nodes at the canvas's corner, for a netlist whose nodes can all be placed."""
-    macros = cost_model(netlist, np.zeros(netlist.num_nodes, np.int64)).nodes.is_macro
-    stuck = np.flatnonzero(~macros | netlist.fixed)
-    if stuck.size:
-        raise InputError(
-            f"there is no start, and node {netlist.node_name[stuck[0]]!r} cannot be moved",
-            where=netlist.name,
-            hint="give a start with the positions of ports and fixed nodes and from_nothing=True",
-        )
-    n = netlist.num_nodes
-    return Placement(
-        np.full(n, netlist.canvas.left_um),
-        np.full(n, netlist.canvas.bottom_um),
-        np.zeros(n, np.int64),
-    )
