@@ -33,7 +33,10 @@ def place(
     budget: Annotated[float, typer.Option(help="Seconds for the search of macros.")] = 60.0,
     moves: Annotated[
         int | None,
-        typer.Option(help="Try so many moves instead: the same seed, the same result.", min=0),
+        typer.Option(
+            help="Try so many moves instead: with equal --seed and --cores the result is the same.",
+            min=0,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the search.", min=0)] = 1,
     agent: Annotated[str, typer.Option(metavar="NAME", help="What places the macros.")] = "search",
