@@ -24,6 +24,13 @@ def plain_cost(netlist: Netlist, placement: Placement) -> tuple[float, float, fl
     )
 
 
+def plain_congestion_maps(
+    netlist: Netlist, placement: Placement
+) -> tuple[dict[Cell, float], dict[Cell, float]]:
+    """Horizontal and vertical congestion of each cell."""
+    return _congestion_maps(netlist, placement, _nets(netlist, placement))
+
+
 def _nets(netlist: Netlist, placement: Placement) -> list[tuple[float, float, list]]:
     """For each net of two pins or more: wirelength weight, routes, and pin positions."""
     nets = []
@@ -140,6 +147,15 @@ def _density(netlist: Netlist, placement: Placement) -> float:
 
 
 def _congestion(netlist: Netlist, placement: Placement, nets: list) -> float:
+    horizontal, vertical = _congestion_maps(netlist, placement, nets)
+    values = sorted([*horizontal.values(), *vertical.values()], reverse=True)
+    top = math.floor(len(values) * 0.05)
+    return sum(values[:top]) / top if top else values[0]
+
+
+def _congestion_maps(
+    netlist: Netlist, placement: Placement, nets: list
+) -> tuple[dict[Cell, float], dict[Cell, float]]:
     grid = netlist.grid
     assert grid
     cell_width, cell_height = _cell_size(netlist)
@@ -162,11 +178,10 @@ def _congestion(netlist: Netlist, placement: Placement, nets: list) -> float:
     h_blocked, v_blocked = dict.fromkeys(every, 0.0), dict.fromkeys(every, 0.0)
     for node in netlist.nodes_of(NodeKind.HARD_MACRO):
         _block(netlist, _box(netlist, placement, int(node)), h_blocked, v_blocked)
-    values = [(horizontal[cell] + h_blocked[cell]) / h_capacity for cell in every]
-    values += [(vertical[cell] + v_blocked[cell]) / v_capacity for cell in every]
-    values.sort(reverse=True)
-    top = math.floor(len(values) * 0.05)
-    return sum(values[:top]) / top if top else values[0]
+    return (
+        {cell: (horizontal[cell] + h_blocked[cell]) / h_capacity for cell in every},
+        {cell: (vertical[cell] + v_blocked[cell]) / v_capacity for cell in every},
+    )
 
 
 def _route(

@@ -14,11 +14,13 @@ Coordinates in kernels are relative to the canvas's lower left corner.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from placement_env.cost.batches import Batches, IndexArray, Int32Array, net_batches
 from placement_env.errors import InputError
 from placement_env.netlist import (
     ORIENT_MATRIX,
@@ -30,10 +32,6 @@ from placement_env.netlist import (
     Placement,
     oriented_size,
 )
-
-Int32Array = NDArray[np.int32]
-#: Values that are used as indices as they are; Numba need not look for negative ones.
-IndexArray = NDArray[np.uint32]
 
 
 class GridShape(NamedTuple):
@@ -136,6 +134,19 @@ class CostModel:
     def density_top(self) -> int:
         """How many of the densest cells are averaged; 0: all that are occupied."""
         return self.num_cells // 10
+
+    @cached_property
+    def batches(self) -> Batches | None:
+        """The nets in batches for full evaluations; None where they cannot be, see there."""
+        nets, points = self.nets, self.points
+        return net_batches(
+            nets.start, nets.point, nets.weight, nets.demand, points.node, points.dx, points.dy
+        )
+
+    @cached_property
+    def idle_scratch(self) -> list[Any]:
+        """Scratch of full evaluations of this model that no thread uses at the moment."""
+        return []
 
 
 def cost_model(netlist: Netlist, orient: IntArray) -> CostModel:

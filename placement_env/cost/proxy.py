@@ -12,11 +12,13 @@ Standard cells of a flat netlist pull on nets and take routes, but have no densi
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from placement_env.cost.density import density_cost
+from placement_env.cost.full import evaluate_into, full_costs, new_scratch
 from placement_env.cost.model import CostModel, GridShape, cost_model
 from placement_env.cost.state import State, fill_state, new_state
 from placement_env.cost.top import top_sum
@@ -49,7 +51,13 @@ def proxy_cost(netlist: Netlist, placement: Placement) -> ProxyCost:
 
 
 def evaluate(model: CostModel, x_um: FloatArray, y_um: FloatArray) -> ProxyCost:
-    """The proxy cost of centres [N], [N]; use it for many placements of one netlist."""
+    """The proxy cost of centres [N], [N]; use it for many placements of one netlist.
+
+    Threads may evaluate one model at the same time.
+    """
+    batches = model.batches
+    if batches is not None:
+        return ProxyCost(*full_costs(model, batches, x_um[None], y_um[None])[0].tolist())
     state = new_state(model, x_um, y_um)
     wirelength = _fill(model, state)
     cells, top = model.num_cells, model.congestion_top
@@ -59,6 +67,26 @@ def evaluate(model: CostModel, x_um: FloatArray, y_um: FloatArray) -> ProxyCost:
         density_cost(state.density, cells, model.density_top, work, np.inf),
         top_sum(state.congestion, 2 * cells, top, work, np.inf) / top,
     )
+
+
+def evaluate_many(
+    model: CostModel, x_um: FloatArray, y_um: FloatArray, *, threads: int = 1
+) -> FloatArray:
+    """[k] total proxy costs of k placements with centres [k, N], [k, N], on so many threads."""
+    batches = model.batches
+    if batches is None:
+        return np.array([evaluate(model, *at).total for at in zip(x_um, y_um, strict=True)])
+    shares = min(threads, len(x_um))
+    if shares <= 1:
+        cost = full_costs(model, batches, x_um, y_um)
+    else:
+        with ThreadPoolExecutor(shares) as pool:
+            parts = pool.map(
+                lambda at: full_costs(model, batches, *at),
+                zip(np.array_split(x_um, shares), np.array_split(y_um, shares), strict=True),
+            )
+            cost = np.concatenate(list(parts))
+    return cost @ (1.0, 0.5, 0.5)
 
 
 def robust_proxy_cost(
@@ -95,11 +123,8 @@ def robust_cost(
 ) -> float:
     """`robust_proxy_cost` of centres [N], [N], for many placements of one netlist."""
     rng = np.random.default_rng(seed)
-    costs = []
-    for _ in range(draws):
-        moved = rng.uniform(-radius_um, radius_um, (2, len(x_um))) * model.nodes.is_macro
-        costs.append(evaluate(model, x_um + moved[0], y_um + moved[1]).total)
-    return float(np.median(costs))
+    moved = rng.uniform(-radius_um, radius_um, (draws, 2, len(x_um))) * model.nodes.is_macro
+    return float(np.median(evaluate_many(model, x_um + moved[:, 0], y_um + moved[:, 1])))
 
 
 def congestion_maps(netlist: Netlist, placement: Placement) -> tuple[FloatArray, FloatArray]:
@@ -151,6 +176,11 @@ def check_positions(netlist: Netlist, placement: Placement) -> None:
 def _maps(netlist: Netlist, placement: Placement) -> tuple[FloatArray, FloatArray, GridShape]:
     check_positions(netlist, placement)
     model = cost_model(netlist, placement.orient)
+    if model.batches is not None:
+        scratch = new_scratch(model, model.batches)
+        x, y = placement.x_um[None], placement.y_um[None]
+        evaluate_into(model, model.batches, x, y, scratch)
+        return scratch[1].density, scratch[1].congestion, model.grid
     state = new_state(model, placement.x_um, placement.y_um)
     _fill(model, state)
     return state.density, state.congestion, model.grid
