@@ -137,7 +137,7 @@ def new_scratch(model: CostModel, batches: Batches) -> tuple[NetScratch, CellScr
         batch_place=np.empty(entries, np.complex128),
         batch_cell=np.empty(entries, np.int32),
         span=np.empty((3, 2 * nets)),
-        work=np.empty(12 * nets, np.int32),
+        work=np.empty(7 * nets, np.int32),
         demand=np.empty((2, nets), np.int64),
         stamp=np.zeros((grid.rows << grid.shift) + 1, np.int64),
         packed=np.empty(grid.rows << grid.shift, np.int64),
@@ -166,8 +166,10 @@ def _net_cost(
     place, cell, node = scratch.place, scratch.cell, batches.node
     at = place.view(np.float64)
     for p in range(len(node)):
-        at[2 * p] = x[node[p]] + batches.offset[2 * p]
-        at[2 * p + 1] = y[node[p]] + batches.offset[2 * p + 1]
+        # Both before the first is stored: the compiler takes it for granted that arrays overlap.
+        point_x = x[node[p]] + batches.offset[2 * p]
+        point_y = y[node[p]] + batches.offset[2 * p + 1]
+        at[2 * p], at[2 * p + 1] = point_x, point_y
     last_column, last_row = grid.columns - 0.5, grid.rows - 0.5
     for p in range(len(node)):
         column, row = at[2 * p] / grid.cell_width, at[2 * p + 1] / grid.cell_height

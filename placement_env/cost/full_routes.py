@@ -44,7 +44,7 @@ def add_batch_routes(
         demand: [nets] routes.
         grid: The grid.
         stamp: [packed cells + 1] scratch, zero at first; `stamp[-1]` counts its uses.
-        work: Scratch of 12 x nets elements.
+        work: Scratch of 7 x nets elements.
         star: Scratch of as many elements as there are nets.
         three: Scratch of as many elements as there are nets.
         packed: [packed cells] the differences of demand.
@@ -102,26 +102,27 @@ def add_batch_routes(
         ends = work[3 * nets :]
         three_cell_routes(threes, one, other, third, grid, ends)
         for j in range(0, 4, 2):
-            add_two_cell_routes(threes, 4, ends[j:], ends[j + 1 :], three_demand, grid, packed)
+            for i in range(threes):
+                one[i], other[i] = ends[4 * i + j], ends[4 * i + j + 1]
+            add_two_cell_routes(threes, one, other, three_demand, grid, packed)
     if positions != 3:
         for j in range(1, positions):
-            add_two_cell_routes(nets, 1, source, cell[j * nets :], star_demand, grid, packed)
+            add_two_cell_routes(nets, source, cell[j * nets :], star_demand, grid, packed)
 
 
 @lean
 def add_two_cell_routes(
     count: int,
-    step: int,
     one: Int32Array,
     other: Int32Array,
     demand: IntArray,
     grid: GridShape,
     packed: IntArray,
 ) -> None:
-    """Add `count` routes from the cells `one[::step]` to the cells `other[::step]`."""
+    """Add routes from the cells `one` [count] to the cells `other` [count]."""
     mask = (1 << grid.shift) - 1
     for i in range(count):
-        begin, end = np.int64(one[step * i]), np.int64(other[step * i])
+        begin, end = np.int64(one[i]), np.int64(other[i])
         corner = (begin & ~mask) | (end & mask)
         vertical = demand[i]
         horizontal = vertical << 32
