@@ -12,20 +12,30 @@ from agents.annealing_thread import AnnealingThread
 from agents.lattice import Lattice
 from agents.progress import Progress, ProgressCallback
 from agents.rendezvous import new_rendezvous, release
-from agents.search_kernel import Board
-from agents.shares import roles
+from agents.search_kernel import ACCEPTED, TRIED, WAITED, Board
+from agents.shares import Role, roles
 from placement_env.cost.model import CostModel
 from placement_env.cost.proxy import robust_cost
 from placement_env.netlist import FloatArray, IntArray, Placement, turned_over
 
-# Temperatures for netlists of some 900 macros, in units of the cost; a single macro weighs more in
-# smaller ones.
-_HOT, _COLD = 1.5e-4, 1e-6
-_USUAL_MACROS = 900
+# Temperatures in units of the cost times the number of grid cells: density and congestion are means
+# over a share of the cells, so that one macro changes them the less the more there are.
+_HOT, _COLD = 0.025, 5e-4
+# Netlists differ in what share of moves is accepted at _HOT. Where it is _ACCEPTED, _HOT is kept;
+# where it is half of that, _HOT is made four times as high, and so on, within these bounds. The
+# share is known after some _SAMPLE moves.
+_ACCEPTED = 0.4
+_LEAST_CHANGE, _MOST_CHANGE = 0.25, 8.0
+_SAMPLE = 5000
 # Typical length of a step at first and in the end, as a share of the canvas.
 _WIDE, _NARROW = 0.15, 0.01
 # Share of moves that take a hard macro at first and in the end, when few of them succeed.
 _HARD_SHARE, _LAST_HARD_SHARE = 0.35, 0.10
+# How much longer a move of a hard macro takes than one of a soft macro, at first and in the end.
+# Where seconds count, threads that wait correct it by up to _BALANCE a slice, within these bounds.
+_HARD_WORK, _LAST_HARD_WORK = 1.0, 2.5
+_LEAST_WORK, _MOST_WORK = 0.2, 8.0
+_BALANCE = 0.1
 # Moves of each thread, on average, before it hears of the others' moves.
 _TURN_MOVES = 400
 # Moves between two looks at the clock, at first; then as many as take _SLICE_S.
@@ -88,12 +98,12 @@ class AnnealingRun:
         n = len(x)
         self._board = Board(
             new_rendezvous(threads),
-            x=np.empty((threads, n)),
-            y=np.empty((threads, n)),
-            turn_x=np.empty((threads, n)),
-            turn_y=np.empty((threads, n)),
-            moved=np.zeros((threads, n), np.int32),
-            moved_count=np.zeros((threads, 8), np.int64),
+            moved=np.zeros((2, threads, n), np.int32),
+            x=np.empty((2, threads, n)),
+            y=np.empty((2, threads, n)),
+            turn_x=np.empty((2, threads, n)),
+            turn_y=np.empty((2, threads, n)),
+            counts=np.zeros((threads, 8), np.int64),
         )
         self._threads = [
             AnnealingThread(
@@ -111,8 +121,13 @@ class AnnealingRun:
             for thread in range(threads)
         ]
         self._pool = ThreadPoolExecutor(threads)
+        self._hot = _HOT
+        self._hot_is_known = False
+        # None: as the schedule has it, which does not depend on the clock.
+        self._hard_work: float | None = None
         self._moves = 0
         self._slices = 0
+        self._roles: list[Role] = []
         self._found: list[_Found] = []
         self._keep()
 
@@ -129,11 +144,13 @@ class AnnealingRun:
     def until(self, began: float, budget_s: float, progress: ProgressCallback | None) -> None:
         """Anneal until `budget_s` after `began`, as `time.perf_counter` has it."""
         first = now = time.perf_counter()
+        self._hard_work = _HARD_WORK
         span = began + budget_s - self._closing_time_s() - first
         wanted = _FIRST_SLICE
         told = -np.inf
         while (part := (now - first) / span if span > 0 else 1.0) < 1:
             made = self._slice(part, wanted)
+            self._balance()
             before, now = now, time.perf_counter()
             rate = made / max(now - before, 1e-9)
             wanted = int(np.clip(rate * _SLICE_S, 1, 4 * wanted))
@@ -178,15 +195,15 @@ class AnnealingRun:
     def _slice(self, part: float, moves: int) -> int:
         """Make some `moves` moves as the given part of the schedule wants; how many there were."""
         grid = self._model.grid
-        scale = max(1.0, _USUAL_MACROS / (len(self._hard) + len(self._soft)))
         side = max(grid.columns * grid.cell_width, grid.rows * grid.cell_height)
         count = len(self._threads)
         turns = -(-moves // (count * _TURN_MOVES))
-        each = roles(
+        self._roles = roles(
             count,
             len(self._hard),
             len(self._soft),
             _HARD_SHARE * (1 - part) + _LAST_HARD_SHARE * part,
+            self._hard_work or _HARD_WORK * (1 - part) + _LAST_HARD_WORK * part,
             -(-moves // turns),
         )
         if self._slices % _REBUILD == 0:
@@ -197,22 +214,39 @@ class AnnealingRun:
                 self._pool.submit(
                     thread.anneal,
                     role,
-                    scale * _HOT * (_COLD / _HOT) ** part,
+                    self._hot * (_COLD / self._hot) ** part / self._model.num_cells,
                     side * _WIDE * (_NARROW / _WIDE) ** part,
                     turns,
                 )
-                for thread, role in zip(self._threads, each, strict=True)
+                for thread, role in zip(self._threads, self._roles, strict=True)
             ]
             for job in jobs:
                 job.result()
         except BaseException:
             release(self._board.rendezvous)
             raise
-        made = turns * sum(role.moves for role in each)
+        if not self._hot_is_known:
+            tried, accepted = self._board.counts.sum(axis=0)[[TRIED, ACCEPTED]]
+            if tried >= _SAMPLE:
+                change = (_ACCEPTED * tried / max(accepted, 1)) ** 2
+                self._hot *= float(np.clip(change, _LEAST_CHANGE, _MOST_CHANGE))
+                self._hot_is_known = True
+        made = turns * sum(role.moves for role in self._roles)
         self._moves += made
         self._slices += 1
         self._keep()
         return made
+
+    def _balance(self) -> None:
+        """Give more work to the threads that waited longer for the others."""
+        waited = self._board.counts[:, WAITED]
+        movers = np.array([role.strip >= 0 for role in self._roles])
+        if self._hard_work and movers.any() and not movers.all():
+            of_hard, of_others = waited[movers].mean(), waited[~movers].mean()
+            lead = (of_others - of_hard) / max(of_others + of_hard, 1.0)
+            changed = self._hard_work * (1 + _BALANCE * float(lead))
+            self._hard_work = float(np.clip(changed, _LEAST_WORK, _MOST_WORK))
+        waited[:] = 0
 
     def _keep(self) -> None:
         """Remember the placement at hand if it is among the best."""

@@ -24,7 +24,7 @@ class AnnealingThread:
     Args:
         model: The netlist's cost model.
         lattice: Where macros may lie.
-        board: What the threads tell each other; holds this one's positions.
+        board: What the threads tell each other.
         thread: Which one this is.
         x: [N] legal centres, relative to the canvas's lower left corner.
         y: [N] legal centres.
@@ -51,11 +51,7 @@ class AnnealingThread:
         self._lattice = lattice
         self._board = board
         self._thread = thread
-        state = new_state(model, x + model.left_um, y + model.bottom_um)
-        rows = (board.x[thread], board.y[thread], board.turn_x[thread], board.turn_y[thread])
-        for row, values in zip(rows, (x, y, state.turn_x, state.turn_y), strict=True):
-            row[:] = values
-        self.state = state._replace(x=rows[0], y=rows[1], turn_x=rows[2], turn_y=rows[3])
+        self.state = new_state(model, x + model.left_um, y + model.bottom_um)
         self._trial = new_trial(model)
         self._cost = (
             model.nodes,

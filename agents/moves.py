@@ -110,7 +110,7 @@ def propose_soft(
     step = lattice.step
     trial.node[0], trial.node[1] = node, -1
     trial.turn_x[0], trial.turn_y[0] = state.turn_x[node], state.turn_y[node]
-    if kind < 0.08:
+    if kind < 0.05:
         other: int = movers.soft[below(random, count)]
         if other != node:
             trial.node[1] = other
@@ -122,16 +122,16 @@ def propose_soft(
                 y, lattice.y[other], step, lattice.y_low[other], lattice.y_high[other]
             )
             x, y = state.x[other], state.y[other]
-    elif kind < 0.30:
+    elif kind < 0.60:
         point = connected_point(node, nets, random)
         if point >= 0:
             x, y = state.point_x[point], state.point_y[point]
-        x, y = step_off(x, y, 0.3 * spread, False, random)
-    elif kind < 0.33:
+        x, y = step_off(x, y, 0.15 * spread, False, random)
+    elif kind < 0.62:
         x = lattice.x_low[node] + uniform(random) * (lattice.x_high[node] - lattice.x_low[node])
         y = lattice.y_low[node] + uniform(random) * (lattice.y_high[node] - lattice.y_low[node])
     else:
-        x, y = step_off(x, y, spread, kind > 0.80, random)
+        x, y = step_off(x, y, spread, kind > 0.84, random)
     trial.x[0] = snap(x, lattice.x[node], step, lattice.x_low[node], lattice.x_high[node])
     trial.y[0] = snap(y, lattice.y[node], step, lattice.y_low[node], lattice.y_high[node])
 

@@ -33,8 +33,9 @@ def release(rendezvous: IntArray) -> None:
 
 
 @lean
-def meet(rendezvous: IntArray, thread: int) -> None:
-    """Wait until every thread has called this as often as `thread` has."""
+def meet(rendezvous: IntArray, thread: int) -> int:
+    """Wait until every thread has called this as often as `thread` has; how long, in no unit."""
+    waited = 0
     turn = rendezvous[thread * _LINE] + 1
     _store(rendezvous, thread * _LINE, turn)  # type: ignore[reportCallIssue]
     threads = len(rendezvous) // _LINE - 1
@@ -47,6 +48,8 @@ def meet(rendezvous: IntArray, thread: int) -> None:
             spins += 1
             if spins > _SPINS:
                 _yield_core()
+        waited += spins
+    return waited
 
 
 @intrinsic

@@ -23,6 +23,10 @@ from placement_env.cost.state import State
 from placement_env.kernels import lean
 from placement_env.netlist import FloatArray, IntArray
 
+# Columns of `Board.counts`: nodes moved in the last even turn and in the last odd one; moves
+# decided upon so far and accepted ones; how long the thread waited for others, in no unit.
+MOVED, TRIED, ACCEPTED, WAITED = 0, 2, 3, 4
+
 # Proposals for one move of a hard macro before giving it up, since most hit another macro.
 _TRIES = 6
 
@@ -30,23 +34,26 @@ _TRIES = 6
 class Board(NamedTuple):
     """What threads tell each other.
 
+    What they moved is written twice over, in even and in odd turns, so that nobody has to wait
+    until the others have read it.
+
     Attributes:
         rendezvous: Where they wait for each other.
-        x: [threads, N] `State.x` of each.
-        y: [threads, N] `State.y` of each.
-        turn_x: [threads, N] `State.turn_x` of each.
-        turn_y: [threads, N] `State.turn_y` of each.
-        moved: [threads, N] nodes that each moved in this turn, as many as
-        moved_count: [threads, 8] has in its first column.
+        moved: [2, threads, N] nodes that each moved in the last turn, as many as `counts` has.
+        x: [2, threads, N] where they are now.
+        y: [2, threads, N] where they are now.
+        turn_x: [2, threads, N] `State.turn_x` of them.
+        turn_y: [2, threads, N] `State.turn_y` of them.
+        counts: [threads, 8] see the constants above.
     """
 
     rendezvous: IntArray
+    moved: Int32Array
     x: FloatArray
     y: FloatArray
     turn_x: FloatArray
     turn_y: FloatArray
-    moved: Int32Array
-    moved_count: IntArray
+    counts: IntArray
 
 
 @lean
@@ -80,7 +87,7 @@ def anneal(
         grid: The grid.
         rates: Factors of the congestion cost.
         tops: How many cells the costs average.
-        state: The thread's placement, whose positions are those of `board`; changes.
+        state: The thread's placement; changes.
         bound: The bound of `state`.
         trial: Scratch and cost of `state`.
         lattice: Where macros may lie.
@@ -94,7 +101,7 @@ def anneal(
         spread: Typical length of a step.
         turns: How many turns to take.
     """
-    threads = len(board.moved_count)
+    threads = len(board.counts)
     for _ in range(turns):
         hard, soft = draw_share(nodes, grid, state, lattice, movers, share, role)
         own = Movers(
@@ -112,7 +119,8 @@ def anneal(
         if soft == 0:
             hard_share = 1.0
         share.stamp[-1] += 1
-        board.moved_count[thread, 0] = 0
+        parity = share.stamp[-1] & 1
+        moved, count = board.moved[parity, thread], 0
         for _ in range(role.moves if hard + soft > 0 else 0):
             legal = True
             if uniform(random) < hard_share:
@@ -129,8 +137,10 @@ def anneal(
                 continue
             # The decision's random number first: then it is clear how much a move may cost.
             threshold = -temperature * log(1 - uniform(random))
+            board.counts[thread, TRIED] += 1
             if not try_move(nodes, points, nets, grid, rates, tops, state, bound, trial, threshold):
                 continue
+            board.counts[thread, ACCEPTED] += 1
             for m in range(2):
                 node: int = trial.node[m]
                 if node < 0:
@@ -140,15 +150,21 @@ def anneal(
                     movers.box_y[movers.box_of[node]] = trial.y[m]
                 if share.stamp[node] != share.stamp[-1]:
                     share.stamp[node] = share.stamp[-1]
-                    board.moved[thread, board.moved_count[thread, 0]] = node
-                    board.moved_count[thread, 0] += 1
+                    moved[count] = node
+                    count += 1
         if threads == 1:
             continue
-        meet(board.rendezvous, thread)
+        for i in range(count):
+            board.x[parity, thread, i] = state.x[moved[i]]
+            board.y[parity, thread, i] = state.y[moved[i]]
+            board.turn_x[parity, thread, i] = state.turn_x[moved[i]]
+            board.turn_y[parity, thread, i] = state.turn_y[moved[i]]
+        board.counts[thread, MOVED + parity] = count
+        board.counts[thread, WAITED] += meet(board.rendezvous, thread)
         for other in range(threads):
             if other == thread:
                 continue
-            moved, count = board.moved[other], board.moved_count[other, 0]
+            moved, count = board.moved[parity, other], board.counts[other, MOVED + parity]
             move_many(
                 nodes,
                 points,
@@ -159,10 +175,10 @@ def anneal(
                 trial,
                 moved,
                 count,
-                board.x[other],
-                board.y[other],
-                board.turn_x[other],
-                board.turn_y[other],
+                board.x[parity, other],
+                board.y[parity, other],
+                board.turn_x[parity, other],
+                board.turn_y[parity, other],
             )
             for i in range(count):
                 if nodes.is_hard[moved[i]]:
@@ -172,4 +188,3 @@ def anneal(
             state.difference, state.blockage, grid, rates, state.running, state.congestion
         )
         fill_tops(grid, rates, tops, state, bound, trial)
-        meet(board.rendezvous, thread)

@@ -18,8 +18,6 @@ from placement_env.cost.state import State
 from placement_env.kernels import lean
 from placement_env.netlist import IntArray
 
-# How much longer a move of a hard macro takes than one of a soft macro.
-_HARD_WORK = 2.0
 # The cut between two strips is drawn from this share of a strip's width.
 _LOOSE = 0.8
 
@@ -60,7 +58,9 @@ class Share(NamedTuple):
     common: RandomState
 
 
-def roles(threads: int, hard: int, soft: int, hard_share: float, moves: int) -> list[Role]:
+def roles(
+    threads: int, hard: int, soft: int, hard_share: float, hard_work: float, moves: int
+) -> list[Role]:
     """The roles of `threads` threads, which take about equally long for one turn.
 
     Args:
@@ -69,6 +69,7 @@ def roles(threads: int, hard: int, soft: int, hard_share: float, moves: int) -> 
         soft: How many soft macros move.
         hard_share: Share of all moves that take a hard macro, where both kinds move; less where
             the threads for hard macros cannot make so many.
+        hard_work: How much longer a move of a hard macro takes than one of a soft macro.
         moves: Moves of all threads together in one turn.
     """
     if threads == 1 or soft == 0 or hard == 0:
@@ -77,14 +78,14 @@ def roles(threads: int, hard: int, soft: int, hard_share: float, moves: int) -> 
         return [
             Role(share, each, k / threads, (k + 1) / threads, k, threads) for k in range(threads)
         ]
-    work = _HARD_WORK * hard_share + (1 - hard_share)
-    movers = max(1, min(threads - 1, round(threads * _HARD_WORK * hard_share / work)))
+    work = hard_work * hard_share + (1 - hard_share)
+    movers = max(1, min(threads - 1, round(threads * hard_work * hard_share / work)))
     hard_each = hard_share / movers
-    soft_aside = work / threads - _HARD_WORK * hard_each
+    soft_aside = work / threads - hard_work * hard_each
     soft_each = (1 - hard_share - movers * soft_aside) / (threads - movers)
     if soft_aside < 0:
         soft_aside, soft_each = 0.0, (1 - hard_share) / (threads - movers)
-        hard_each = soft_each / _HARD_WORK
+        hard_each = soft_each / hard_work
     total = soft_aside * movers + soft_each * (threads - movers)
     parts = [soft_aside / total] * movers + [soft_each / total] * (threads - movers)
     low = np.concatenate([[0.0], np.cumsum(parts)])

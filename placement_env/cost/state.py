@@ -5,7 +5,7 @@ A full evaluation fills a `State` from nothing; a move changes parts of it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -149,18 +149,19 @@ def fill_state(
     state.macros[:] = 0
     state.blockage[:] = 0.0
     covered, amount = state.covered, state.amount
+    none: Any = np.int64(0)  # not a literal, for which Numba would compile once more
     for node in range(len(state.x)):
         if not nodes.is_macro[node]:
             continue
         x, y = state.x[node], state.y[node]
         half_width, half_height = nodes.half_width[node], nodes.half_height[node]
-        found = covered_cells(x, y, half_width, half_height, 1.0, grid, covered, amount, 0)
+        found = covered_cells(x, y, half_width, half_height, 1.0, grid, covered, amount, none)
         for i in range(found):
             state.density[covered[i]] += amount[i]
             state.macros[covered[i]] += 1
         if nodes.is_hard[node]:
             found = blocked_cells(
-                x, y, half_width, half_height, 1.0, grid, rates, covered, amount, 0
+                x, y, half_width, half_height, 1.0, grid, rates, covered, amount, none
             )
             for i in range(found):
                 state.blockage[covered[i]] += amount[i]

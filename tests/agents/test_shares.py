@@ -16,9 +16,12 @@ from agents.shares import roles
     hard=st.integers(0, 50),
     soft=st.integers(0, 50),
     hard_share=st.floats(0.01, 0.9),
+    hard_work=st.floats(0.3, 6.0),
 )
-def test_every_macro_has_one_thread(threads: int, hard: int, soft: int, hard_share: float) -> None:
-    made = roles(threads, hard, soft, hard_share, 1000 * threads)
+def test_every_macro_has_one_thread(
+    threads: int, hard: int, soft: int, hard_share: float, hard_work: float
+) -> None:
+    made = roles(threads, hard, soft, hard_share, hard_work, 1000 * threads)
     assert len(made) == threads
     assert made[0].soft_low == 0.0
     assert made[-1].soft_high == 1.0
@@ -34,7 +37,7 @@ def test_every_macro_has_one_thread(threads: int, hard: int, soft: int, hard_sha
 @pytest.mark.parametrize("threads", [1, 2, 3, 4, 8])
 @pytest.mark.parametrize("hard_share", [0.1, 0.25, 0.33])
 def test_moves_and_work_are_as_asked_for(threads: int, hard_share: float) -> None:
-    made = roles(threads, 100, 900, hard_share, 10_000)
+    made = roles(threads, 100, 900, hard_share, 2.0, 10_000)
     assert sum(role.moves for role in made) == pytest.approx(10_000, rel=0.001)
     of_hard = sum(role.moves * role.hard_share for role in made) / 10_000
     assert of_hard <= hard_share + 0.001

@@ -11,11 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from placement_env.cost.bound import new_bound
+from placement_env.cost.congestion import cell_congestion
 from placement_env.cost.incremental import IncrementalCost
 from placement_env.cost.model import cost_model
+from placement_env.cost.move import Tops, fill, fill_tops, new_trial
+from placement_env.cost.move_many import move_many
 from placement_env.cost.proxy import evaluate, proxy_cost
+from placement_env.cost.state import new_state
 from placement_env.formats import ct_protobuf, plc
-from placement_env.netlist import IntArray, Netlist, NodeKind, Orient, Placement
+from placement_env.netlist import IntArray, Netlist, NodeKind, Orient, Placement, turned_over
 from tests.placement_env.random_netlists import clustered
 
 
@@ -109,6 +114,60 @@ def test_candidate_places_cost_what_a_move_there_costs(
     # The state is sound afterwards.
     incremental.move(node, to_x[0], to_y[0])
     assert incremental.cost.total == pytest.approx(costs[0], abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(clustered(), st.integers(0, 2**32 - 1))
+def test_many_moves_at_once_cost_what_the_result_costs(
+    case: tuple[Netlist, Placement], seed: int
+) -> None:
+    netlist, placement = case
+    model = cost_model(netlist, placement.orient)
+    state, trial, bound = (
+        new_state(model, placement.x_um, placement.y_um),
+        new_trial(model),
+        new_bound(model),
+    )
+    tops = Tops(model.density_top, model.congestion_top)
+    net_model = model.nodes, model.points, model.nets, model.grid, model.rates
+    fill(*net_model, tops, state, bound, trial)
+    rng = np.random.default_rng(seed)
+    nodes = netlist.num_nodes
+    for _ in range(3):
+        moved = rng.permutation(nodes)[: rng.integers(nodes + 1)].astype(np.int32)
+        # Some stay in their cell, some do not.
+        far = rng.choice([0.01, 1.0], nodes) * netlist.canvas.width_um
+        x, y = (at + rng.uniform(-1, 1, nodes) * far for at in (state.x, state.y))
+        turn_x, turn_y = rng.choice([-1.0, 1.0], (2, nodes))
+        move_many(
+            *net_model,
+            state,
+            trial,
+            moved,
+            len(moved),
+            *(values[moved] for values in (x, y, turn_x, turn_y)),
+        )
+        cell_congestion(
+            state.difference,
+            state.blockage,
+            model.grid,
+            model.rates,
+            state.running,
+            state.congestion,
+        )
+        fill_tops(model.grid, model.rates, tops, state, bound, trial)
+        assert np.array_equal(state.x[moved], x[moved])
+        fresh = proxy_cost(
+            netlist,
+            Placement(
+                state.x + model.left_um,
+                state.y + model.bottom_um,
+                turned_over(placement.orient, state.turn_x, state.turn_y),
+            ),
+        )
+        assert trial.cost == pytest.approx(
+            [fresh.wirelength, fresh.density, fresh.congestion], abs=1e-9
+        )
 
 
 def test_a_flip_turns_the_pins(data_file: Callable[[str], Path]) -> None:
