@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from agents import legal_start, mixed_size, placers
+from agents.cores import usable_cores
 from agents.lattice import MARGIN_UM, make_lattice
 from agents.progress import ProgressCallback
 from benchmarks.placement import is_flat
@@ -53,7 +53,7 @@ class MacroOptions:
     def record(self) -> dict[str, object]:
         """The options as plain values, for a file that says how its results were made."""
         values = asdict(self)
-        return values | {"fixed": sorted(self.fixed), "cores": self.cores or os.cpu_count() or 1}
+        return values | {"fixed": sorted(self.fixed), "cores": self.cores or usable_cores()}
 
     def problem(self, netlist: Netlist, start: Placement) -> tuple[Netlist, Placement]:
         """The netlist with everything fixed that is not to move, and its start.
@@ -107,13 +107,8 @@ class MacroOptions:
             mixed_size.check_fits(netlist, start)
             return
         model = cost_model(netlist, start.orient)
-        movable = model.nodes.is_macro & ~netlist.fixed
-        legal_start.check_fits(
-            netlist,
-            model,
-            hard=np.flatnonzero(movable & model.nodes.is_hard),
-            soft=np.flatnonzero(movable & ~model.nodes.is_hard),
-        )
+        hard, soft = legal_start.movable(netlist, model)
+        legal_start.check_fits(netlist, model, hard=hard, soft=soft)
         make_lattice(netlist, model, gap_um=self.gap_um, grid_um=self.grid_um)
         check_fixed(netlist, start)
 
