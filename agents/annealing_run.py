@@ -18,17 +18,24 @@ from placement_env.cost.model import CostModel
 from placement_env.cost.proxy import robust_cost
 from placement_env.netlist import FloatArray, IntArray, Placement, turned_over
 
-# Temperatures in units of the cost times the number of grid cells: density and congestion are means
-# over a share of the cells, so that one macro changes them the less the more there are.
-_HOT, _COLD = 0.025, 5e-4
-# Netlists differ in what share of moves is accepted at _HOT. Where it is _ACCEPTED, _HOT is kept;
-# where it is half of that, _HOT is made four times as high, and so on, within these bounds. The
-# share is known after some _SAMPLE moves.
-_ACCEPTED = 0.4
-_LEAST_CHANGE, _MOST_CHANGE = 0.25, 8.0
-_SAMPLE = 5000
+# Last temperature, in units of the cost over the number of grid cells: density and congestion are
+# means over a share of the cells, so that one macro changes them the less the more there are.
+_COLD = 5e-4
+# First temperature, in the same units, where a share _ACCEPTED of the moves succeeds at _PROBE, a
+# temperature in units of the cost. Crowded macros need more heat: where fewer succeed, it is raised
+# with the power _CROWDING of what is missing, by at most _MOST_CHANGE. The share is taken over
+# _SAMPLE moves after as many others, in which a start far from equilibrium has come down.
+_HOT = 0.08
+_ACCEPTED = 0.44
+_CROWDING = 2.5
+_MOST_CHANGE = 8.0
+_PROBE = 1e-4
+_SAMPLE = 20_000
+# The logarithm of the temperature falls as this power of the time: slower at first, where the
+# macros' order is settled.
+_BEND = 1.3
 # Typical length of a step at first and in the end, as a share of the canvas.
-_WIDE, _NARROW = 0.15, 0.01
+_WIDE, _NARROW = 0.03, 0.003
 # Share of moves that take a hard macro at first and in the end, when few of them succeed.
 _HARD_SHARE, _LAST_HARD_SHARE = 0.35, 0.10
 # How much longer a move of a hard macro takes than one of a soft macro, at first and in the end.
@@ -121,8 +128,10 @@ class AnnealingRun:
             for thread in range(threads)
         ]
         self._pool = ThreadPoolExecutor(threads)
-        self._hot = _HOT
-        self._hot_is_known = False
+        # First temperature, once it is known.
+        self._hot: float | None = None
+        # Moves tried and accepted when the start had come down.
+        self._settled: IntArray | None = None
         # None: as the schedule has it, which does not depend on the clock.
         self._hard_work: float | None = None
         self._moves = 0
@@ -214,7 +223,7 @@ class AnnealingRun:
                 self._pool.submit(
                     thread.anneal,
                     role,
-                    self._hot * (_COLD / self._hot) ** part / self._model.num_cells,
+                    self._temperature(part),
                     side * _WIDE * (_NARROW / _WIDE) ** part,
                     turns,
                 )
@@ -225,17 +234,31 @@ class AnnealingRun:
         except BaseException:
             release(self._board.rendezvous)
             raise
-        if not self._hot_is_known:
-            tried, accepted = self._board.counts.sum(axis=0)[[TRIED, ACCEPTED]]
-            if tried >= _SAMPLE:
-                change = (_ACCEPTED * tried / max(accepted, 1)) ** 2
-                self._hot *= float(np.clip(change, _LEAST_CHANGE, _MOST_CHANGE))
-                self._hot_is_known = True
+        self._set_hot()
         made = turns * sum(role.moves for role in self._roles)
         self._moves += made
         self._slices += 1
         self._keep()
         return made
+
+    def _temperature(self, part: float) -> float:
+        """Temperature after `part` of the schedule, in units of the cost."""
+        hot, cold = self._hot or _PROBE, _COLD / self._model.num_cells
+        return hot * (cold / hot) ** (part**_BEND)
+
+    def _set_hot(self) -> None:
+        """Set the first temperature by the share of moves that succeed, once it is known."""
+        if self._hot:
+            return
+        counts = self._board.counts.sum(axis=0)[[TRIED, ACCEPTED]]
+        if self._settled is None:
+            if counts[0] >= _SAMPLE:
+                self._settled = counts
+            return
+        tried, accepted = counts - self._settled
+        if tried >= _SAMPLE:
+            change = (_ACCEPTED * tried / max(accepted, 1)) ** _CROWDING
+            self._hot = _HOT * min(change, _MOST_CHANGE) / self._model.num_cells
 
     def _balance(self) -> None:
         """Give more work to the threads that waited longer for the others."""
