@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chipflow.layout.library import read_library
+from chipflow.layout.cell_library import read_library
 from chipflow.pdk.description import Pdk
 from placement_env.formats import def_file, lefdef
 from placement_env.formats.def_design import DefDesign
@@ -19,13 +19,13 @@ class Layout:
 
     Attributes:
         design: The DEF.
-        library: LEF of all its cells.
+        lef: LEF of all its cells.
         netlist: The arrays; ports are fixed, the canvas is the die.
         placement: Where everything is.
     """
 
     design: DefDesign
-    library: LefLibrary
+    lef: LefLibrary
     netlist: Netlist
     placement: Placement
 

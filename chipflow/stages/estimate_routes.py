@@ -29,7 +29,7 @@ def run(ctx: StageContext) -> StageResult:
             pdk.h_macro_tracks_per_um,
             pdk.v_macro_tracks_per_um,
         ),
-        cell_um=GRID_ROWS * layout.library.sites[pdk.site].height_um,
+        cell_um=GRID_ROWS * layout.lef.sites[pdk.site].height_um,
     )
     usage = routes.usage_map()
     region = routes.region

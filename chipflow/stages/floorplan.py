@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chipflow.layout.cell_library import read_library
 from chipflow.layout.core import def_tracks, size_core
-from chipflow.layout.library import read_library
 from chipflow.layout.ports import least_side_um, place_ports
 from chipflow.stage import Stage, StageContext, StageResult
 from placement_env.formats import def_file, gates

@@ -48,7 +48,7 @@ def run(ctx: StageContext) -> StageResult:
         seed=settings.seed,
         progress=history.add,
         gap_um=gap_um,
-        grid_um=layout.library.manufacturing_grid_um or DEFAULT_GRID_UM,
+        grid_um=layout.lef.manufacturing_grid_um or DEFAULT_GRID_UM,
         from_nothing=True,
     )
     plc.write(ctx.out_dir / "macros.plc", grouped, found)

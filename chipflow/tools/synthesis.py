@@ -170,7 +170,7 @@ def map_gates(
         + synthesis_scripts.generic_gates(check_txt="logic_check.txt")
         + f"select {synthesis_scripts.REGISTERS}\n"
         + "write_json -selected registers.json\nselect -clear\n"
-        + synthesis_scripts.library_cells(
+        + synthesis_scripts.cell_mapping(
             pdk, workspace.cell_libraries, period_ns=period_ns, constraints="abc.constr"
         )
         + "write_json cells.json\n"

@@ -93,7 +93,7 @@ rename -unescape {REGISTERS}
 """
 
 
-def library_cells(pdk: Pdk, libraries: Sequence[str], *, period_ns: float, constraints: str) -> str:
+def cell_mapping(pdk: Pdk, libraries: Sequence[str], *, period_ns: float, constraints: str) -> str:
     """Maps simple gates to the cells of a library.
 
     Names come out as plain Verilog identifiers, so that they are the same in Verilog, DEF and

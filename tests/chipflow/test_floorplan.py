@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chipflow.design import Floorplan
+from chipflow.layout.cell_library import read_library
 from chipflow.layout.core import core_canvas, size_core
-from chipflow.layout.library import read_library
 from chipflow.layout.ports import place_ports
 from chipflow.stages import floorplan
 from placement_env.errors import InputError

@@ -69,7 +69,7 @@ def test_macros_are_fixed_apart_and_on_the_manufacturing_grid(bench):
     assert netlist.fixed[macros].all()
     assert hard_overlaps(netlist, placement) == []
     assert least_gap_um(netlist, placement) >= GAP_UM - 1e-9
-    grid = layout.library.manufacturing_grid_um * layout.design.dbu_per_um
+    grid = layout.lef.manufacturing_grid_um * layout.design.dbu_per_um
     fixed = layout.design.components.status == Status.FIXED
     assert fixed.sum() == 6
     assert (layout.design.components.x[fixed] % grid == 0).all()
@@ -134,7 +134,7 @@ def test_the_gds_draws_the_memories(bench):
     placed = [i for i in layout.top_cell().each_inst() if i.cell.name == memory.name]
     assert len(placed) == 6
     design = def_file.read(bench.files["placed_def"])
-    library = read_layout(bench.files["placed_def"], bench.pdk, bench.files["memories"]).library
+    library = read_layout(bench.files["placed_def"], bench.pdk, bench.files["memories"]).lef
     macro = library.macros[memory.name]
     assert memory.dbbox().width() == pytest.approx(macro.width_um)
     assert memory.dbbox().height() == pytest.approx(macro.height_um)
