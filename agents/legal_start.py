@@ -9,6 +9,7 @@ first and all start again; where that does not help, macros are packed from the 
 from __future__ import annotations
 
 from math import ceil, floor, inf
+from typing import Any
 
 import numpy as np
 
@@ -228,8 +229,10 @@ def place_in_order(
                 if low <= beside <= high:
                     candidates[tries] = beside
                     tries += 1
-        candidates[:tries] = np.sort(candidates[:tries])
-        right = np.searchsorted(candidates[:tries], goal_x)
+        candidates[:tries].sort()
+        right = 0
+        while candidates[right] < goal_x:
+            right += 1
         left = right - 1
         best = inf
         best_x = best_y = 0.0
@@ -249,7 +252,7 @@ def place_in_order(
             across = (x_pull * (try_x - goal_x)) ** 2
             if across >= best:
                 break
-            near = 0
+            near: Any = np.int64(0)  # not a literal, for which Numba would compile once more
             for i in range(count):
                 other = blocked[i]
                 # Rounding must not make a macro beside another one look as if they overlapped.

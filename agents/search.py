@@ -21,7 +21,7 @@ from agents.lattice import make_lattice
 from agents.legal_start import check_fits, legal_start, movable, nowhere
 from agents.progress import Progress, ProgressCallback
 from placement_env.cost.model import cost_model
-from placement_env.cost.proxy import check_positions
+from placement_env.cost.proxy import check_positions, robust_cost
 from placement_env.cost.toy import toy_netlist
 from placement_env.errors import InputError
 from placement_env.kernels import compile_notice
@@ -125,20 +125,35 @@ def compile_kernels(report: Callable[[str], None] | None = None) -> float:
 
     `report` gets a line before and after the compilation, and nothing where there was none.
     """
-    return compile_notice("placement search", _toy_search, report)
+    return compile_notice("placement search", _toy_annealing, report, beside=_toy_ends)
 
 
-def _toy_search() -> None:
+def _toy_annealing() -> None:
     netlist, start = toy_netlist()
     model = cost_model(netlist, start.orient)
     lattice = make_lattice(netlist, model, gap_um=0.0, grid_um=None)
     hard, soft = movable(netlist, model)
-    x, y = legal_start(
-        netlist, model, lattice, start.x_um, start.y_um, hard=hard, soft=soft, seed=1
-    )
     run = AnnealingRun(
-        model, lattice, start, x, y, hard=hard, soft=soft, seed=1, flips=True, threads=1
+        model,
+        lattice,
+        start,
+        start.x_um,
+        start.y_um,
+        hard=hard,
+        soft=soft,
+        seed=1,
+        flips=True,
+        threads=1,
     )
     with contextlib.closing(run):
         run.count(2, None)
-        run.best()
+
+
+def _toy_ends() -> None:
+    """The legal start and the choice among finalists, on a toy."""
+    netlist, start = toy_netlist()
+    model = cost_model(netlist, start.orient)
+    lattice = make_lattice(netlist, model, gap_um=0.0, grid_um=None)
+    hard, soft = movable(netlist, model)
+    legal_start(netlist, model, lattice, start.x_um, start.y_um, hard=hard, soft=soft, seed=1)
+    robust_cost(model, start.x_um, start.y_um, draws=1)

@@ -8,11 +8,13 @@ the versions of Numba and Python, and of the processor.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -76,7 +78,7 @@ def pasted(function: Function) -> Function:
 
 def _compiled(function: Function, **options: Any) -> Function:
     folder = kernel_cache()
-    options = {"nogil": True, "error_model": "numpy"} | options
+    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True} | options
     before = config.CACHE_DIR  # type: ignore[attr-defined]
     config.CACHE_DIR = str(folder) if folder else before  # type: ignore[attr-defined]
     try:
@@ -90,7 +92,11 @@ def _compiled(function: Function, **options: Any) -> Function:
 
 
 def compile_notice(
-    what: str, warm_up: Callable[[], object], report: Callable[[str], None] | None = None
+    what: str,
+    warm_up: Callable[[], object],
+    report: Callable[[str], None] | None = None,
+    *,
+    beside: Callable[[], object] | None = None,
 ) -> float:
     """Run `warm_up`, which calls kernels on a toy input, and say so if that has to compile them.
 
@@ -100,6 +106,8 @@ def compile_notice(
         warm_up: Calls every kernel with the types that will be used.
         report: Gets one line before the compilation and one after it; nothing where the kernels
             come from the cache.
+        beside: Calls further kernels. A second process compiles them meanwhile, for which it must
+            be a function of a module's top level.
 
     Returns:
         Seconds that it took; 0 where this process has done it before.
@@ -111,12 +119,15 @@ def compile_notice(
     cold = mark is None or not mark.exists()
     if cold and report:
         report(f"compiling the kernels of the {what} for this machine, which is done once")
-    misses = _cache_misses()
+    before = _compiled_count(folder)
     started = time.perf_counter()
-    warm_up()
+    with _second_process(beside) if cold and folder and beside else contextlib.nullcontext():
+        warm_up()
+    if beside:
+        beside()
     seconds = time.perf_counter() - started
     if cold and report:
-        compiled = _cache_misses() - misses
+        compiled = _compiled_count(folder) - before
         if folder and not compiled:
             report("all of them were compiled already")
         else:
@@ -128,5 +139,28 @@ def compile_notice(
     return seconds
 
 
-def _cache_misses() -> int:
-    return sum(sum(kernel.stats.cache_misses.values()) for kernel in _kernels)
+@contextlib.contextmanager
+def _second_process(function: Callable[[], object]) -> Iterator[None]:
+    """Have another process call `function`, and wait for its end on leaving."""
+    module, name = function.__module__, function.__name__
+    paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    # Where this fails, the kernels are compiled here, and errors of theirs show here as well.
+    with subprocess.Popen(
+        [sys.executable, "-c", f"from {module} import {name} as call; call()"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            yield
+        except BaseException:
+            process.kill()
+            raise
+
+
+def _compiled_count(folder: Path | None) -> int:
+    """Compiled kernels in the cache, or, without one, in this process."""
+    if folder:
+        return len(list(folder.rglob("*.nbc")))
+    return sum(len(kernel.signatures) for kernel in _kernels)

@@ -5,7 +5,7 @@ Where `cost.state` keeps every net's routes for moves to change, this keeps noth
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,8 +181,8 @@ def _net_cost(
         cell[p] = np.int32(row) << grid.shift | np.int32(column)
 
     span, low, high = scratch.span[0], scratch.span[1], scratch.span[2]
-    span[:] = 0.0
-    scratch.packed[:] = 0
+    span.fill(0.0)
+    scratch.packed.fill(0)
     batch_place, batch_cell = scratch.batch_place, scratch.batch_cell
     at = batch_place.view(np.float64)
     entry = net = 0
@@ -249,21 +249,22 @@ def _cell_costs(
 ) -> None:
     """Density and congestion costs to `cost[1]` and `cost[2]`."""
     density, blockage, congestion = scratch.density, scratch.blockage, scratch.congestion
-    density[:] = 0.0
-    blockage[:] = 0.0
+    density.fill(0.0)
+    blockage.fill(0.0)
     covered, amount = scratch.covered, scratch.amount
+    none: Any = np.int64(0)  # not a literal, for which Numba would compile once more
     for node in range(len(x)):
         if not nodes.is_macro[node]:
             continue
         half_width, half_height = nodes.half_width[node], nodes.half_height[node]
         found = covered_cells(
-            x[node], y[node], half_width, half_height, 1.0, grid, covered, amount, 0
+            x[node], y[node], half_width, half_height, 1.0, grid, covered, amount, none
         )
         for i in range(found):
             density[covered[i]] += amount[i]
         if nodes.is_hard[node]:
             found = blocked_cells(
-                x[node], y[node], half_width, half_height, 1.0, grid, rates, covered, amount, 0
+                x[node], y[node], half_width, half_height, 1.0, grid, rates, covered, amount, none
             )
             for i in range(found):
                 blockage[covered[i]] += amount[i]

@@ -56,7 +56,7 @@ def add_batch_routes(
         by_pairs = positions <= _MOST_BY_PAIRS and nets >= 8
         for j in range(2, positions if by_pairs else 0):
             sink = cell[j * nets : (j + 1) * nets]
-            repeated[:] = 0
+            repeated.fill(0)
             for earlier in range(1, j, 2):
                 also = min(earlier + 1, j - 1)
                 one, other = cell[earlier * nets :], cell[also * nets :]

@@ -7,7 +7,7 @@ Bounds refuse most of the moves that cost too much before that; they never refus
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -229,7 +229,9 @@ def try_move(
     # Wirelength exactly, density from below.
     n = list_nets(count, trial.node, nets.of_node_start, nets.of_node, trial.stamp, listed)
     rerouted = False
-    covered = blocked = moved = 0
+    moved = 0
+    none: Any = np.int64(0)  # not a literal, for which Numba would compile once more
+    covered = blocked = none
     for m in range(count):
         node: int = trial.node[m]
         for p in range(points.start[node], points.start[node + 1]):

@@ -45,7 +45,8 @@ def move_many(
     for m in range(count):
         node: int = moved[m]
         wide, tall = nodes.half_width[node], nodes.half_height[node]
-        covered = blocked = 0
+        none: Any = np.int64(0)  # not a literal, for which Numba would compile once more
+        covered = blocked = none
         for to in range(2 if nodes.is_macro[node] else 0):
             at_x, at_y, sign = state.x[node], state.y[node], -1.0
             if to == 1:

@@ -142,12 +142,12 @@ def fill_state(
         end,
         pieces,
     )
-    state.difference[:] = 0.0
+    state.difference.fill(0.0)
     add_routes(listed, count, nets.demand, 1.0, slot, begin, end, pieces, state.difference)
 
-    state.density[:] = 0.0
-    state.macros[:] = 0
-    state.blockage[:] = 0.0
+    state.density.fill(0.0)
+    state.macros.fill(0)
+    state.blockage.fill(0.0)
     covered, amount = state.covered, state.amount
     none: Any = np.int64(0)  # not a literal, for which Numba would compile once more
     for node in range(len(state.x)):

@@ -34,6 +34,32 @@ print("cache", kernel_cache())
 """
 
 
+_BESIDE = """
+import os
+from placement_env.kernels import compile_notice, jit
+
+@jit
+def halved(value):
+    return value / 2
+
+def beside():
+    halved(1)
+    with open(os.environ["LOG"], "a") as log:
+        log.write(f"{os.getpid()} {sum(halved.stats.cache_misses.values())}\\n")
+    if os.getpid() != int(os.environ.get("ONLY", os.getpid())):
+        raise SystemExit(3)
+"""
+_WITH_BESIDE = """
+import os
+from placement_env.beside import beside
+from placement_env.kernels import compile_notice
+
+os.environ["ONLY"] = str(os.getpid())
+compile_notice("toy kernels", lambda: print("here"), print, beside=beside)
+print(os.getpid())
+"""
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of the kernels' module with a kernel that calls one of another file."""
@@ -44,14 +70,16 @@ def checkout(tmp_path: Path) -> Path:
         shutil.copy(ROOT / "placement_env" / module, package)
     (package / "callee.py").write_text(_KERNEL)
     (package / "caller.py").write_text(_CALLER)
+    (package / "beside.py").write_text(_BESIDE)
+    (package / "with_beside.py").write_text(_WITH_BESIDE)
     return package.parent
 
 
-def _run(checkout: Path, cache: Path, **variables: str) -> list[str]:
+def _run(checkout: Path, cache: Path, module: str = "caller", **variables: str) -> list[str]:
     environment = {k: v for k, v in os.environ.items() if k != "CHIPFLOW_CACHE"}
     environment |= {"PYTHONPATH": str(checkout), "XDG_CACHE_HOME": str(cache), **variables}
     done = subprocess.run(
-        [sys.executable, "-m", "placement_env.caller"],
+        [sys.executable, "-m", f"placement_env.{module}"],
         cwd=checkout,
         env=environment,
         capture_output=True,
@@ -71,6 +99,21 @@ def test_the_first_run_says_what_it_compiles_and_later_ones_are_silent(
     cache = first[-1].removeprefix("cache ")
     assert cache.startswith(str(tmp_path / "cache" / "chipflow" / "kernels"))
     assert _run(checkout, tmp_path / "cache") == ["answer 41", f"cache {cache}"]
+
+
+def test_a_second_process_compiles_meanwhile_and_may_fail(checkout: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    cold = _run(checkout, tmp_path / "cache", "with_beside", LOG=str(log))
+    assert cold[1] == "here"
+    assert cold[2].startswith("compiled 1 kernels in ")
+    (other, compiled), (here, compiled_here) = [line.split() for line in log.open()]
+    assert here == cold[3] != other
+    assert (compiled, compiled_here) == ("1", "0")
+
+    log.unlink()
+    warm = _run(checkout, tmp_path / "cache", "with_beside", LOG=str(log))
+    assert warm == ["here", warm[-1]]
+    assert [line.split() for line in log.open()] == [[warm[-1], "0"]]
 
 
 def test_a_change_in_a_called_kernel_is_seen(checkout: Path, tmp_path: Path) -> None:
