@@ -18,6 +18,7 @@ from placement_env.cost.model import CostModel, Int32Array, cost_model
 from placement_env.errors import InputError
 from placement_env.kernels import jit
 from placement_env.netlist import FloatArray, IntArray, Netlist, Placement
+from placement_env.soft_rule import SoftRule
 
 _RETRIES = 40
 
@@ -45,13 +46,23 @@ def legal_start(
         hard: Hard macros to place; all others stay and are kept clear of.
         soft: Soft macros to place.
         seed: Seed of the orders tried.
-        from_nothing: Ignore where macros want to be: pack the hard ones, scatter the soft ones.
+        from_nothing: Ignore where macros want to be: they go where their nets pull them, spread
+            over the canvas. Where no net ties them to another node, the hard ones are packed and
+            the soft ones scattered.
 
     Raises:
         InputError: No legal placement was found.
     """
     x, y = x.copy(), y.copy()
     rng = np.random.default_rng(seed)
+    if from_nothing:
+        free = np.zeros(len(x), dtype=bool)
+        free[hard] = free[soft] = True
+        rule = SoftRule(netlist, free, spread=1.0)
+        if rule.anchored:
+            x_um, y_um = rule.place(x + model.left_um, y + model.bottom_um)
+            x, y = x_um - model.left_um, y_um - model.bottom_um
+            from_nothing = False
     if from_nothing:
         x[soft] = rng.uniform(lattice.x_low[soft], lattice.x_high[soft])
         y[soft] = rng.uniform(lattice.y_low[soft], lattice.y_high[soft])

@@ -1,4 +1,4 @@
-"""A simple, quick rule for everything that is not a hard macro: pulled by its nets, then spread.
+"""A simple, quick rule for nodes that nobody has placed: pulled by their nets, then spread.
 
 First every movable soft macro and cell goes to the weighted centre of what it is connected to, all
 at once (the minimum of the quadratic wirelength with the other nodes held). Those positions crowd
@@ -30,6 +30,10 @@ class SoftRule:
         netlist: The netlist.
         free: [N] bool, the nodes that the rule places.
         spread: 0 leaves nodes where their nets pull them, 1 spreads them evenly.
+
+    Attributes:
+        anchored: Whether a net ties a free node to one that is held. Otherwise nothing says where
+            a node should go.
     """
 
     def __init__(self, netlist: Netlist, free: NDArray[np.bool_], *, spread: float = 0.5) -> None:
@@ -39,6 +43,7 @@ class SoftRule:
         self._canvas = netlist.canvas
         weights = adjacency(netlist)
         self._to_held = sp.csr_array(weights[self.free][:, self.held])
+        self.anchored = self._to_held.nnz > 0
         pull = np.asarray(weights.sum(axis=1)).ravel()[self.free]
         self._centre_pull = _CENTRE_PULL * (float(pull.mean()) if pull.any() else 1.0)
         matrix = sp.diags_array(pull + self._centre_pull) - weights[self.free][:, self.free]
