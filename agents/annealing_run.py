@@ -1,4 +1,4 @@
-"""A run of the annealer: its schedule, its threads, and the best placements that they met."""
+"""A run of the annealer: its slices, its threads, and the best placements that they met."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from agents import annealing_schedule as schedule
 from agents.annealing_thread import AnnealingThread
 from agents.lattice import Lattice
 from agents.progress import Progress, ProgressCallback
@@ -15,29 +16,13 @@ from agents.rendezvous import new_rendezvous, release
 from agents.search_kernel import ACCEPTED, TRIED, WAITED, Board
 from agents.shares import Role, roles
 from placement_env.cost.model import CostModel
+from placement_env.cost.move import Tops
 from placement_env.cost.proxy import robust_cost
 from placement_env.netlist import FloatArray, IntArray, Placement, turned_over
 
-# Last temperature, in units of the cost over the number of grid cells: density and congestion are
-# means over a share of the cells, so that one macro changes them the less the more there are.
-_COLD = 5e-4
-# First temperature, in the same units, where a share _ACCEPTED of the moves succeeds at _PROBE, a
-# temperature in units of the cost. Crowded macros need more heat: where fewer succeed, it is raised
-# with the power _CROWDING of what is missing, by at most _MOST_CHANGE. The share is taken over
-# _SAMPLE moves after as many others, in which a start far from equilibrium has come down.
-_HOT = 0.08
-_ACCEPTED = 0.44
-_CROWDING = 2.5
-_MOST_CHANGE = 8.0
-_PROBE = 1e-4
+# The first temperature depends on the share of moves that succeed, taken over _SAMPLE moves after
+# as many others, in which a start far from equilibrium has come down.
 _SAMPLE = 20_000
-# The logarithm of the temperature falls as this power of the time: slower at first, where the
-# macros' order is settled.
-_BEND = 1.3
-# Typical length of a step at first and in the end, as a share of the canvas.
-_WIDE, _NARROW = 0.03, 0.003
-# Share of moves that take a hard macro at first and in the end, when few of them succeed.
-_HARD_SHARE, _LAST_HARD_SHARE = 0.35, 0.10
 # How much longer a move of a hard macro takes than one of a soft macro, at first and in the end.
 # Where seconds count, threads that wait correct it by up to _BALANCE a slice, within these bounds.
 _HARD_WORK, _LAST_HARD_WORK = 1.0, 2.5
@@ -128,8 +113,8 @@ class AnnealingRun:
             for thread in range(threads)
         ]
         self._pool = ThreadPoolExecutor(threads)
-        # First temperature, once it is known.
-        self._hot: float | None = None
+        # None: not known yet.
+        self._first_temperature: float | None = None
         # Moves tried and accepted when the start had come down.
         self._settled: IntArray | None = None
         # None: as the schedule has it, which does not depend on the clock.
@@ -205,26 +190,29 @@ class AnnealingRun:
         """Make some `moves` moves as the given part of the schedule wants; how many there were."""
         grid = self._model.grid
         side = max(grid.columns * grid.cell_width, grid.rows * grid.cell_height)
+        first, cells = self._first_temperature, self._model.num_cells
+        temperature = schedule.temperature(part, first, cells) if first else schedule.PROBE
         count = len(self._threads)
         turns = -(-moves // (count * _TURN_MOVES))
         self._roles = roles(
             count,
             len(self._hard),
             len(self._soft),
-            _HARD_SHARE * (1 - part) + _LAST_HARD_SHARE * part,
+            schedule.hard_share(part),
             self._hard_work or _HARD_WORK * (1 - part) + _LAST_HARD_WORK * part,
             -(-moves // turns),
         )
         if self._slices % _REBUILD == 0:
+            tops = self._tops(part)
             for thread in self._threads:
-                thread.refill()
+                thread.refill(tops)
         try:
             jobs = [
                 self._pool.submit(
                     thread.anneal,
                     role,
-                    self._temperature(part),
-                    side * _WIDE * (_NARROW / _WIDE) ** part,
+                    temperature,
+                    side * schedule.step_length(part),
                     turns,
                 )
                 for thread, role in zip(self._threads, self._roles, strict=True)
@@ -234,31 +222,34 @@ class AnnealingRun:
         except BaseException:
             release(self._board.rendezvous)
             raise
-        self._set_hot()
+        self._sample()
         made = turns * sum(role.moves for role in self._roles)
         self._moves += made
         self._slices += 1
         self._keep()
         return made
 
-    def _temperature(self, part: float) -> float:
-        """Temperature after `part` of the schedule, in units of the cost."""
-        hot, cold = self._hot or _PROBE, _COLD / self._model.num_cells
-        return hot * (cold / hot) ** (part**_BEND)
+    def _tops(self, part: float) -> Tops:
+        """How many cells the costs average after `part` of the run."""
+        if not self._first_temperature or part == 0:
+            return Tops(self._model.density_top, self._model.congestion_top)
+        macros = len(self._hard) + len(self._soft)
+        return schedule.tops(self._model, part, self._moves / part / macros)
 
-    def _set_hot(self) -> None:
-        """Set the first temperature by the share of moves that succeed, once it is known."""
-        if self._hot:
+    def _sample(self) -> None:
+        """Set the first temperature once it is known how many moves succeed."""
+        if self._first_temperature:
             return
         counts = self._board.counts.sum(axis=0)[[TRIED, ACCEPTED]]
         if self._settled is None:
             if counts[0] >= _SAMPLE:
                 self._settled = counts
             return
-        tried, accepted = counts - self._settled
+        tried, accepted = (counts - self._settled).tolist()
         if tried >= _SAMPLE:
-            change = (_ACCEPTED * tried / max(accepted, 1)) ** _CROWDING
-            self._hot = _HOT * min(change, _MOST_CHANGE) / self._model.num_cells
+            self._first_temperature = schedule.first_temperature(
+                accepted / tried, self._model.num_cells
+            )
 
     def _balance(self) -> None:
         """Give more work to the threads that waited longer for the others."""

@@ -8,10 +8,13 @@ from agents.lattice import Lattice
 from agents.moves import Movers
 from agents.search_kernel import Board, anneal
 from agents.shares import Role, Share
-from placement_env.cost.bound import new_bound
-from placement_env.cost.model import CostModel
-from placement_env.cost.move import Tops, fill, new_trial
-from placement_env.cost.state import new_state
+from placement_env.cost.bound import Bound, new_bound
+from placement_env.cost.congestion import cell_congestion
+from placement_env.cost.density import density_cost
+from placement_env.cost.model import CostModel, GridShape, Nets, Nodes, Points, Rates
+from placement_env.cost.move import Tops, Trial, fill, new_trial
+from placement_env.cost.state import State, new_state
+from placement_env.cost.top import top_sum
 from placement_env.netlist import FloatArray, IntArray
 
 # Distance of the threads' streams of random numbers: odd, and far from the generator's own step.
@@ -53,17 +56,8 @@ class AnnealingThread:
         self._thread = thread
         self.state = new_state(model, x + model.left_um, y + model.bottom_um)
         self._trial = new_trial(model)
-        self._cost = (
-            model.nodes,
-            model.points,
-            model.nets,
-            model.grid,
-            model.rates,
-            Tops(model.density_top, model.congestion_top),
-            self.state,
-            new_bound(model),
-            self._trial,
-        )
+        self._model = model
+        self._bound = new_bound(model)
         boxes = np.flatnonzero(model.nodes.is_hard)
         box_of = np.full(len(x), -1, np.int32)
         box_of[boxes] = np.arange(len(boxes))
@@ -85,17 +79,22 @@ class AnnealingThread:
             np.array([seed % 2**64], dtype=np.uint64),
         )
         self._random = np.array([(seed + (thread + 1) * _STREAM) % 2**64], dtype=np.uint64)
-        self.refill()
+        self._exact = Tops(model.density_top, model.congestion_top)
+        self._tops = self._exact
+        self.refill(self._exact)
 
     @property
     def cost(self) -> float:
         """Proxy cost of the placement at hand."""
         wirelength, density, congestion = self._trial.cost.tolist()
+        if self._tops != self._exact:
+            density, congestion = self._exact_tops()
         return wirelength + 0.5 * density + 0.5 * congestion
 
-    def refill(self) -> None:
-        """Compute everything afresh, which ends the drift of sums."""
-        fill(*self._cost)
+    def refill(self, tops: Tops) -> None:
+        """Compute everything afresh, which ends the drift of sums, for other `tops` from now on."""
+        self._tops = tops
+        fill(*self._cost())
 
     def anneal(self, role: Role, temperature: float, spread: float, turns: int) -> None:
         """Take `turns` turns; returns when the other threads have taken as many.
@@ -107,7 +106,7 @@ class AnnealingThread:
             turns: How many turns.
         """
         anneal(
-            *self._cost,
+            *self._cost(),
             self._lattice,
             self._movers,
             self._random,
@@ -119,3 +118,33 @@ class AnnealingThread:
             spread,
             turns,
         )
+
+    def _cost(self) -> tuple[Nodes, Points, Nets, GridShape, Rates, Tops, State, Bound, Trial]:
+        """What kernels need to know the cost by."""
+        model = self._model
+        return (
+            model.nodes,
+            model.points,
+            model.nets,
+            model.grid,
+            model.rates,
+            self._tops,
+            self.state,
+            self._bound,
+            self._trial,
+        )
+
+    def _exact_tops(self) -> tuple[float, float]:
+        """Density and congestion costs, from the maps."""
+        model, state, work = self._model, self.state, self._trial.work
+        cells, (dense, congested) = model.num_cells, self._exact
+        cell_congestion(
+            state.difference,
+            state.blockage,
+            model.grid,
+            model.rates,
+            state.running,
+            state.congestion,
+        )
+        total = top_sum(state.congestion, 2 * cells, congested, work, np.inf)
+        return density_cost(state.density, cells, dense, work, np.inf), total / congested

@@ -139,6 +139,24 @@ def test_an_interrupt_returns_the_best_placement_so_far(ariane: tuple[Netlist, P
         assert_legal(netlist, placed)
 
 
+def test_long_runs_tell_the_exact_cost_all_along(ariane: tuple[Netlist, Placement]) -> None:
+    netlist, start = ariane
+    fixed = np.ones_like(netlist.fixed)
+    fixed[netlist.nodes_of(NodeKind.HARD_MACRO)[:4]] = False
+    fixed[netlist.nodes_of(NodeKind.SOFT_MACRO)[:4]] = False
+    netlist = replace(netlist, fixed=fixed)
+    inside = search.place(netlist, start, budget_s=1, seed=1, moves=0)
+    told = []
+
+    def compare(report: Progress) -> None:
+        if report.snapshot:
+            told.append((report.cost, proxy_cost(netlist, report.snapshot()).total))
+
+    search.place(netlist, inside, budget_s=1, seed=1, moves=600_000, progress=compare)
+    assert len(told) >= 3
+    assert [cost for cost, _ in told] == pytest.approx([cost for _, cost in told], abs=1e-9)
+
+
 @settings(max_examples=40, deadline=None)
 @given(moved_and_partly_fixed(), st.integers(0, 2**32 - 1), st.booleans())
 def test_random_netlists_end_no_worse_than_a_legal_start(

@@ -1,0 +1,76 @@
+"""How an annealing run changes from its beginning to its end: heat, steps, kinds of moves, tops.
+
+All take `part`, from 0 at the beginning to 1 at the end.
+"""
+
+from __future__ import annotations
+
+from math import log
+
+from placement_env.cost.model import CostModel
+from placement_env.cost.move import Tops
+
+#: Temperature, in units of the cost, at which it is measured how many moves succeed.
+PROBE = 1e-4
+
+# Last temperature, in units of the cost over the number of grid cells: density and congestion are
+# means over a share of the cells, so that one macro changes them the less the more there are.
+_COLD = 5e-4
+# First temperature, in the same units, where a share _ACCEPTED of the moves succeeds at PROBE.
+# Crowded macros need more heat: where fewer succeed, it is raised with the power _CROWDING of what
+# is missing, by at most _MOST_CHANGE.
+_HOT = 0.08
+_ACCEPTED = 0.44
+_CROWDING = 2.5
+_MOST_CHANGE = 8.0
+# The logarithm of the temperature falls as this power of the time: slower at first, where the
+# macros' order is settled.
+_BEND = 1.3
+# Typical length of a step at first and in the end, as a share of the canvas.
+_WIDE, _NARROW = 0.03, 0.003
+# Share of moves that take a hard macro at first and in the end, when few of them succeed.
+_HARD_SHARE, _LAST_HARD_SHARE = 0.35, 0.10
+# The cost averages a tenth of the cells. In a good placement many more are about as full, so that
+# emptying one of them gains nothing: only all together would. Long runs therefore average more
+# cells at first, by these factors, and ever fewer until this part of the run.
+_DENSITY_TOPS, _CONGESTION_TOPS = 6.0, 2.0
+_TOPS_UNTIL = 0.65
+# Runs of so many moves a macro do without that, since it takes time, and longer ones do it fully.
+_SHORT, _LONG = 5_000.0, 40_000.0
+
+
+def first_temperature(accepted: float, cells: int) -> float:
+    """In units of the cost, where a share `accepted` of the moves succeeds at PROBE."""
+    change = (_ACCEPTED / max(accepted, 1e-6)) ** _CROWDING
+    return _HOT * min(change, _MOST_CHANGE) / cells
+
+
+def temperature(part: float, first: float, cells: int) -> float:
+    """In units of the cost."""
+    return first * (_COLD / cells / first) ** (part**_BEND)
+
+
+def step_length(part: float) -> float:
+    """Typical length of a step, as a share of the canvas."""
+    return _WIDE * (_NARROW / _WIDE) ** part
+
+
+def hard_share(part: float) -> float:
+    """Share of moves that take a hard macro."""
+    return _HARD_SHARE * (1 - part) + _LAST_HARD_SHARE * part
+
+
+def tops(model: CostModel, part: float, moves_per_macro: float) -> Tops:
+    """How many cells the costs average.
+
+    Args:
+        model: The netlist's cost model.
+        part: Part of the run that has passed.
+        moves_per_macro: Moves of the whole run over the macros that move.
+    """
+    length = log(max(moves_per_macro, _SHORT) / _SHORT) / log(_LONG / _SHORT)
+    power = min(length, 1.0) * max(1 - part / _TOPS_UNTIL, 0.0)
+    return Tops(
+        round(model.density_top * _DENSITY_TOPS**power),
+        round(model.congestion_top * _CONGESTION_TOPS**power),
+    )

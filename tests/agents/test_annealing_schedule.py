@@ -1,0 +1,57 @@
+"""How an annealing run changes from its beginning to its end."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents import annealing_schedule as schedule
+from placement_env.cost.model import CostModel, cost_model
+from placement_env.cost.toy import toy_netlist
+from placement_env.netlist import Netlist, Placement
+
+
+@pytest.fixture
+def model(ariane: tuple[Netlist, Placement]) -> CostModel:
+    netlist, start = ariane
+    return cost_model(netlist, start.orient)
+
+
+@given(st.floats(0.0, 1.0), st.integers(1, 10_000))
+def test_the_first_temperature_is_higher_the_fewer_moves_succeed(
+    accepted: float, cells: int
+) -> None:
+    first = schedule.first_temperature(accepted, cells)
+    assert 0 < first <= schedule.first_temperature(accepted / 2, cells)
+    assert schedule.temperature(0.0, first, cells) == pytest.approx(first)
+    parts = [k / 20 for k in range(21)]
+    heat = [schedule.temperature(part, first, cells) for part in parts]
+    assert heat == sorted(heat, reverse=True)
+
+
+def test_steps_and_the_share_of_hard_macros_shrink() -> None:
+    assert schedule.step_length(0.0) > schedule.step_length(0.5) > schedule.step_length(1.0) > 0
+    assert 1 > schedule.hard_share(0.0) > schedule.hard_share(1.0) > 0
+
+
+def test_long_runs_average_more_cells_at_first_and_the_true_ones_in_the_end(
+    model: CostModel,
+) -> None:
+    exact = model.density_top, model.congestion_top
+    for part in (0.0, 0.3, 0.6, 1.0):
+        assert schedule.tops(model, part, 1000) == exact
+    first = [schedule.tops(model, 0.0, moves) for moves in (1e4, 2e4, 4e4, 1e9)]
+    assert exact < first[0] < first[1] < first[2] == first[3]
+    later = [schedule.tops(model, part, 4e4) for part in (0.0, 0.3, 0.6, 0.7, 1.0)]
+    assert later == sorted(later, reverse=True)
+    assert later[2] > later[3] == later[4] == exact
+
+
+@given(st.floats(0.0, 1.0), st.floats(0.0, 1e12))
+def test_never_more_cells_than_there_are(part: float, moves: float) -> None:
+    netlist, start = toy_netlist()
+    model = cost_model(netlist, start.orient)
+    density, congestion = schedule.tops(model, part, moves)
+    assert 0 < density <= model.num_cells
+    assert 0 < congestion <= 2 * model.num_cells
