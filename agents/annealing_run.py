@@ -231,10 +231,10 @@ class AnnealingRun:
 
     def _tops(self, part: float) -> Tops:
         """How many cells the costs average after `part` of the run."""
-        if not self._first_temperature or part == 0:
-            return Tops(self._model.density_top, self._model.congestion_top)
         macros = len(self._hard) + len(self._soft)
-        return schedule.tops(self._model, part, self._moves / part / macros)
+        # The exact ones until the heat is known, which is measured by the exact cost.
+        length = self._moves / part if self._first_temperature and part > 0 else 0.0
+        return schedule.tops(self._model, part, length / macros)
 
     def _sample(self) -> None:
         """Set the first temperature once it is known how many moves succeed."""

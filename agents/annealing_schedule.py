@@ -1,6 +1,6 @@
 """How an annealing run changes from its beginning to its end: heat, steps, kinds of moves, tops.
 
-All take `part`, from 0 at the beginning to 1 at the end.
+`part` goes from 0 at the beginning to 1 at the end.
 """
 
 from __future__ import annotations

@@ -63,9 +63,9 @@ def legal_start(
             x_um, y_um = rule.place(x + model.left_um, y + model.bottom_um)
             x, y = x_um - model.left_um, y_um - model.bottom_um
             from_nothing = False
-    if from_nothing:
-        x[soft] = rng.uniform(lattice.x_low[soft], lattice.x_high[soft])
-        y[soft] = rng.uniform(lattice.y_low[soft], lattice.y_high[soft])
+        else:
+            x[soft] = rng.uniform(lattice.x_low[soft], lattice.x_high[soft])
+            y[soft] = rng.uniform(lattice.y_low[soft], lattice.y_high[soft])
     x[soft] = _snapped(x, lattice.x, lattice.x_low, lattice.x_high, lattice.step)[soft]
     y[soft] = _snapped(y, lattice.y, lattice.y_low, lattice.y_high, lattice.step)[soft]
     if len(hard) == 0:

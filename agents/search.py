@@ -17,15 +17,15 @@ import numpy as np
 from agents.annealing_run import AnnealingRun
 from agents.cores import usable_cores
 from agents.effort import check_effort
-from agents.lattice import make_lattice
+from agents.lattice import Lattice, make_lattice
 from agents.legal_start import check_fits, legal_start, movable, nowhere
 from agents.progress import Progress, ProgressCallback
-from placement_env.cost.model import cost_model
+from placement_env.cost.model import CostModel, cost_model
 from placement_env.cost.proxy import check_positions, robust_cost
 from placement_env.cost.toy import toy_netlist
 from placement_env.errors import InputError
 from placement_env.kernels import compile_notice
-from placement_env.netlist import Netlist, Placement
+from placement_env.netlist import IntArray, Netlist, Placement
 
 #: Shares of a placement become too small for more threads.
 MOST_CORES = 8
@@ -129,10 +129,7 @@ def compile_kernels(report: Callable[[str], None] | None = None) -> float:
 
 
 def _toy_annealing() -> None:
-    netlist, start = toy_netlist()
-    model = cost_model(netlist, start.orient)
-    lattice = make_lattice(netlist, model, gap_um=0.0, grid_um=None)
-    hard, soft = movable(netlist, model)
+    _, start, model, lattice, hard, soft = _toy()
     run = AnnealingRun(
         model,
         lattice,
@@ -151,9 +148,14 @@ def _toy_annealing() -> None:
 
 def _toy_ends() -> None:
     """The legal start and the choice among finalists, on a toy."""
+    netlist, start, model, lattice, hard, soft = _toy()
+    legal_start(netlist, model, lattice, start.x_um, start.y_um, hard=hard, soft=soft, seed=1)
+    robust_cost(model, start.x_um, start.y_um, draws=1)
+
+
+def _toy() -> tuple[Netlist, Placement, CostModel, Lattice, IntArray, IntArray]:
+    """A toy netlist, its start, cost model and lattice, and its hard and soft macros that move."""
     netlist, start = toy_netlist()
     model = cost_model(netlist, start.orient)
     lattice = make_lattice(netlist, model, gap_um=0.0, grid_um=None)
-    hard, soft = movable(netlist, model)
-    legal_start(netlist, model, lattice, start.x_um, start.y_um, hard=hard, soft=soft, seed=1)
-    robust_cost(model, start.x_um, start.y_um, draws=1)
+    return netlist, start, model, lattice, *movable(netlist, model)

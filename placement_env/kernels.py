@@ -119,7 +119,7 @@ def compile_notice(
     cold = mark is None or not mark.exists()
     if cold and report:
         report(f"compiling the kernels of the {what} for this machine, which is done once")
-    before = _compiled_count(folder)
+    before = _compiled_count(folder) if cold else 0
     started = time.perf_counter()
     with _second_process(beside) if cold and folder and beside else contextlib.nullcontext():
         warm_up()
