@@ -29,7 +29,7 @@ from placement_env.netlist import (
     oriented_size,
     pin_positions,
 )
-from placement_env.route_patterns import route_segments
+from placement_env.route_patterns import route_segments, total_overflow
 from placement_env.steiner import SteinerTrees, steiner_trees, tree_node_positions
 
 #: Largest number of grid cells on a side.
@@ -85,9 +85,10 @@ class RouteEstimate:
     @property
     def overflow(self) -> float:
         """Wires beyond the capacity, summed over all edges of the grid."""
-        return float(
-            np.maximum(self.h_demand - self.h_capacity, 0).sum()
-            + np.maximum(self.v_demand - self.v_capacity, 0).sum()
+        # Summed as the routing summed it: another order would round another way.
+        return total_overflow(
+            np.concatenate([self.h_demand.ravel(), self.v_demand.ravel()]),
+            np.concatenate([self.h_capacity.ravel(), self.v_capacity.ravel()]),
         )
 
     @property

@@ -46,19 +46,20 @@ def route_segments(
     kind, mid = np.full(len(ends), -1), np.zeros(len(ends), dtype=np.int64)
     rows = (len(capacity) + columns) // (2 * columns - 1)
     route_once(ends, order, rows, columns, 0, kind, mid, demand, capacity, history)
-    best, best_overflow = demand.copy(), _overflow(demand, capacity)
+    best, best_overflow = demand.copy(), total_overflow(demand, capacity)
     done = stale = 0
     while done < rounds and best_overflow > 0 and stale < _PATIENCE:
         # Negotiated congestion: what is overfull now is dearer in all later rounds.
         history += demand > capacity
         route_once(ends, order, rows, columns, _DETOUR, kind, mid, demand, capacity, history)
         done, stale = done + 1, stale + 1
-        if (overflow := _overflow(demand, capacity)) < best_overflow:
+        if (overflow := total_overflow(demand, capacity)) < best_overflow:
             best, best_overflow, stale = demand.copy(), overflow, 0
     return best, done
 
 
-def _overflow(demand: FloatArray, capacity: FloatArray) -> float:
+def total_overflow(demand: FloatArray, capacity: FloatArray) -> float:
+    """Wires beyond the capacity, summed over all edges [edges]."""
     return float(np.maximum(demand - capacity, 0.0).sum())
 
 
