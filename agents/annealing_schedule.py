@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from math import log
 
+import numpy as np
+
 from placement_env.cost.model import CostModel
 from placement_env.cost.move import Tops
 
@@ -32,7 +34,8 @@ _WIDE, _NARROW = 0.03, 0.003
 _HARD_SHARE, _LAST_HARD_SHARE = 0.35, 0.10
 # The cost averages a tenth of the cells. In a good placement many more are about as full, so that
 # emptying one of them gains nothing: only all together would. Long runs therefore average more
-# cells at first, by these factors, and ever fewer until this part of the run.
+# cells at first, by these factors, and ever fewer until this part of the run. Cells inside hard
+# macros are full whatever is done: the more of them there are, the less the first factor is.
 _DENSITY_TOPS, _CONGESTION_TOPS = 6.0, 2.0
 _TOPS_UNTIL = 0.65
 # Runs of so many moves a macro do without that, since it takes time, and longer ones do it fully.
@@ -71,6 +74,15 @@ def tops(model: CostModel, part: float, moves_per_macro: float) -> Tops:
     length = log(max(moves_per_macro, _SHORT) / _SHORT) / log(_LONG / _SHORT)
     power = min(length, 1.0) * max(1 - part / _TOPS_UNTIL, 0.0)
     return Tops(
-        round(model.density_top * _DENSITY_TOPS**power),
+        round(model.density_top * _DENSITY_TOPS ** (power * _levelling(model))),
         round(model.congestion_top * _CONGESTION_TOPS**power),
     )
+
+
+def _levelling(model: CostModel) -> float:
+    """Share of the cells in the density cost that hard macros leave open, if they lie anyhow."""
+    nodes, grid = model.nodes, model.grid
+    # A macro that lies anyhow covers so many whole cells in the mean.
+    columns = np.maximum(2 * nodes.half_width[nodes.is_hard] / grid.cell_width - 1, 0)
+    rows = np.maximum(2 * nodes.half_height[nodes.is_hard] / grid.cell_height - 1, 0)
+    return max(1 - float(columns @ rows) / max(model.density_top, 1), 0.0)

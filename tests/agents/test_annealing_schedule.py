@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +13,7 @@ from hypothesis import strategies as st
 from agents import annealing_schedule as schedule
 from placement_env.cost.model import CostModel, cost_model
 from placement_env.cost.toy import toy_netlist
+from placement_env.formats import ct_protobuf, plc
 from placement_env.netlist import Netlist, Placement
 
 
@@ -46,6 +51,26 @@ def test_long_runs_average_more_cells_at_first_and_the_true_ones_in_the_end(
     later = [schedule.tops(model, part, 4e4) for part in (0.0, 0.3, 0.6, 0.7, 1.0)]
     assert later == sorted(later, reverse=True)
     assert later[2] > later[3] == later[4] == exact
+
+
+def test_density_is_not_levelled_where_whole_cells_lie_inside_macros(
+    model: CostModel, data_file: Callable[[str], Path]
+) -> None:
+    # Macros of 2.0 by 2.8 cells fill more cells than the cost averages, those of ariane none.
+    netlist, _ = ct_protobuf.read(data_file("tilos/nvdla_ng45/netlist.pb.txt.gz"))
+    netlist, start = plc.read(data_file("tilos/nvdla_ng45/initial.plc"), netlist)
+    filled = cost_model(netlist, start.orient)
+    density, congestion = schedule.tops(filled, 0.0, 1e9)
+    assert density == filled.density_top
+    assert congestion > filled.congestion_top
+    # Small enough, they fill none.
+    nodes = filled.nodes
+    nodes = nodes._replace(half_width=nodes.half_width / 2, half_height=nodes.half_height / 3)
+    small = replace(filled, nodes=nodes)
+    factor = schedule.tops(model, 0.0, 1e9).density / model.density_top
+    assert schedule.tops(small, 0.0, 1e9).density == pytest.approx(
+        factor * filled.density_top, rel=0.02
+    )
 
 
 @given(st.floats(0.0, 1.0), st.floats(0.0, 1e12))
