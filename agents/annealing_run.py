@@ -66,6 +66,7 @@ class AnnealingRun:
         seed: Seed of the moves.
         flips: Whether hard macros may be turned over.
         threads: How many threads work at it.
+        ordered: Whether the places at first are worth something.
     """
 
     def __init__(
@@ -81,11 +82,13 @@ class AnnealingRun:
         seed: int,
         flips: bool,
         threads: int,
+        ordered: bool = True,
     ) -> None:
         self._model = model
         self._lattice = lattice
         self._start = start
         self._seed = seed
+        self._ordered = ordered
         self._hard, self._soft = hard, soft
         n = len(x)
         self._board = Board(
@@ -248,7 +251,7 @@ class AnnealingRun:
         tried, accepted = (counts - self._settled).tolist()
         if tried >= _SAMPLE:
             self._first_temperature = schedule.first_temperature(
-                accepted / tried, self._model.num_cells
+                accepted / tried, self._model.num_cells, ordered=self._ordered
             )
 
     def _balance(self) -> None:

@@ -25,6 +25,8 @@ _HOT = 0.08
 _ACCEPTED = 0.44
 _CROWDING = 2.5
 _MOST_CHANGE = 8.0
+# From nothing it is raised to this many times _HOT at least: the macros have no order to keep.
+_UNORDERED = 1.5
 # The logarithm of the temperature falls as this power of the time: slower at first, where the
 # macros' order is settled.
 _BEND = 1.3
@@ -42,10 +44,13 @@ _TOPS_UNTIL = 0.65
 _SHORT, _LONG = 5_000.0, 40_000.0
 
 
-def first_temperature(accepted: float, cells: int) -> float:
-    """In units of the cost, where a share `accepted` of the moves succeeds at PROBE."""
-    change = (_ACCEPTED / max(accepted, 1e-6)) ** _CROWDING
-    return _HOT * min(change, _MOST_CHANGE) / cells
+def first_temperature(accepted: float, cells: int, *, ordered: bool) -> float:
+    """In units of the cost, where a share `accepted` of the moves succeeds at PROBE.
+
+    `ordered`: whether the start is one that somebody chose.
+    """
+    change = min((_ACCEPTED / max(accepted, 1e-6)) ** _CROWDING, _MOST_CHANGE)
+    return _HOT * (change if ordered else max(change, _UNORDERED)) / cells
 
 
 def temperature(part: float, first: float, cells: int) -> float:

@@ -23,16 +23,24 @@ def model(ariane: tuple[Netlist, Placement]) -> CostModel:
     return cost_model(netlist, start.orient)
 
 
-@given(st.floats(0.0, 1.0), st.integers(1, 10_000))
+@given(st.floats(0.0, 1.0), st.integers(1, 10_000), st.booleans())
 def test_the_first_temperature_is_higher_the_fewer_moves_succeed(
-    accepted: float, cells: int
+    accepted: float, cells: int, ordered: bool
 ) -> None:
-    first = schedule.first_temperature(accepted, cells)
-    assert 0 < first <= schedule.first_temperature(accepted / 2, cells)
+    first = schedule.first_temperature(accepted, cells, ordered=ordered)
+    assert 0 < first <= schedule.first_temperature(accepted / 2, cells, ordered=ordered)
     assert schedule.temperature(0.0, first, cells) == pytest.approx(first)
     parts = [k / 20 for k in range(21)]
     heat = [schedule.temperature(part, first, cells) for part in parts]
     assert heat == sorted(heat, reverse=True)
+
+
+def test_a_start_without_an_order_gets_more_heat_where_macros_have_room() -> None:
+    roomy, crowded = (
+        [schedule.first_temperature(accepted, 500, ordered=ordered) for ordered in (True, False)]
+        for accepted in (0.55, 0.30)
+    )
+    assert roomy[0] < roomy[1] < crowded[0] == crowded[1]
 
 
 def test_steps_and_the_share_of_hard_macros_shrink() -> None:
