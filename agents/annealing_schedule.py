@@ -26,7 +26,7 @@ _ACCEPTED = 0.44
 _CROWDING = 2.5
 _MOST_CHANGE = 8.0
 # From nothing it is raised to this many times _HOT at least: the macros have no order to keep.
-_UNORDERED = 1.5
+_UNORDERED = 2.0
 # The logarithm of the temperature falls as this power of the time: slower at first, where the
 # macros' order is settled.
 _BEND = 1.3
@@ -41,7 +41,7 @@ _HARD_SHARE, _LAST_HARD_SHARE = 0.35, 0.10
 _DENSITY_TOPS, _CONGESTION_TOPS = 6.0, 2.0
 _TOPS_UNTIL = 0.65
 # Runs of so many moves a macro do without that, since it takes time, and longer ones do it fully.
-_SHORT, _LONG = 5_000.0, 40_000.0
+_SHORT, _LONG = 5_000.0, 20_000.0
 
 
 def first_temperature(accepted: float, cells: int, *, ordered: bool) -> float:
