@@ -66,7 +66,7 @@ class AnnealingRun:
         seed: Seed of the moves.
         flips: Whether hard macros may be turned over.
         threads: How many threads work at it.
-        ordered: Whether the places at first are worth something.
+        from_nothing: Whether the start means nothing, as nobody chose it.
     """
 
     def __init__(
@@ -82,13 +82,13 @@ class AnnealingRun:
         seed: int,
         flips: bool,
         threads: int,
-        ordered: bool = True,
+        from_nothing: bool = False,
     ) -> None:
         self._model = model
         self._lattice = lattice
         self._start = start
         self._seed = seed
-        self._ordered = ordered
+        self._from_nothing = from_nothing
         self._hard, self._soft = hard, soft
         n = len(x)
         self._board = Board(
@@ -251,7 +251,7 @@ class AnnealingRun:
         tried, accepted = (counts - self._settled).tolist()
         if tried >= _SAMPLE:
             self._first_temperature = schedule.first_temperature(
-                accepted / tried, self._model.num_cells, ordered=self._ordered
+                accepted / tried, self._model.num_cells, from_nothing=self._from_nothing
             )
 
     def _balance(self) -> None:

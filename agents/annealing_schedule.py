@@ -26,7 +26,7 @@ _ACCEPTED = 0.44
 _CROWDING = 2.5
 _MOST_CHANGE = 8.0
 # From nothing it is raised to this many times _HOT at least: the macros have no order to keep.
-_UNORDERED = 2.0
+_FROM_NOTHING = 2.0
 # The logarithm of the temperature falls as this power of the time: slower at first, where the
 # macros' order is settled.
 _BEND = 1.3
@@ -44,13 +44,10 @@ _TOPS_UNTIL = 0.65
 _SHORT, _LONG = 5_000.0, 20_000.0
 
 
-def first_temperature(accepted: float, cells: int, *, ordered: bool) -> float:
-    """In units of the cost, where a share `accepted` of the moves succeeds at PROBE.
-
-    `ordered`: whether the start is one that somebody chose.
-    """
+def first_temperature(accepted: float, cells: int, *, from_nothing: bool) -> float:
+    """In units of the cost, where a share `accepted` of the moves succeeds at PROBE."""
     change = min((_ACCEPTED / max(accepted, 1e-6)) ** _CROWDING, _MOST_CHANGE)
-    return _HOT * (change if ordered else max(change, _UNORDERED)) / cells
+    return _HOT * (max(change, _FROM_NOTHING) if from_nothing else change) / cells
 
 
 def temperature(part: float, first: float, cells: int) -> float:
@@ -85,9 +82,9 @@ def tops(model: CostModel, part: float, moves_per_macro: float) -> Tops:
 
 
 def _levelling(model: CostModel) -> float:
-    """Share of the cells in the density cost that hard macros leave open, if they lie anyhow."""
+    """How much of the density cost levelling can change: 0 where macros fill all cells in it."""
     nodes, grid = model.nodes, model.grid
-    # A macro that lies anyhow covers so many whole cells in the mean.
+    # Over all places that a macro can take, it covers so many whole cells on average.
     columns = np.maximum(2 * nodes.half_width[nodes.is_hard] / grid.cell_width - 1, 0)
     rows = np.maximum(2 * nodes.half_height[nodes.is_hard] / grid.cell_height - 1, 0)
     return max(1 - float(columns @ rows) / max(model.density_top, 1), 0.0)

@@ -110,7 +110,7 @@ def place(
         seed=seed,
         flips=flips,
         threads=cores or min(usable_cores(), MOST_CORES),
-        ordered=not from_nothing,
+        from_nothing=from_nothing,
     )
     with contextlib.closing(run):
         with contextlib.suppress(KeyboardInterrupt):

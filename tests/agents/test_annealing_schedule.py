@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,7 +11,6 @@ from hypothesis import strategies as st
 from agents import annealing_schedule as schedule
 from placement_env.cost.model import CostModel, cost_model
 from placement_env.cost.toy import toy_netlist
-from placement_env.formats import ct_protobuf, plc
 from placement_env.netlist import Netlist, Placement
 
 
@@ -25,10 +22,10 @@ def model(ariane: tuple[Netlist, Placement]) -> CostModel:
 
 @given(st.floats(0.0, 1.0), st.integers(1, 10_000), st.booleans())
 def test_the_first_temperature_is_higher_the_fewer_moves_succeed(
-    accepted: float, cells: int, ordered: bool
+    accepted: float, cells: int, from_nothing: bool
 ) -> None:
-    first = schedule.first_temperature(accepted, cells, ordered=ordered)
-    assert 0 < first <= schedule.first_temperature(accepted / 2, cells, ordered=ordered)
+    first = schedule.first_temperature(accepted, cells, from_nothing=from_nothing)
+    assert 0 < first <= schedule.first_temperature(accepted / 2, cells, from_nothing=from_nothing)
     assert schedule.temperature(0.0, first, cells) == pytest.approx(first)
     parts = [k / 20 for k in range(21)]
     heat = [schedule.temperature(part, first, cells) for part in parts]
@@ -37,7 +34,10 @@ def test_the_first_temperature_is_higher_the_fewer_moves_succeed(
 
 def test_a_start_without_an_order_gets_more_heat_where_macros_have_room() -> None:
     roomy, crowded = (
-        [schedule.first_temperature(accepted, 500, ordered=ordered) for ordered in (True, False)]
+        [
+            schedule.first_temperature(accepted, 500, from_nothing=nothing)
+            for nothing in (False, True)
+        ]
         for accepted in (0.55, 0.30)
     )
     assert roomy[0] < roomy[1] < crowded[0] == crowded[1]
@@ -62,11 +62,10 @@ def test_long_runs_average_more_cells_at_first_and_the_true_ones_in_the_end(
 
 
 def test_density_is_not_levelled_where_whole_cells_lie_inside_macros(
-    model: CostModel, data_file: Callable[[str], Path]
+    model: CostModel, nvdla: tuple[Netlist, Placement]
 ) -> None:
     # Macros of 2.0 by 2.8 cells fill more cells than the cost averages, those of ariane none.
-    netlist, _ = ct_protobuf.read(data_file("tilos/nvdla_ng45/netlist.pb.txt.gz"))
-    netlist, start = plc.read(data_file("tilos/nvdla_ng45/initial.plc"), netlist)
+    netlist, start = nvdla
     filled = cost_model(netlist, start.orient)
     density, congestion = schedule.tops(filled, 0.0, 1e9)
     assert density == filled.density_top
