@@ -1,4 +1,4 @@
-"""A run of the annealer: its slices, its threads, and the best placements that they met."""
+"""A run of the annealer: its anneals, slices and threads, and the best placements that they met."""
 
 from __future__ import annotations
 
@@ -33,13 +33,17 @@ _TURN_MOVES = 400
 # Moves between two looks at the clock, at first; then as many as take _SLICE_S.
 _FIRST_SLICE = 500
 _SLICE_S = 0.05
-# A fixed number of moves is made in this many slices.
+# A fixed number of moves is made in this many slices an anneal.
 _SLICES = 400
 # Sums drift by some 1e-16 a move; all is computed afresh after this many slices.
 _REBUILD = 10
 # Placements among which the robust cost decides.
 _FINALISTS = 4
 _REPORT_EVERY_S = 0.25
+# Over a whole anneal moves come so many times as fast as at its beginning, when many succeed.
+_SPEED_UP = 2.0
+# Between the seeds of two anneals of a run: large, as users count their seeds from 1.
+_NEXT_SEED = 0x9E3779B9
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,8 @@ class AnnealingRun:
         self._seed = seed
         self._from_nothing = from_nothing
         self._hard, self._soft = hard, soft
+        self._begin = x, y
+        self._flips = flips
         n = len(x)
         self._board = Board(
             new_rendezvous(threads),
@@ -100,21 +106,7 @@ class AnnealingRun:
             turn_y=np.empty((2, threads, n)),
             counts=np.zeros((threads, 8), np.int64),
         )
-        self._threads = [
-            AnnealingThread(
-                model,
-                lattice,
-                self._board,
-                thread,
-                x,
-                y,
-                hard=hard,
-                soft=soft,
-                seed=seed,
-                flips=flips,
-            )
-            for thread in range(threads)
-        ]
+        self._threads = self._new_threads()
         self._pool = ThreadPoolExecutor(threads)
         # None: not known yet.
         self._first_temperature: float | None = None
@@ -124,9 +116,31 @@ class AnnealingRun:
         self._hard_work: float | None = None
         self._moves = 0
         self._slices = 0
+        # How many anneals there will be, None: not known yet; and which one this is.
+        self._anneals: int | None = None
+        self._anneal = 0
+        # Moves when the anneal began, and moves of the one before.
+        self._earlier_moves, self._moves_before = 0, 0
         self._roles: list[Role] = []
         self._found: list[_Found] = []
         self._keep()
+
+    def _new_threads(self, anneal: int = 0) -> list[AnnealingThread]:
+        """Threads at the start; each anneal has random numbers of its own."""
+        return [
+            AnnealingThread(
+                self._model,
+                self._lattice,
+                self._board,
+                thread,
+                *self._begin,
+                hard=self._hard,
+                soft=self._soft,
+                seed=self._seed + anneal * _NEXT_SEED,
+                flips=self._flips,
+            )
+            for thread in range(len(self._board.counts))
+        ]
 
     def close(self) -> None:
         """End the threads."""
@@ -146,7 +160,7 @@ class AnnealingRun:
         wanted = _FIRST_SLICE
         told = -np.inf
         while (part := (now - first) / span if span > 0 else 1.0) < 1:
-            made = self._slice(part, wanted)
+            made = self._slice(self._part_of_anneal(part), wanted)
             self._balance()
             before, now = now, time.perf_counter()
             rate = made / max(now - before, 1e-9)
@@ -161,9 +175,11 @@ class AnnealingRun:
         """Anneal for `moves` moves, or as many more as make the last turn complete."""
         began = time.perf_counter()
         told = -np.inf
-        each = max(1, -(-moves // _SLICES))
+        self._anneals = schedule.anneals(moves / max(len(self._hard) + len(self._soft), 1))
+        each = max(1, -(-moves // (_SLICES * self._anneals)))
         while self._moves < moves:
-            self._slice(self._moves / moves, min(each, moves - self._moves))
+            part = self._part_of_anneal(self._moves / moves)
+            self._slice(part, min(each, moves - self._moves))
             now = time.perf_counter()
             if progress and (now - told >= _REPORT_EVERY_S or self._moves >= moves):
                 told = now
@@ -232,11 +248,34 @@ class AnnealingRun:
         self._keep()
         return made
 
+    def _part_of_anneal(self, part: float) -> float:
+        """The part of the anneal at hand that has passed after `part` of the run.
+
+        Begins the next anneal where it is time for that.
+        """
+        if self._anneals is None:
+            if not (self._first_temperature and part > 0):
+                return part
+            macros = len(self._hard) + len(self._soft)
+            self._anneals = schedule.anneals(_SPEED_UP * self._moves / part / macros)
+        anneal = min(int(part * self._anneals), self._anneals - 1)
+        if anneal > self._anneal:
+            self._anneal = anneal
+            self._moves_before = self._moves - self._earlier_moves
+            self._earlier_moves = self._moves
+            self._threads = self._new_threads(anneal)
+            self._slices = 0
+        return part * self._anneals - anneal
+
     def _tops(self, part: float) -> Tops:
-        """How many cells the costs average after `part` of the run."""
+        """How many cells the costs average after `part` of the anneal."""
         macros = len(self._hard) + len(self._soft)
-        # The exact ones until the heat is known, which is measured by the exact cost.
-        length = self._moves / part if self._first_temperature and part > 0 else 0.0
+        if self._anneal:
+            length = float(self._moves_before)
+        elif self._first_temperature and part > 0:
+            length = self._moves / part
+        else:  # The exact ones until the heat is known, which is measured by the exact cost.
+            length = 0.0
         return schedule.tops(self._model, part, length / macros)
 
     def _sample(self) -> None:

@@ -1,6 +1,6 @@
-"""How an annealing run changes from its beginning to its end: heat, steps, kinds of moves, tops.
+"""How an anneal changes from its beginning to its end: heat, steps, kinds of moves, tops.
 
-`part` goes from 0 at the beginning to 1 at the end.
+`part` goes from 0 at the beginning of an anneal to 1 at its end. Long runs make several anneals.
 """
 
 from __future__ import annotations
@@ -36,12 +36,20 @@ _WIDE, _NARROW = 0.03, 0.003
 _HARD_SHARE, _LAST_HARD_SHARE = 0.35, 0.10
 # The cost averages a tenth of the cells. In a good placement many more are about as full, so that
 # emptying one of them gains nothing: only all together would. Long runs therefore average more
-# cells at first, by these factors, and ever fewer until this part of the run. Cells inside hard
+# cells at first, by these factors, and ever fewer until this part of the anneal. Cells inside hard
 # macros are full whatever is done: the more of them there are, the less the first factor is.
 _DENSITY_TOPS, _CONGESTION_TOPS = 6.0, 2.0
 _TOPS_UNTIL = 0.65
-# Runs of so many moves a macro do without that, since it takes time, and longer ones do it fully.
+# Anneals of so many moves a macro do without that, since it takes time; longer ones do it fully.
 _SHORT, _LONG = 5_000.0, 20_000.0
+# Moves a macro of an anneal beyond which cooling more slowly gains less than another anneal does:
+# which order the macros end in is chance, and the best placement of all anneals counts.
+_ENOUGH = 36_000.0
+
+
+def anneals(moves_per_macro: float) -> int:
+    """How many anneals from the same start a run of so many moves a macro makes."""
+    return max(1, int(moves_per_macro / _ENOUGH))
 
 
 def first_temperature(accepted: float, cells: int, *, from_nothing: bool) -> float:
@@ -70,8 +78,8 @@ def tops(model: CostModel, part: float, moves_per_macro: float) -> Tops:
 
     Args:
         model: The netlist's cost model.
-        part: Part of the run that has passed.
-        moves_per_macro: Moves of the whole run over the macros that move.
+        part: Part of the anneal that has passed.
+        moves_per_macro: Moves of the whole anneal over the macros that move.
     """
     length = log(max(moves_per_macro, _SHORT) / _SHORT) / log(_LONG / _SHORT)
     power = min(length, 1.0) * max(1 - part / _TOPS_UNTIL, 0.0)

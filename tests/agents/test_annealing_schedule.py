@@ -48,6 +48,12 @@ def test_steps_and_the_share_of_hard_macros_shrink() -> None:
     assert 1 > schedule.hard_share(0.0) > schedule.hard_share(1.0) > 0
 
 
+def test_long_runs_make_several_anneals() -> None:
+    counts = [schedule.anneals(moves) for moves in (0.0, 1e4, 3e4, 2e5, 1e6)]
+    assert counts[:3] == [1, 1, 1]
+    assert 1 < counts[3] < counts[4]
+
+
 def test_long_runs_average_more_cells_at_first_and_the_true_ones_in_the_end(
     model: CostModel,
 ) -> None:

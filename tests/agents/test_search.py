@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import search
+from agents import annealing_run, annealing_schedule, search
 from agents.progress import Progress
 from placement_env.cost.proxy import proxy_cost, robust_proxy_cost
 from placement_env.cost.toy import toy_netlist
@@ -23,7 +24,7 @@ from placement_env.formats import plc
 from placement_env.legality import hard_overlaps, outside
 from placement_env.netlist import Netlist, NodeKind, Orient, Placement
 from tests.agents.hard_cases import moved_and_partly_fixed
-from tests.agents.legality import assert_legal
+from tests.agents.legality import assert_legal, assert_same
 
 
 def test_a_start_with_macros_outside_ends_legal_and_better_than_published(
@@ -155,6 +156,30 @@ def test_long_runs_tell_the_exact_cost_all_along(ariane: tuple[Netlist, Placemen
     search.place(netlist, inside, budget_s=1, seed=1, moves=600_000, progress=compare)
     assert len(told) >= 3
     assert [cost for cost, _ in told] == pytest.approx([cost for _, cost in told], abs=1e-9)
+
+
+def test_the_best_of_several_anneals_counts(
+    ariane: tuple[Netlist, Placement], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each begins at the start again, with random numbers of its own."""
+    netlist, start = ariane
+    macros = len(netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO))
+    monkeypatch.setattr(annealing_schedule, "_ENOUGH", 100_000 / macros)
+    told: list[Progress] = []
+
+    def run() -> Placement:
+        return search.place(
+            netlist, start, budget_s=1, seed=1, moves=300_000, cores=2, progress=told.append
+        )
+
+    monkeypatch.setattr(annealing_run, "_REPORT_EVERY_S", 0.0)
+    one, again = run(), run()
+    assert_same(one, again)
+    assert_legal(netlist, one)
+    costs = [report.cost for report in told[: len(told) // 2] if report.cost < np.inf]
+    jumps = sum(later > 1.05 * earlier for earlier, later in pairwise(costs))
+    assert jumps == 2
+    assert proxy_cost(netlist, one).total == pytest.approx(min(costs), rel=2e-3)
 
 
 @settings(max_examples=40, deadline=None)
