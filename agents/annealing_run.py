@@ -33,7 +33,7 @@ _TURN_MOVES = 400
 # Moves between two looks at the clock, at first; then as many as take _SLICE_S.
 _FIRST_SLICE = 500
 _SLICE_S = 0.05
-# A fixed number of moves is made in this many slices an anneal.
+# A fixed number of moves is made in this many slices.
 _SLICES = 400
 # Sums drift by some 1e-16 a move; all is computed afresh after this many slices.
 _REBUILD = 10
@@ -42,7 +42,7 @@ _FINALISTS = 4
 _REPORT_EVERY_S = 0.25
 # Over a whole anneal moves come so many times as fast as at its beginning, when many succeed.
 _SPEED_UP = 2.0
-# Between the seeds of two anneals of a run: large, as users count their seeds from 1.
+# Between the seeds of two trials of a run: large, as users count their seeds from 1.
 _NEXT_SEED = 0x9E3779B9
 
 
@@ -116,17 +116,19 @@ class AnnealingRun:
         self._hard_work: float | None = None
         self._moves = 0
         self._slices = 0
-        # How many anneals there will be, None: not known yet; and which one this is.
-        self._anneals: int | None = None
-        self._anneal = 0
-        # Moves when the anneal began, and moves of the one before.
-        self._earlier_moves, self._moves_before = 0, 0
+        self._part = 0.0  # Part of the run that has passed.
+        # How many trials there are, None: not known yet; and which one this is.
+        self._trials: int | None = None
+        self._trial = 0
+        # Costs towards the end of the trial, and the best trial so far with its mean of them.
+        self._late_costs: list[float] = []
+        self._best_trial: tuple[float, list[AnnealingThread]] | None = None
         self._roles: list[Role] = []
         self._found: list[_Found] = []
         self._keep()
 
-    def _new_threads(self, anneal: int = 0) -> list[AnnealingThread]:
-        """Threads at the start; each anneal has random numbers of its own."""
+    def _new_threads(self, trial: int = 0) -> list[AnnealingThread]:
+        """Threads at the start; each trial has random numbers of its own."""
         return [
             AnnealingThread(
                 self._model,
@@ -136,7 +138,7 @@ class AnnealingRun:
                 *self._begin,
                 hard=self._hard,
                 soft=self._soft,
-                seed=self._seed + anneal * _NEXT_SEED,
+                seed=self._seed + trial * _NEXT_SEED,
                 flips=self._flips,
             )
             for thread in range(len(self._board.counts))
@@ -175,8 +177,8 @@ class AnnealingRun:
         """Anneal for `moves` moves, or as many more as make the last turn complete."""
         began = time.perf_counter()
         told = -np.inf
-        self._anneals = schedule.anneals(moves / max(len(self._hard) + len(self._soft), 1))
-        each = max(1, -(-moves // (_SLICES * self._anneals)))
+        self._trials = schedule.trials(moves / max(len(self._hard) + len(self._soft), 1))
+        each = max(1, -(-moves // _SLICES))
         while self._moves < moves:
             part = self._part_of_anneal(self._moves / moves)
             self._slice(part, min(each, moves - self._moves))
@@ -245,37 +247,44 @@ class AnnealingRun:
         made = turns * sum(role.moves for role in self._roles)
         self._moves += made
         self._slices += 1
+        if schedule.is_judged(part):
+            self._late_costs.append(self.cost)
         self._keep()
         return made
 
     def _part_of_anneal(self, part: float) -> float:
         """The part of the anneal at hand that has passed after `part` of the run.
 
-        Begins the next anneal where it is time for that.
+        Begins the next trial, or goes on with the best one, where it is time for that.
         """
-        if self._anneals is None:
+        self._part = part
+        if self._trials is None:
             if not (self._first_temperature and part > 0):
                 return part
             macros = len(self._hard) + len(self._soft)
-            self._anneals = schedule.anneals(_SPEED_UP * self._moves / part / macros)
-        anneal = min(int(part * self._anneals), self._anneals - 1)
-        if anneal > self._anneal:
-            self._anneal = anneal
-            self._moves_before = self._moves - self._earlier_moves
-            self._earlier_moves = self._moves
-            self._threads = self._new_threads(anneal)
-            self._slices = 0
-        return part * self._anneals - anneal
+            self._trials = schedule.trials(_SPEED_UP * self._moves / part / macros)
+        trial, passed = schedule.stage(part, self._trials)
+        if trial > self._trial:
+            self._next_trial(trial)
+        return passed
+
+    def _next_trial(self, trial: int) -> None:
+        """Judge the trial at hand, and begin another one or resume the best one."""
+        assert self._trials is not None
+        cost = float(np.mean(self._late_costs or [self.cost]))
+        if self._best_trial is None or cost < self._best_trial[0]:
+            self._best_trial = cost, self._threads
+        more = trial < self._trials
+        self._threads = self._new_threads(trial) if more else self._best_trial[1]
+        self._trial, self._slices, self._late_costs = trial, 0, []
 
     def _tops(self, part: float) -> Tops:
         """How many cells the costs average after `part` of the anneal."""
         macros = len(self._hard) + len(self._soft)
-        if self._anneal:
-            length = float(self._moves_before)
-        elif self._first_temperature and part > 0:
-            length = self._moves / part
-        else:  # The exact ones until the heat is known, which is measured by the exact cost.
-            length = 0.0
+        length = 0.0
+        # The exact ones until the heat is known, which is measured by the exact cost.
+        if self._first_temperature and self._part > 0:
+            length = self._moves / self._part / schedule.anneals(self._trials or 1)
         return schedule.tops(self._model, part, length / macros)
 
     def _sample(self) -> None:

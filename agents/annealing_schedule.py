@@ -1,6 +1,7 @@
 """How an anneal changes from its beginning to its end: heat, steps, kinds of moves, tops.
 
-`part` goes from 0 at the beginning of an anneal to 1 at its end. Long runs make several anneals.
+`part` goes from 0 at the beginning of an anneal to 1 at its end. Long runs begin several anneals
+and finish the best of them.
 """
 
 from __future__ import annotations
@@ -42,14 +43,47 @@ _DENSITY_TOPS, _CONGESTION_TOPS = 6.0, 2.0
 _TOPS_UNTIL = 0.65
 # Anneals of so many moves a macro do without that, since it takes time; longer ones do it fully.
 _SHORT, _LONG = 5_000.0, 20_000.0
-# Moves a macro of an anneal beyond which cooling more slowly gains less than another anneal does:
-# which order the macros end in is chance, and the best placement of all anneals counts.
-_ENOUGH = 36_000.0
+# Which order the macros end in is chance, and cooling more slowly changes little about that. How
+# good it is shows early: placements keep the order of their costs from this part of the anneal on.
+# Long runs therefore make several trials that far from the same start and finish the best one;
+# anneals are as long as so many moves a macro, or longer where there are trials enough.
+_TRIAL_UNTIL = 0.35
+_ENOUGH = 45_000.0
+_MOST_TRIALS = 8
+# From this part of the anneal on, the mean cost of a trial is what counts.
+_JUDGED_FROM = 0.9 * _TRIAL_UNTIL
 
 
-def anneals(moves_per_macro: float) -> int:
-    """How many anneals from the same start a run of so many moves a macro makes."""
-    return max(1, int(moves_per_macro / _ENOUGH))
+def trials(moves_per_macro: float) -> int:
+    """How many trials a run of so many moves a macro makes; 1: a single anneal."""
+    affordable = (moves_per_macro / _ENOUGH - (1 - _TRIAL_UNTIL)) / _TRIAL_UNTIL
+    return min(max(1, int(affordable)), _MOST_TRIALS)
+
+
+def anneals(count: int) -> float:
+    """The length of a run with so many trials, over that of one anneal."""
+    return count * _TRIAL_UNTIL + 1 - _TRIAL_UNTIL
+
+
+def stage(part: float, count: int) -> tuple[int, float]:
+    """Which trial, from 0, a run is in and the part of that anneal that has passed.
+
+    Args:
+        part: Part of the run that has passed.
+        count: How many trials there are; the one with this number is the best one, once resumed.
+    """
+    if count == 1:
+        return 0, part
+    passed = part * anneals(count)
+    if passed < count * _TRIAL_UNTIL:
+        trial = min(int(passed / _TRIAL_UNTIL), count - 1)
+        return trial, passed - trial * _TRIAL_UNTIL
+    return count, passed - (count - 1) * _TRIAL_UNTIL
+
+
+def is_judged(part: float) -> bool:
+    """Whether the cost after this part of the anneal says how good a trial is."""
+    return _JUDGED_FROM <= part < _TRIAL_UNTIL
 
 
 def first_temperature(accepted: float, cells: int, *, from_nothing: bool) -> float:

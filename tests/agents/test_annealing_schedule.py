@@ -48,10 +48,33 @@ def test_steps_and_the_share_of_hard_macros_shrink() -> None:
     assert 1 > schedule.hard_share(0.0) > schedule.hard_share(1.0) > 0
 
 
-def test_long_runs_make_several_anneals() -> None:
-    counts = [schedule.anneals(moves) for moves in (0.0, 1e4, 3e4, 2e5, 1e6)]
+def test_long_runs_make_trials() -> None:
+    counts = [schedule.trials(moves) for moves in (0.0, 1e4, 4e4, 2e5, 1e9)]
     assert counts[:3] == [1, 1, 1]
-    assert 1 < counts[3] < counts[4]
+    assert 1 < counts[3] <= counts[4]
+
+
+@given(st.integers(1, 8), st.floats(0.0, 1.0))
+def test_trials_begin_anew_and_the_best_is_finished(count: int, part: float) -> None:
+    trial, passed = schedule.stage(part, count)
+    assert 0 <= trial <= count
+    assert 0 <= passed <= 1 + 1e-9
+    later, further = schedule.stage(min(part + 0.01, 1.0), count)
+    # as much of an anneal passes in a trial as in the end; a new trial begins at 0
+    assert later == trial + 1 or further - passed == pytest.approx(
+        (min(part + 0.01, 1.0) - part) * schedule.anneals(count)
+    )
+    assert schedule.stage(0.0, count) == (0, 0.0)
+    assert schedule.stage(1.0, count) == (count if count > 1 else 0, pytest.approx(1.0))
+
+
+def test_a_resumed_trial_goes_on_where_it_was_judged() -> None:
+    parts = [schedule.stage(k / 10_000, 3) for k in range(10_001)]
+    last = max(passed for trial, passed in parts if trial == 2)
+    first = min(passed for trial, passed in parts if trial == 3)
+    assert last == pytest.approx(first, abs=1e-3)
+    assert schedule.is_judged(last)
+    assert not schedule.is_judged(first)
 
 
 def test_long_runs_average_more_cells_at_first_and_the_true_ones_in_the_end(
