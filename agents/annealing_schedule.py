@@ -47,7 +47,7 @@ _SHORT, _LONG = 5_000.0, 20_000.0
 # good it is shows early: placements keep the order of their costs from this part of the anneal on.
 # Long runs therefore make several trials that far from the same start and finish the best one;
 # anneals are as long as so many moves a macro, or longer where there are trials enough.
-_TRIAL_UNTIL = 0.35
+_TRIAL_UNTIL = 0.6
 _ENOUGH = 45_000.0
 _MOST_TRIALS = 8
 # From this part of the anneal on, the mean cost of a trial is what counts.

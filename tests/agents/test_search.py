@@ -163,7 +163,7 @@ def test_the_best_of_several_trials_is_finished(
     """Each begins at the start again; in the end the best one goes on where it was."""
     netlist, start = ariane
     macros = len(netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO))
-    monkeypatch.setattr(annealing_schedule, "_ENOUGH", 170_000 / macros)
+    monkeypatch.setattr(annealing_schedule, "_ENOUGH", 130_000 / macros)
     monkeypatch.setattr(annealing_run, "_REPORT_EVERY_S", 0.0)
     runs: list[list[float]] = []
 
