@@ -157,6 +157,8 @@ class Netlist:
         pin_name: [P] name of the pin on its node, where the source has it.
         source_index: [N] index of the node in its source file, for placements that name nodes by
             index (.plc); -1 for nodes that the source does not number.
+        aspect_range: [N, 2] least and greatest width over height of nodes that may take any shape
+            of their area (soft blocks of floorplanning sets); NaN for those of fixed shape.
     """
 
     name: str
@@ -178,6 +180,7 @@ class Netlist:
     net_name: tuple[str, ...] | None = None
     pin_name: tuple[str, ...] | None = None
     source_index: IntArray | None = None
+    aspect_range: FloatArray | None = None
 
     @property
     def num_nodes(self) -> int:

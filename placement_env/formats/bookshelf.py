@@ -6,17 +6,18 @@ Reads the ICCAD04 mixed-size dialect and its older and newer relatives. Bookshel
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from placement_env.did_you_mean import did_you_mean
-from placement_env.formats.bookshelf_lines import BookshelfFile, files_of, header
+from placement_env.formats.bookshelf_lines import BookshelfFile, files_of
+from placement_env.formats.bookshelf_nets import offsets, read_nets
+from placement_env.formats.bookshelf_nodes import read_nodes
 from placement_env.formats.bookshelf_pl import centred, read_corners, read_pl, write_pl
 from placement_env.formats.bookshelf_scl import read_rows
+from placement_env.formats.bookshelf_write import over_rows, write
 from placement_env.netlist import (
     Canvas,
     FloatArray,
@@ -27,7 +28,7 @@ from placement_env.netlist import (
     check_netlist,
 )
 
-__all__ = ["read", "read_pl", "write_pl"]
+__all__ = ["read", "read_pl", "write", "write_pl"]
 
 
 def read(aux_path: Path | str, *, allow_unplaced: bool = False) -> tuple[Netlist, Placement]:
@@ -51,8 +52,8 @@ def read(aux_path: Path | str, *, allow_unplaced: bool = False) -> tuple[Netlist
     """
     aux_path = Path(aux_path)
     files = files_of(aux_path)
-    nodes = _read_nodes(files["nodes"])
-    nets = _read_nets(files["nets"], nodes)
+    nodes = read_nodes(files["nodes"])
+    nets = read_nets(files["nets"], nodes.name)
     rows = read_rows(files["scl"])
     canvas = Canvas(
         float(rows.x_um.min()),
@@ -60,21 +61,20 @@ def read(aux_path: Path | str, *, allow_unplaced: bool = False) -> tuple[Netlist
         float((rows.x_um + rows.sites * rows.site_width_um).max()),
         float((rows.y_um + rows.height_um).max()),
     )
-    left, bottom, orient, marked = read_corners(
-        files["pl"], nodes.name, allow_unplaced=allow_unplaced
-    )
-    placed = ~np.isnan(left)
+    corners = read_corners(files["pl"], nodes.name, allow_unplaced=allow_unplaced)
+    placed = ~np.isnan(corners.left)
+    dx, dy = offsets(nets, nodes.width, nodes.height)
     netlist = Netlist(
         name=aux_path.name.removesuffix(".gz").removesuffix(".aux"),
         node_name=tuple(nodes.name),
         node_kind=np.full(len(nodes.name), NodeKind.STANDARD_CELL, dtype=np.int64),
-        width_um=np.array(nodes.width),
-        height_um=np.array(nodes.height),
-        fixed=(np.array(nodes.terminal) | marked) & placed,
-        pin_node=np.array(nets.pin_node, dtype=np.int64),
-        pin_dx_um=np.array(nets.dx),
-        pin_dy_um=np.array(nets.dy),
-        net_start=np.array(nets.start, dtype=np.int64),
+        width_um=nodes.width,
+        height_um=nodes.height,
+        fixed=(nodes.terminal | corners.fixed) & placed,
+        pin_node=nets.pin_node,
+        pin_dx_um=dx,
+        pin_dy_um=dy,
+        net_start=nets.start,
         net_weight=_read_weights(files.get("wts"), nets.name),
         canvas=canvas,
         rows=rows,
@@ -82,123 +82,13 @@ def read(aux_path: Path | str, *, allow_unplaced: bool = False) -> tuple[Netlist
         node_master=tuple(nodes.master) if any(nodes.master) else None,
         net_name=tuple(nets.name),
     )
-    placement = centred(netlist, left, bottom, orient)
-    netlist = _driver_first(_offsets_from_centre(netlist, np.array(nets.has_offset)), nets.drives)
-    netlist = replace(netlist, node_kind=_kinds(netlist, placement, np.array(nodes.terminal)))
+    placement = centred(netlist, corners.left, corners.bottom, corners.orient)
+    netlist = _driver_first(
+        _offsets_from_centre(netlist, nets.has_offset & ~nets.percent), nets.drives
+    )
+    netlist = replace(netlist, node_kind=_kinds(netlist, placement, nodes.terminal))
     check_netlist(netlist, where=str(files["nodes"]))
     return netlist, placement
-
-
-@dataclass
-class _Nodes:
-    name: list[str] = field(default_factory=list)
-    width: list[float] = field(default_factory=list)
-    height: list[float] = field(default_factory=list)
-    terminal: list[bool] = field(default_factory=list)
-    master: list[str] = field(default_factory=list)
-
-
-@dataclass
-class _Nets:
-    name: list[str] = field(default_factory=list)
-    start: list[int] = field(default_factory=lambda: [0])
-    pin_node: list[int] = field(default_factory=list)
-    dx: list[float] = field(default_factory=list)
-    dy: list[float] = field(default_factory=list)
-    has_offset: list[bool] = field(default_factory=list)
-    drives: list[bool] = field(default_factory=list)
-
-
-def _read_nodes(path: Path) -> _Nodes:
-    """`name width height [terminal | terminal_NI | master] [: symmetry]`."""
-    file = BookshelfFile.read(path, "nodes")
-    nodes = _Nodes()
-    expected: dict[str, tuple[int, int]] = {}
-    rows = file.rows()
-    next(rows)
-    for line, words in rows:
-        if (key := header(words)) in ("numnodes", "numterminals"):
-            expected[key] = line, file.count(line, words)
-            continue
-        if len(words) < 3:
-            file.fail(line, f"expected 'name width height', found {' '.join(words)!r}")
-        kind = words[3] if len(words) > 3 and words[3] != ":" else ""
-        nodes.name.append(words[0])
-        nodes.width.append(file.number(line, words[1], f"the width of {words[0]}"))
-        nodes.height.append(file.number(line, words[2], f"the height of {words[0]}"))
-        nodes.terminal.append(kind.startswith("terminal"))
-        nodes.master.append("" if kind.startswith("terminal") else kind)
-    if not nodes.name:
-        file.fail(len(file.lines), "the file has no node")
-    found = {"numnodes": len(nodes.name), "numterminals": sum(nodes.terminal)}
-    for key, (line, count) in expected.items():
-        file.expect_count(line, key, count, found[key])
-    if len(set(nodes.name)) != len(nodes.name):
-        double = next(name for name, times in Counter(nodes.name).items() if times > 1)
-        last = max(line for line, words in file.rows() if words[0] == double)
-        file.fail(last, f"node {double} comes twice", "names must be unique")
-    return nodes
-
-
-def _read_nets(path: Path, nodes: _Nodes) -> _Nets:
-    """`NetDegree : d [name]`, then d lines `node [direction] [: dx dy ...]`."""
-    file = BookshelfFile.read(path, "nets")
-    nets = _Nets()
-    number_of = {name: index for index, name in enumerate(nodes.name)}
-    expected: dict[str, tuple[int, int]] = {}
-    open_line, open_degree = 0, 0
-    rows = file.rows()
-    next(rows)
-    for line, words in rows:
-        node = number_of.get(words[0])
-        if node is not None and len(nets.name):
-            nets.pin_node.append(node)
-            nets.drives.append(len(words) > 1 and words[1] == "O")
-            if len(words) >= 5 and words[2] == ":":
-                nets.dx.append(file.number(line, words[3], f"the pin offset on {words[0]}"))
-                nets.dy.append(file.number(line, words[4], f"the pin offset on {words[0]}"))
-                nets.has_offset.append(True)
-            elif len(words) <= 2:
-                nets.dx.append(0.0)
-                nets.dy.append(0.0)
-                nets.has_offset.append(False)
-            else:
-                file.fail(line, f"expected 'node direction : dx dy', found {' '.join(words)!r}")
-            continue
-        key = header(words)
-        if key == "netdegree":
-            if nets.name:
-                _close_net(file, nets, open_line, open_degree)
-            parts = [word for word in words[1:] if word != ":"]
-            if not parts:
-                file.fail(line, "NetDegree has no number")
-            open_line, open_degree = line, file.count(line, parts[:1])
-            nets.name.append(parts[1] if len(parts) > 1 else f"net{len(nets.name)}")
-        elif key in ("numnets", "numpins"):
-            expected[key] = line, file.count(line, words)
-        elif node is not None:
-            file.fail(line, f"pin {words[0]} comes before any NetDegree")
-        else:
-            near = did_you_mean(words[0], nodes.name) if len(nodes.name) < 5000 else ""
-            file.fail(line, f"node {words[0]} is not in the .nodes file", near)
-    if not nets.name:
-        file.fail(len(file.lines), "the file has no net")
-    _close_net(file, nets, open_line, open_degree)
-    found = {"numnets": len(nets.name), "numpins": len(nets.pin_node)}
-    for key, (line, count) in expected.items():
-        file.expect_count(line, key, count, found[key])
-    return nets
-
-
-def _close_net(file: BookshelfFile, nets: _Nets, line: int, degree: int) -> None:
-    found = len(nets.pin_node) - nets.start[-1]
-    if found != degree:
-        file.fail(
-            line,
-            f"net {nets.name[-1]} has {found} pins, its NetDegree says {degree}",
-            "the file was probably cut off or edited",
-        )
-    nets.start.append(len(nets.pin_node))
 
 
 def _read_weights(path: Path | None, names: list[str]) -> FloatArray:
@@ -208,9 +98,7 @@ def _read_weights(path: Path | None, names: list[str]) -> FloatArray:
         return weight
     file = BookshelfFile.read(path, "wts")
     number_of = {name: index for index, name in enumerate(names)}
-    rows = file.rows()
-    next(rows)
-    for line, words in rows:
+    for line, words in file.body():
         net = number_of.get(words[0])
         if net is not None and len(words) > 1:
             weight[net] = file.number(line, words[-1], f"the weight of {words[0]}")
@@ -233,10 +121,10 @@ def _offsets_from_centre(netlist: Netlist, given: NDArray[np.bool_]) -> Netlist:
     return replace(netlist, pin_dx_um=pin_dx, pin_dy_um=pin_dy)
 
 
-def _driver_first(netlist: Netlist, drives: list[bool]) -> Netlist:
+def _driver_first(netlist: Netlist, drives: NDArray[np.bool_]) -> Netlist:
     """Moves the first driving pin of each net to the front; the others keep their order."""
     net = np.repeat(np.arange(netlist.num_nets), np.diff(netlist.net_start))
-    driving = np.flatnonzero(np.array(drives, dtype=bool))
+    driving = np.flatnonzero(drives)
     _, first = np.unique(net[driving], return_index=True)
     later = np.ones(len(net), dtype=bool)
     later[driving[first]] = False
@@ -251,15 +139,11 @@ def _driver_first(netlist: Netlist, drives: list[bool]) -> Netlist:
 
 def _kinds(netlist: Netlist, placement: Placement, terminal: NDArray[np.bool_]) -> IntArray:
     """[N] node kinds from heights, rows and places."""
-    rows, canvas = netlist.rows, netlist.canvas
+    rows = netlist.rows
     assert rows is not None
     heights, times = np.unique(rows.height_um, return_counts=True)
     tall = netlist.height_um > heights[times.argmax()] * (1 + 1e-9)
-    over_rows = (
-        (placement.x_um + netlist.width_um / 2 > canvas.left_um)
-        & (placement.x_um - netlist.width_um / 2 < canvas.right_um)
-        & (placement.y_um + netlist.height_um / 2 > canvas.bottom_um)
-        & (placement.y_um - netlist.height_um / 2 < canvas.top_um)
-    )
     kind = np.where(tall, NodeKind.HARD_MACRO, NodeKind.STANDARD_CELL)
-    return np.where(terminal & ~(tall & over_rows), NodeKind.PORT, kind).astype(np.int64)
+    return np.where(terminal & ~(tall & over_rows(netlist, placement)), NodeKind.PORT, kind).astype(
+        np.int64
+    )

@@ -6,10 +6,12 @@ name. Headers are spelled in various ways (`Numrows`, `NumRows`), so case does n
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,6 +19,8 @@ from placement_env.errors import InputError
 from placement_env.formats.text import read_text
 
 _KINDS = ("nodes", "nets", "wts", "pl", "scl")
+#: Who may stand on the first line; .blocks files were made at three places.
+_VENDORS = ("UCLA", "UCSC", "UMICH")
 
 
 @dataclass(frozen=True)
@@ -25,20 +29,38 @@ class BookshelfFile:
 
     Attributes:
         path: The file.
-        lines: Its lines.
+        text: What it holds.
+        headed: Whether its first line is `UCLA kind 1.0`.
     """
 
     path: Path
-    lines: list[str]
+    text: str
+    headed: bool
 
     @classmethod
-    def read(cls, path: Path, kind: str) -> BookshelfFile:
-        """Read a file that must begin with `UCLA kind`."""
-        file = cls(path, read_text(path).split("\n"))
+    def read(cls, path: Path, kind: str, *, headed: bool = True) -> BookshelfFile:
+        """Read a file that must begin with `UCLA kind`.
+
+        With `headed` False it may do without, or begin as the .blocks file does.
+        """
+        file = cls(path, read_text(path), headed=True)
         number, words = next(file.rows(), (1, []))
-        if words[:2] != ["UCLA", kind]:
+        kinds = (kind,) if headed else (kind, "blocks")
+        if len(words) > 1 and words[0] in _VENDORS and words[1] in kinds:
+            return file
+        if headed or (words[:1] and words[0] in _VENDORS):
             file.fail(number, f"expected a line 'UCLA {kind} 1.0', found {' '.join(words[:3])!r}")
-        return file
+        return replace(file, headed=False)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """Its lines."""
+        return self.text.split("\n")
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its endings."""
+        return self.path.name.removesuffix(".gz").rpartition(".")[0]
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Line number, from 1, and words of every line that is neither empty nor comment."""
@@ -46,6 +68,10 @@ class BookshelfFile:
             words = line.split()
             if words and words[0][0] != "#":
                 yield number, words
+
+    def body(self) -> Iterator[tuple[int, list[str]]]:
+        """As `rows`, without the first line where that is `UCLA kind 1.0`."""
+        return itertools.islice(self.rows(), int(self.headed), None)
 
     def fail(self, number: int, message: str, hint: str = "") -> NoReturn:
         """Raise `InputError` at a line."""
@@ -99,7 +125,7 @@ def files_of(aux_path: Path) -> dict[str, Path]:
         for word in line.replace(":", " ").split()[1:]:
             kind = word.removesuffix(".gz").rpartition(".")[2]
             if kind in _KINDS:
-                found[kind] = _with_or_without_gz(aux_path.parent / word)
+                found[kind] = with_or_without_gz(aux_path.parent / word)
     missing = [kind for kind in _KINDS if kind not in found and kind != "wts"]
     if missing:
         raise InputError(
@@ -110,7 +136,8 @@ def files_of(aux_path: Path) -> dict[str, Path]:
     return found
 
 
-def _with_or_without_gz(path: Path) -> Path:
+def with_or_without_gz(path: Path) -> Path:
+    """The file, or the one with .gz where only that exists."""
     for candidate in (path, path.with_name(f"{path.name}.gz")):
         # A damaged name can be too long for the system; `Path.exists` would raise.
         if os.path.exists(candidate):

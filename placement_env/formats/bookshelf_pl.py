@@ -1,21 +1,31 @@
 """Bookshelf .pl: where the nodes are.
 
 A line is `name x y : orient [/FIXED]` with the lower left corner of the oriented box; older files
-leave the orientation out, or write `name x y / N / FIXED`.
+leave the orientation out, or write `name x y / N / FIXED` or `name x y DIMS = (width, height) : N`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placement_env.did_you_mean import did_you_mean
 from placement_env.formats.bookshelf_lines import BookshelfFile
+from placement_env.formats.bookshelf_words import word_table
 from placement_env.formats.text import write_text
-from placement_env.netlist import FloatArray, IntArray, Netlist, Orient, Placement, oriented_size
+from placement_env.netlist import (
+    FloatArray,
+    IntArray,
+    Netlist,
+    NodeKind,
+    Orient,
+    Placement,
+    oriented_size,
+)
 
 _ORIENT = {orient.name: int(orient) for orient in Orient}
 #: Some tools write the largest double for a node without a place.
@@ -35,8 +45,8 @@ def read_pl(path: Path | str, netlist: Netlist, *, allow_unplaced: bool = False)
     Raises:
         InputError: The file is malformed, names an unknown node or leaves one out.
     """
-    x, y, orient, _ = read_corners(Path(path), netlist.node_name, allow_unplaced=allow_unplaced)
-    return centred(netlist, x, y, orient)
+    corners = read_corners(Path(path), netlist.node_name, allow_unplaced=allow_unplaced)
+    return centred(netlist, corners.left, corners.bottom, corners.orient)
 
 
 def centred(netlist: Netlist, left: FloatArray, bottom: FloatArray, orient: IntArray) -> Placement:
@@ -51,23 +61,92 @@ def centred(netlist: Netlist, left: FloatArray, bottom: FloatArray, orient: IntA
     )
 
 
+class Corners(NamedTuple):
+    """What a .pl file says of N nodes.
+
+    Attributes:
+        left: [N] left edges; NaN where unplaced.
+        bottom: [N] bottom edges; NaN where unplaced.
+        orient: [N] orientations.
+        fixed: [N] whether the node is marked as fixed.
+        size: [N, 2] width and height as the node lies, where the file states them; else NaN.
+    """
+
+    left: FloatArray
+    bottom: FloatArray
+    orient: IntArray
+    fixed: NDArray[np.bool_]
+    size: FloatArray
+
+
 def read_corners(
-    path: Path, names: Sequence[str], *, allow_unplaced: bool
-) -> tuple[FloatArray, FloatArray, IntArray, NDArray[np.bool_]]:
-    """[N] left, [N] bottom (both NaN where unplaced), [N] orientation, [N] marked as fixed."""
-    file = BookshelfFile.read(path, "pl")
+    path: Path, names: Sequence[str], *, allow_unplaced: bool, headed: bool = True
+) -> Corners:
+    """Read a .pl file; with `headed` False it may do without the first line `UCLA pl 1.0`.
+
+    Raises:
+        InputError: The file is malformed, names an unknown node or leaves one out.
+    """
+    file = BookshelfFile.read(path, "pl", headed=headed)
     number_of = {name: index for index, name in enumerate(names)}
-    left, bottom = np.full(len(names), np.nan), np.full(len(names), np.nan)
-    orient = np.zeros(len(names), dtype=np.int64)
-    fixed = np.zeros(len(names), dtype=bool)
-    seen = np.zeros(len(names), dtype=bool)
-    rows = file.rows()
-    next(rows)
-    for line, words in rows:
+    corners = _read_table(file, number_of)
+    if corners is None or (np.isnan(corners.left).any() and not allow_unplaced):
+        corners = _read_lines(file, number_of, allow_unplaced=allow_unplaced)
+    return corners
+
+
+def _nowhere(nodes: int) -> Corners:
+    """Corners of nodes of which nothing is known yet."""
+    return Corners(
+        np.full(nodes, np.nan),
+        np.full(nodes, np.nan),
+        np.zeros(nodes, dtype=np.int64),
+        np.zeros(nodes, dtype=bool),
+        np.full((nodes, 2), np.nan),
+    )
+
+
+def _read_table(file: BookshelfFile, number_of: dict[str, int]) -> Corners | None:
+    """The corners of a file that looks as usual and has no mistake; else None."""
+    table = word_table(file.text)
+    if table is None:
+        return None
+    head, _ = table.head(())
+    lines = np.arange(head, table.first.size)
+    count = table.length[lines]
+    if not np.isin(count, (3, 5, 6)).all():
+        return None
+    node = list(map(number_of.get, table.words(lines, 0)))
+    x, y = table.floats(lines, 1), table.floats(lines, 2)
+    turned, marked = lines[count >= 5], lines[count == 6]
+    orient = list(map(_ORIENT.get, table.words(turned, 4)))
+    usual = (
+        None not in node
+        and None not in orient
+        and len(set(node)) == len(node)
+        and table.are(turned, 3, ":").all()
+        and set(table.words(marked, 5)) <= {"/FIXED"}
+    )
+    if x is None or y is None or not usual:
+        return None
+    corners = _nowhere(len(number_of))
+    index = np.array(node, dtype=np.int64)
+    placed = (abs(x) < _NOWHERE) & (abs(y) < _NOWHERE)
+    corners.left[index[placed]], corners.bottom[index[placed]] = x[placed], y[placed]
+    corners.orient[index[count >= 5]] = np.array(orient, dtype=np.int64)
+    corners.fixed[index[count == 6]] = True
+    return corners
+
+
+def _read_lines(file: BookshelfFile, number_of: dict[str, int], *, allow_unplaced: bool) -> Corners:
+    """The corners of any file, line by line, with the line of what is wrong."""
+    corners = _nowhere(len(number_of))
+    seen = np.zeros(len(number_of), dtype=bool)
+    for line, words in file.body():
         node = number_of.get(words[0])
         if node is None:
-            near = did_you_mean(words[0], names) if len(names) < 5000 else ""
-            file.fail(line, f"node {words[0]} is not in the .nodes file", near)
+            near = did_you_mean(words[0], number_of) if len(number_of) < 5000 else ""
+            file.fail(line, f"node {words[0]} is not one of the design", near)
         if len(words) < 3:
             file.fail(line, f"expected 'name x y', found {' '.join(words)!r}")
         if seen[node]:
@@ -76,42 +155,62 @@ def read_corners(
         x = file.number(line, words[1], f"x of {words[0]}")
         y = file.number(line, words[2], f"y of {words[0]}")
         if abs(x) < _NOWHERE and abs(y) < _NOWHERE:
-            left[node], bottom[node] = x, y
-        for word in words[3:]:
+            corners.left[node], corners.bottom[node] = x, y
+        rest = words[3:]
+        if rest[:2] == ["DIMS", "="] and len(rest) >= 4:
+            sides = rest[2].strip("(,"), rest[3].strip(",)")
+            corners.size[node] = [file.number(line, side, f"DIMS of {words[0]}") for side in sides]
+            rest = rest[4:]
+        for word in rest:
             word = word.strip(":/")
             if word in _ORIENT:
-                orient[node] = _ORIENT[word]
+                corners.orient[node] = _ORIENT[word]
             elif word.startswith("FIXED"):
-                fixed[node] = True
+                corners.fixed[node] = True
             elif word:
                 file.fail(line, f"expected an orientation or /FIXED, found {word!r}")
     if not allow_unplaced and not seen.all():
         lost = np.flatnonzero(~seen)
         file.fail(
             len(file.lines),
-            f"{len(lost)} of {len(names)} nodes have no line, the first is {names[lost[0]]}",
+            f"{len(lost)} of {len(seen)} nodes have no line, the first is "
+            f"{list(number_of)[lost[0]]}",
             "the file was probably cut off; fetch or write it again",
         )
-    return left, bottom, orient, fixed
+    return corners
 
 
 def write_pl(path: Path | str, netlist: Netlist, placement: Placement) -> None:
     """Write a placement as .pl, gzipped if the name ends in .gz; fixed nodes are marked /FIXED.
 
+    Ports that are not fixed have no place yet, and get coordinates that say so.
+
     Raises:
         InputError: The file cannot be written.
     """
     width, height = oriented_size(netlist, placement)
+    nowhere = (netlist.node_kind == NodeKind.PORT) & ~netlist.fixed
+    left = np.where(nowhere, np.finfo(np.float64).max, _corner(placement.x_um, width / 2))
+    bottom = np.where(nowhere, np.finfo(np.float64).max, _corner(placement.y_um, height / 2))
     lines = ["UCLA pl 1.0", ""]
     lines += [
         f"{name}\t{x!r}\t{y!r}\t: {Orient(orient).name}{' /FIXED' if fixed else ''}"
         for name, x, y, orient, fixed in zip(
             netlist.node_name,
-            (placement.x_um - width / 2).tolist(),
-            (placement.y_um - height / 2).tolist(),
+            left.tolist(),
+            bottom.tolist(),
             placement.orient.tolist(),
             netlist.fixed.tolist(),
             strict=True,
         )
     ]
     write_text(path, "\n".join(lines) + "\n")
+
+
+def _corner(centre: FloatArray, half: FloatArray) -> FloatArray:
+    """[N] the corner that gives back the centre to the last bit, wherever one does."""
+    corner = centre - half
+    for away in (np.inf, -np.inf):
+        near = np.nextafter(corner, away)
+        corner = np.where((corner + half != centre) & (near + half == centre), near, corner)
+    return corner

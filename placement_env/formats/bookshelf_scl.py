@@ -26,9 +26,7 @@ def read_rows(path: Path) -> Rows:
     values: dict[str, str] = {}
     subrows: list[tuple[str, str]] = []
     found: list[tuple[float, float, float, float, int, int]] = []
-    lines = file.rows()
-    next(lines)
-    for line, words in lines:
+    for line, words in file.body():
         key = header(words)
         if key == "numrows":
             expected = line, file.count(line, words)

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placement_env.errors import InputError
 from placement_env.formats import bookshelf
 from placement_env.formats.text import read_text, write_text
 from placement_env.netlist import Canvas, NodeKind, Orient, Placement, hpwl_um, pin_positions
+from tests.placement_env.same_netlist import same_netlist, same_placement
 
 DataFile = Callable[[str], Path]
 
@@ -201,12 +202,55 @@ def test_plain_and_gzipped_files_are_the_same(tmp_path: Path) -> None:
         assert np.array_equal(getattr(plain, name), getattr(zipped, name))
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"iccad04/{name}/{name}.aux.gz" for name in ("ibm01", "ibm05", "ibm12")),
+        "bookshelf_small/acc64/acc64.aux.gz",
+        "bookshelf_small/HP/HP.aux.gz",
+        "bookshelf_small/amdNodes/amdNodes.aux.gz",
+        "bookshelf_small/intel/intel.aux.gz",
+        "bookshelf_small/primary1/primary1.nf.WS10.aux.gz",
+    ],
+)
+def test_public_designs_survive_writing(data_file: DataFile, tmp_path: Path, path: str) -> None:
+    netlist, placement = bookshelf.read(data_file(path), allow_unplaced=True)
+    bookshelf.write(tmp_path / f"{netlist.name}.aux", netlist, placement)
+    again, places = bookshelf.read(tmp_path / f"{netlist.name}.aux")
+    same_netlist(again, netlist)
+    same_placement(places, placement)
+
+
+@pytest.mark.parametrize("name", ["ibm01", "ibm05"])
+def test_columns_and_lines_read_the_same(data_file: DataFile, tmp_path: Path, name: str) -> None:
+    """A remark that is not ASCII leaves only the way line by line."""
+    aux = data_file(f"iccad04/{name}/{name}.aux.gz")
+    for kind in ("aux", "nodes", "nets", "wts", "pl", "scl"):
+        text = read_text(data_file(f"iccad04/{name}/{name}.{kind}.gz"))
+        head, _, rest = text.partition("\n")
+        remark = "" if kind == "aux" else "# caf\u00e9\n"
+        (tmp_path / f"{name}.{kind}").write_text(f"{head}\n{remark}{rest}")
+    netlist, placement = bookshelf.read(aux)
+    by_line, places = bookshelf.read(tmp_path / f"{name}.aux")
+    same_netlist(by_line, netlist)
+    same_placement(places, placement)
+
+
+def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    netlist, placement = bookshelf.read(write(tmp_path))
+    with pytest.raises(InputError, match=r"must end in \.aux"):
+        bookshelf.write(tmp_path / "s.nodes", netlist, placement)
+    with pytest.raises(InputError, match="needs rows"):
+        bookshelf.write(tmp_path / "t.aux", dataclasses.replace(netlist, rows=None), placement)
+
+
 def test_missing_weights_count_as_one(tmp_path: Path) -> None:
     aux = write(tmp_path)
     (tmp_path / "s.wts").unlink()
     assert bookshelf.read(aux)[0].net_weight.tolist() == [1, 1, 1]
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_any_placement_survives_pl(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -250,12 +294,12 @@ def test_any_placement_survives_pl(
         ("nets", "NetDegree : 2 n0", "NetDegree : 3 n0", "net n0 has 2 pins"),
         ("nets", "NetDegree : 2 n0", "NetDegree :", "NetDegree has no number"),
         ("nets", "NetDegree : 2 n0\n", "", "pin p0 comes before any NetDegree"),
-        ("nets", "m0 O", "m1 O", "node m1 is not in the .nodes file"),
+        ("nets", "m0 O", "m1 O", "node m1 is not one of the design"),
         ("nets", ": 10 -20", ": inf -20", "expected a finite number"),
         ("nets", ": 10 -20", ": 10", "expected 'node direction : dx dy'"),
         ("nets", FILES["nets"][14:], "", "the file has no net"),
         ("nodes", FILES["nodes"][15:], "", "the file has no node"),
-        ("pl", "m0 30 40", "m1 30 40", "node m1 is not in the .nodes file"),
+        ("pl", "m0 30 40", "m1 30 40", "node m1 is not one of the design"),
         ("pl", "m0 30 40 : W\n", "", "1 of 5 nodes have no line, the first is m0"),
         ("pl", "m0 30 40 : W", "a0 30 40 : W", "node a0 comes twice"),
         ("pl", "m0 30 40 : W", "m0 30 : W", "expected a number"),

@@ -11,8 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placement_env.errors import InputError
-from placement_env.formats import bookshelf, def_file, gates, lef, lefdef
-from tests.placement_env import test_bookshelf, test_gates, test_lef, test_lefdef
+from placement_env.formats import bookshelf, def_file, floorplan, gates, hmetis, lef, lefdef
+from tests.placement_env import (
+    test_bookshelf,
+    test_floorplan_files,
+    test_gates,
+    test_hmetis,
+    test_lef,
+    test_lefdef,
+)
 
 WORDS = ["", "(", ")", ";", "+", "-", "*", "{", "}", '"', "#", "END", "nan", "1e400", "-5", "\0"]
 WORDS += ["99999999999999999999", "9" * 5000, "é", "²", "\\", "/*", "x"]
@@ -62,6 +69,24 @@ def read_bookshelf(kind: str) -> Callable[[Path, str], None]:
     return read
 
 
+def read_floorplan(files: dict[str, str], kind: str) -> Callable[[Path, str], None]:
+    def read(folder: Path, text: str) -> None:
+        netlist, placement = floorplan.read(
+            test_floorplan_files.write(folder, files, **{kind: text})
+        )
+        floorplan.write(folder / "again.blocks", netlist, placement)
+        floorplan.read(folder / "again.blocks")
+
+    return read
+
+
+def read_hypergraph(folder: Path, text: str) -> None:
+    (folder / "a.hgr").write_text(text)
+    netlist, _ = hmetis.read(folder / "a.hgr")
+    hmetis.write(folder / "b.hgr", netlist)
+    hmetis.read(folder / "b.hgr")
+
+
 READERS = [
     pytest.param(read_lef, test_lef.SMALL, id="lef"),
     pytest.param(read_def, test_lefdef.SMALL, id="def"),
@@ -70,6 +95,15 @@ READERS = [
         pytest.param(read_bookshelf(kind), text, id=kind)
         for kind, text in test_bookshelf.FILES.items()
     ),
+    *(
+        pytest.param(read_floorplan(files, kind), text, id=f"{dialect}-{kind}")
+        for dialect, files in (
+            ("mcnc", test_floorplan_files.FILES),
+            ("gsrc", test_floorplan_files.GSRC),
+        )
+        for kind, text in files.items()
+    ),
+    pytest.param(read_hypergraph, test_hmetis.SMALL, id="hgr"),
 ]
 
 
