@@ -1,7 +1,7 @@
 """A placement problem from files: a netlist, the placements that come with it, and a way back.
 
-What a netlist is is told by its name: .pb.txt (Circuit Training, with a .plc), .aux (Bookshelf) or
-.def (with the LEF files of its cells); each may be gzipped.
+What a netlist is is told by its name: .pb.txt (Circuit Training, with a .plc), .aux (Bookshelf),
+.def (with the LEF files of its cells) or .blocks (floorplanning); each may be gzipped.
 """
 
 from __future__ import annotations
@@ -15,8 +15,13 @@ import numpy as np
 from benchmarks.published import Published
 from placement_env.cost.proxy import proxy_cost
 from placement_env.errors import InputError
-from placement_env.formats import bookshelf, ct_protobuf, def_file, lef, lefdef, plc
-from placement_env.netlist import Netlist, Placement
+from placement_env.formats import bookshelf, ct_protobuf, def_file, floorplan, lef, lefdef, plc
+from placement_env.formats.text import read_text
+from placement_env.grouping import grouped_netlist
+from placement_env.netlist import Netlist, NodeKind, Placement
+
+#: TILOS's soft macros have twice the area of their cells.
+_SOFT_MACRO_BLOAT = 2.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ def load_files(netlist: Path, *, start: Path | None = None, lefs: Sequence[Path]
     """Read a netlist and its placements.
 
     Args:
-        netlist: A .pb.txt, .aux or .def file, or any of them with .gz.
+        netlist: A .pb.txt, .aux, .def or .blocks file, or any of them with .gz.
         start: The placement to start from, in place of the one that comes with the netlist: a
             .plc, .pl or .def, as the netlist is.
         lefs: For a .def: the LEF files with its technology and its cells.
@@ -62,11 +67,14 @@ def load_files(netlist: Path, *, start: Path | None = None, lefs: Sequence[Path]
         benchmark = bookshelf_design(netlist)
     elif name.endswith(".def"):
         benchmark = lefdef_design(netlist, lefs)
+    elif name.endswith("blocks"):
+        benchmark = floorplan_design(netlist)
     else:
         raise InputError(
             f"cannot tell from its name what {netlist.name} is",
             where=str(netlist),
-            hint="give a .pb.txt, .aux or .def file (also with .gz), or the name of a benchmark",
+            hint="give a .pb.txt, .aux, .def or .blocks file (also with .gz), or the name of a "
+            "benchmark",
         )
     return with_start(benchmark, start) if start else benchmark
 
@@ -88,7 +96,51 @@ def clustered(path: Path, plc_files: Mapping[str, Path]) -> Benchmark:
     Raises:
         InputError: A file is missing or malformed, there is no .plc, or one places another netlist.
     """
-    without_grid, _ = ct_protobuf.read(path)
+    netlist, _ = ct_protobuf.read(path)
+    return _with_plc(netlist, plc_files, path)
+
+
+def grouped(path: Path, groups: Path, plc_files: Mapping[str, Path]) -> Benchmark:
+    """A Circuit Training netlist before grouping, with its cells grouped as a file says.
+
+    Raises:
+        InputError: As `clustered`, or `groups` does not give every node a group.
+    """
+    flat, _ = ct_protobuf.read(path)
+    words = read_text(groups).split()
+    assert flat.source_index is not None
+    if not all(word.isdecimal() for word in words) or len(words) <= flat.source_index.max():
+        raise InputError(
+            f"expected a group number for each of the nodes of {path.name}, "
+            f"found {len(words)} words",
+            where=str(groups),
+            hint="is it the grouping of another netlist?",
+        )
+    is_cell = flat.node_kind == NodeKind.STANDARD_CELL
+    number = np.array(words, dtype=np.int64)[flat.source_index]
+    netlist = grouped_netlist(flat, np.where(is_cell, number, -1), bloat=_SOFT_MACRO_BLOAT)
+    if plc_files:
+        netlist = _as_in_circuit_training(netlist, next(iter(plc_files.values())))
+    return _with_plc(netlist, plc_files, path)
+
+
+def _as_in_circuit_training(netlist: Netlist, placed: Path) -> Netlist:
+    """The grouped netlist with the indices of a .plc and soft macros one grid column wide."""
+    header, indices = plc.read_header(placed), plc.read_indices(placed)
+    if len(indices) != netlist.num_nodes:
+        raise InputError(
+            f"the file places {len(indices)} nodes, the grouped netlist has {netlist.num_nodes}",
+            where=str(placed),
+        )
+    soft = netlist.nodes_of(NodeKind.SOFT_MACRO)
+    width, height = netlist.width_um.copy(), netlist.height_um.copy()
+    width[soft] = header.canvas.width_um / header.grid.columns
+    height[soft] = netlist.width_um[soft] * netlist.height_um[soft] / width[soft]
+    return replace(netlist, width_um=width, height_um=height, source_index=indices)
+
+
+def _with_plc(without_grid: Netlist, plc_files: Mapping[str, Path], path: Path) -> Benchmark:
+    """The netlist with canvas and grid of the first placement, and with all placements."""
     if not plc_files:
         raise InputError(
             "a Circuit Training netlist states neither canvas nor grid, and beside it is no "
@@ -154,6 +206,25 @@ def bookshelf_design(path: Path) -> Benchmark:
 
     def read(file: Path) -> tuple[Netlist, Placement]:
         return netlist, bookshelf.read_pl(file, netlist)
+
+    def write(folder: Path, placement: Placement) -> Path:
+        target = folder / "placement.pl"
+        bookshelf.write_pl(target, netlist, placement)
+        return target
+
+    return Benchmark(netlist.name, netlist, {"initial": initial}, read, write, source=str(path))
+
+
+def floorplan_design(path: Path) -> Benchmark:
+    """A floorplanning set by its file of blocks.
+
+    Raises:
+        InputError: One of its files is missing or malformed.
+    """
+    netlist, initial = floorplan.read(path)
+
+    def read(file: Path) -> tuple[Netlist, Placement]:
+        return netlist, bookshelf.read_pl(file, netlist, allow_unplaced=True)
 
     def write(folder: Path, placement: Placement) -> Path:
         target = folder / "placement.pl"

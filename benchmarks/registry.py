@@ -4,7 +4,10 @@
 | --- | --- | --- |
 | tilos | clustered netlists of TILOS MacroPlacement, made by Circuit Training | BSD-3-Clause |
 | iccad04 | mixed-size netlists with macros and cells, from IBM's ISPD98 circuits | research use |
+| tilos_sky130hd | as tilos, in SKY130HD; its full netlist is grouped here | BSD-3-Clause |
 | ispd18, ispd19 | LEF/DEF designs without macros, from the routing contests | contest |
+| gsrc, mcnc | blocks to be floorplanned, without cells | free, MIT-style |
+| gsrc_soft | as gsrc with blocks that may take other shapes of their area | free, MIT-style |
 """
 
 from __future__ import annotations
@@ -27,8 +30,12 @@ SUITES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "tilos": ("ariane133_ng45", "ariane136_ng45", "nvdla_ng45", "ariane136_asap7"),
         "iccad04": ("ibm01", "ibm03", "ibm05", "ibm06", "ibm08", "ibm10", "ibm12"),
+        "tilos_sky130hd": ("ariane133_sky130hd",),
         "ispd18": ("ispd18_test1",),
         "ispd19": ("ispd19_test1",),
+        "gsrc": ("n10", "n30", "n50", "n100", "n200", "n300"),
+        "gsrc_soft": ("n100_soft", "n200_soft", "n300_soft"),
+        "mcnc": ("apte", "xerox", "hp", "ami33", "ami49"),
     }
 )
 
@@ -65,6 +72,14 @@ def files_of(name: str) -> list[str]:
         case "tilos":
             parts = ("netlist.pb.txt.gz", "initial.plc", "legalized.plc")
             return [f"tilos/{name}/{part}" for part in parts]
+        case "tilos_sky130hd":
+            parts = ("full.pb.txt.gz", "groups.final.gz", "initial.plc", "legalized.plc")
+            return [f"tilos/{name}/{part}" for part in parts]
+        case "gsrc" | "gsrc_soft" | "mcnc" as suite:
+            stem, _, soft = name.partition("_")
+            folder = f"floorplan/{suite.removesuffix('_soft')}/{stem}"
+            blocks = f"{soft or 'hard'}blocks" if suite != "mcnc" else "blocks"
+            return [f"{folder}/{stem}.{kind}.gz" for kind in (blocks, "nets", "pl")]
         case "iccad04":
             parts = [f"{name}.{kind}.gz" for kind in ("aux", "nodes", "nets", "wts", "pl", "scl")]
             start = f"iccad04/{name}/initial.plc.gz"
@@ -85,6 +100,11 @@ def load(name: str) -> Benchmark:
     match _suite_of(name):
         case "tilos":
             benchmark = files.clustered(paths[0], {"initial": paths[1], "legalized": paths[2]})
+        case "tilos_sky130hd":
+            placed = {"initial": paths[2], "legalized": paths[3]}
+            benchmark = files.grouped(paths[0], paths[1], placed)
+        case "gsrc" | "gsrc_soft" | "mcnc":
+            benchmark = files.floorplan_design(paths[0])
         case "iccad04":
             benchmark = files.bookshelf_design(paths[0])
             if paths[-1].name == "initial.plc.gz":

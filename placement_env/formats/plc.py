@@ -19,7 +19,7 @@ import numpy as np
 from placement_env.errors import InputError
 from placement_env.formats.ct_protobuf_write import pin_names
 from placement_env.formats.text import read_text, write_text
-from placement_env.netlist import Canvas, Grid, Netlist, NodeKind, Orient, Placement
+from placement_env.netlist import Canvas, Grid, IntArray, Netlist, NodeKind, Orient, Placement
 
 _NUMBER = r"([-+]?[\d.]+(?:[eE][-+]?\d+)?)"
 _HEADER_LINES = {
@@ -54,6 +54,25 @@ def read_header(path: Path) -> PlcHeader:
         InputError: The file is missing, or its header lacks the canvas, the grid or the routes.
     """
     return _header(read_text(path), path)
+
+
+def read_indices(path: Path) -> IntArray:
+    """The node indices that a .plc places, ascending.
+
+    Raises:
+        InputError: The file is missing, or a line does not begin with an index.
+    """
+    indices: list[int] = []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line or line[0] == "#" or line.isspace():
+            continue
+        word = line.split(maxsplit=1)[0]
+        if not word.isdecimal() or len(word) > 12:
+            raise InputError(
+                f"expected the index of a node, found {word!r}", where=f"{path}:{number}"
+            )
+        indices.append(int(word))
+    return np.array(sorted(indices), dtype=np.int64)
 
 
 def read(path: Path, netlist: Netlist) -> tuple[Netlist, Placement]:

@@ -10,12 +10,13 @@ import pytest
 
 from benchmarks import registry
 from benchmarks.fetch import origins
-from benchmarks.files import load_files, with_start
+from benchmarks.files import grouped, load_files, with_start
 from benchmarks.published import published
+from placement_env.cost.proxy import proxy_cost
 from placement_env.errors import InputError
 from placement_env.formats import plc
 from placement_env.metrics import METRICS
-from placement_env.netlist import NodeKind
+from placement_env.netlist import NodeKind, hpwl_um
 from tests.benchmarks.tiny import tiny, write_tiny
 
 
@@ -46,8 +47,63 @@ def test_every_published_number_names_its_source_and_a_known_metric() -> None:
     assert len(entries) >= 16
     for entry in entries:
         assert entry.metric in METRICS
-        assert re.search(r"\w+/[\w-]+@[0-9a-f]{8}, \w+", entry.source), entry.source
+        assert re.search(r"\w+/[\w-]+(@[0-9a-f]{8})?, \w+", entry.source), entry.source
     assert published("no such design") == ()
+
+
+def test_a_design_grouped_here_costs_what_its_headers_say(data_file, tmp_path: Path) -> None:
+    """SKY130HD has no published grouped netlist: its groups and ours must give the same costs.
+
+    Congestion is 0.70808 and the header says 0.7080: the positions in the file are rounded.
+    """
+    path = data_file("tilos/ariane133_sky130hd/legalized.plc")
+    benchmark = registry.load("ariane133_sky130hd")
+    legalized = benchmark.placements["legalized"]
+    assert len(benchmark.netlist.nodes_of(NodeKind.SOFT_MACRO)) == 758
+    (stated,) = re.findall(r"# Wirelength : ([\d.]+)", path.read_text())
+    assert hpwl_um(benchmark.netlist, legalized) == pytest.approx(float(stated), rel=2e-7)
+    cost = proxy_cost(benchmark.netlist, legalized)
+    header = plc.read_header(path)
+    assert cost.wirelength == pytest.approx(header.wirelength, abs=5e-5)
+    assert cost.density == pytest.approx(header.density, abs=5e-5)
+    assert cost.congestion == pytest.approx(header.congestion, abs=1e-4)
+    same = with_start(benchmark, benchmark.write(tmp_path, legalized)).placements["initial"]
+    assert np.array_equal(same.x_um, legalized.x_um)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ariane133_ng45",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("ariane136_ng45", "nvdla_ng45", "ariane136_asap7")
+        ),
+    ],
+)
+def test_grouping_the_full_netlist_gives_the_costs_of_the_header(name: str, data_file) -> None:
+    full, groups, placed = (
+        data_file(f"tilos/{name}/{file}")
+        for file in ("full.pb.txt.gz", "groups.final.gz", "legalized.plc")
+    )
+    benchmark = grouped(full, groups, {"initial": placed})
+    cost = proxy_cost(benchmark.netlist, benchmark.placements["initial"])
+    header = plc.read_header(placed)
+    assert cost.wirelength == pytest.approx(header.wirelength, abs=5e-5)
+    assert cost.density == pytest.approx(header.density, abs=5e-5)
+    assert cost.congestion == pytest.approx(header.congestion, abs=5e-5)
+
+
+@pytest.mark.parametrize("suite", ["gsrc", "gsrc_soft", "mcnc"])
+def test_floorplanning_sets_load(suite: str, data_file) -> None:
+    data_file("floorplan/gsrc/n10/n10.hardblocks.gz")
+    for name in registry.designs_of(suite):
+        benchmark = registry.load(name)
+        blocks = len(benchmark.netlist.nodes_of(NodeKind.HARD_MACRO))
+        if suite != "mcnc":
+            assert name.removesuffix("_soft") == f"n{blocks}"
+        assert (benchmark.netlist.aspect_range is not None) == (suite == "gsrc_soft")
+        assert benchmark.source
 
 
 def test_ispd_loads_with_its_cells(data_file) -> None:
