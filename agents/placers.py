@@ -7,7 +7,8 @@
 | greedy    | each macro where it is cheapest (`agents.greedy`), a baseline         |
 
 All of them place macros by the proxy cost. Where a netlist has standard cells as well, the chosen
-one places the macros among groups of cells, and `agents.mixed_size` does the rest.
+one places the macros among groups of cells, and `agents.mixed_size` does the rest. A floorplan,
+which has neither cells nor a grid for the proxy cost, is searched by `agents.floorplanner`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from agents import annealing, greedy, legal_places, mixed_size, search
+from agents import annealing, floorplanner, greedy, legal_places, mixed_size, search
 from agents.progress import ProgressCallback
 from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
@@ -79,8 +80,7 @@ def named(name: str) -> Placer:
     Raises:
         InputError: There is none.
     """
-    place_macros = _PLACE[_known(name)]
-    known = options_of(name)
+    _known(name)
 
     def place(
         netlist: Netlist,
@@ -93,13 +93,14 @@ def named(name: str) -> Placer:
         from_nothing: bool = False,
         **options: Any,
     ) -> Placement:
+        known = options_of(name, netlist)
         for option in options:
             if option not in known:
                 raise InputError(
-                    f"the placer {name!r} has no option {option!r}",
+                    f"the placer {name!r} has no option {option!r} for {netlist.name}",
                     hint=did_you_mean(option, sorted(known)),
                 )
-        chosen = partial(place_macros, **options)
+        chosen = partial(_function(name, netlist), **options)
         if netlist.nodes_of(NodeKind.STANDARD_CELL).size:
             chosen = partial(mixed_size.place, macro_placer=chosen)
         return chosen(
@@ -115,16 +116,23 @@ def named(name: str) -> Placer:
     return place
 
 
-def options_of(name: str) -> frozenset[str]:
-    """The options that the placer of that name has.
+def is_floorplan(netlist: Netlist) -> bool:
+    """Whether the netlist is blocks alone, without cells and without a grid for the proxy cost."""
+    return netlist.grid is None and not netlist.nodes_of(NodeKind.STANDARD_CELL).size
+
+
+def options_of(name: str, netlist: Netlist) -> frozenset[str]:
+    """The options that the placer of that name has for the netlist.
 
     Raises:
-        InputError: There is none.
+        InputError: There is none, or it cannot place such a netlist.
     """
-    return frozenset(inspect.signature(_PLACE[_known(name)]).parameters)
+    return frozenset(inspect.signature(_function(name, netlist)).parameters)
 
 
-def compile_kernels(name: str, report: Callable[[str], None] | None = None) -> float:
+def compile_kernels(
+    name: str, netlist: Netlist, report: Callable[[str], None] | None = None
+) -> float:
     """Compile what the placer of that name needs; returns the seconds that it took.
 
     `report` gets a line before and after the compilation, and nothing where there was none.
@@ -132,7 +140,21 @@ def compile_kernels(name: str, report: Callable[[str], None] | None = None) -> f
     Raises:
         InputError: There is none.
     """
+    if is_floorplan(netlist):
+        return floorplanner.compile_kernels(report)
     return _COMPILE[_known(name)](report)
+
+
+def _function(name: str, netlist: Netlist) -> Callable[..., Placement]:
+    """What places the macros of the netlist for the placer of that name."""
+    if not is_floorplan(netlist):
+        return _PLACE[_known(name)]
+    if _known(name) != "search":
+        raise InputError(
+            f"the placer {name!r} goes by the proxy cost, for which {netlist.name} has no grid",
+            hint="use the placer 'search', which has a floorplanner for such blocks",
+        )
+    return floorplanner.place
 
 
 def _known(name: str) -> str:

@@ -24,7 +24,7 @@ bench.command()(speed)
 
 @bench.command()
 def placement(
-    suite: Annotated[str, typer.Option(help="tilos, iccad04, ispd18 or ispd19.")] = "tilos",
+    suite: Annotated[str, typer.Option(help="tilos, iccad04, ispd18, gsrc, mcnc, ...")] = "tilos",
     designs: Annotated[
         str, typer.Option(metavar="A,B,...", help="Only these (default: all of the suite).")
     ] = "",

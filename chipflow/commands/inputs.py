@@ -67,7 +67,7 @@ def designs_of(suite: str, designs: str) -> list[str]:
 def compile_for(netlist: Netlist, agent: str, say: Callable[[str], None]) -> None:
     """Compile the kernels that the agent needs for the netlist, and say so if they are not yet."""
     if netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO).size:
-        placers.compile_kernels(agent, say)
+        placers.compile_kernels(agent, netlist, say)
 
 
 def make_folder(folder: Path) -> Path:

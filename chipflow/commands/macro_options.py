@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from agents import legal_start, mixed_size, placers
+from agents import floorplanner, legal_start, mixed_size, placers
 from agents.cores import usable_cores
 from agents.lattice import MARGIN_UM, make_lattice
 from agents.progress import ProgressCallback
@@ -87,7 +87,7 @@ class MacroOptions:
         """
         netlist, start = self.problem(netlist, start)
         for name in self._given():
-            if name not in placers.options_of(self.agent):
+            if name not in placers.options_of(self.agent, netlist):
                 raise InputError(
                     f"the agent {self.agent!r} has no option --{name.removesuffix('_um')}",
                     hint="leave it out, or use --agent search",
@@ -103,6 +103,9 @@ class MacroOptions:
                 f"the budget is {budget_s:g} s, expected more than 0", hint="give --budget SECONDS"
             )
         check_positions(netlist, start)
+        if placers.is_floorplan(netlist):
+            floorplanner.check(netlist, start)
+            return
         if is_flat(netlist):
             mixed_size.check_fits(netlist, start)
             return

@@ -20,7 +20,10 @@ _PICTURES = 60
 
 def place(
     netlist: Annotated[
-        str, typer.Argument(help="A benchmark, or a .pb.txt, .aux or .def file.", metavar="NETLIST")
+        str,
+        typer.Argument(
+            help="A benchmark, or a .pb.txt, .aux, .def or .blocks file.", metavar="NETLIST"
+        ),
     ],
     start: Annotated[
         str,

@@ -11,7 +11,10 @@ import typer
 
 def score(
     netlist: Annotated[
-        str, typer.Argument(help="A benchmark, or a .pb.txt, .aux or .def file.", metavar="NETLIST")
+        str,
+        typer.Argument(
+            help="A benchmark, or a .pb.txt, .aux, .def or .blocks file.", metavar="NETLIST"
+        ),
     ],
     placement: Annotated[
         str,
@@ -34,7 +37,7 @@ def score(
     from placement_env.kernels import compile_notice
 
     benchmark, at = load_placed(netlist, placement, lef or [])
-    if not is_flat(benchmark.netlist):
+    if benchmark.netlist.grid is not None and not is_flat(benchmark.netlist):
         compile_notice(
             "proxy cost",
             lambda: score_of(benchmark.netlist, at),

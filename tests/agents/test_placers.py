@@ -79,7 +79,7 @@ def test_a_gap_is_kept(name: str, ariane: tuple[Netlist, Placement]) -> None:
 @every_placer
 def test_the_clock_is_kept_and_progress_told(name: str, ariane: tuple[Netlist, Placement]) -> None:
     netlist, start = ariane
-    placers.compile_kernels(name)
+    placers.compile_kernels(name, netlist)
     told: list[Progress] = []
     began = time.perf_counter()
     placed = placers.named(name)(netlist, start, budget_s=1.5, seed=1, progress=told.append)
@@ -227,7 +227,7 @@ def test_an_unknown_name_is_refused_with_a_hint() -> None:
         placers.named("anealing")
     assert refused.value.hint == "did you mean annealing?"
     with pytest.raises(InputError) as refused:
-        placers.compile_kernels("???")
+        placers.compile_kernels("???", toy_netlist()[0])
     assert refused.value.hint == "the placers are search, annealing, greedy"
 
 
@@ -239,8 +239,21 @@ def test_an_unknown_option_is_refused_with_a_hint() -> None:
 
 
 def test_the_options_of_a_placer_are_told() -> None:
-    assert "grid_um" in placers.options_of("search")
-    assert "grid_um" not in placers.options_of("annealing")
-    assert "moves" in placers.options_of("greedy")
+    netlist, _ = toy_netlist()
+    assert "grid_um" in placers.options_of("search", netlist)
+    assert "grid_um" not in placers.options_of("annealing", netlist)
+    assert "moves" in placers.options_of("greedy", netlist)
     with pytest.raises(InputError, match="no placer called 'sarch'"):
-        placers.options_of("sarch")
+        placers.options_of("sarch", netlist)
+
+
+def test_blocks_without_a_grid_are_floorplanned() -> None:
+    netlist, start = toy_netlist()
+    blocks = replace(netlist, grid=None)
+    placed = placers.named("search")(blocks, start, budget_s=1, seed=1, moves=2000, cores=1)
+    assert_legal(blocks, placed)
+    with pytest.raises(InputError, match="has no grid") as refused:
+        placers.named("greedy")(blocks, start, budget_s=1, seed=1, moves=3)
+    assert "'search'" in refused.value.hint
+    with pytest.raises(InputError, match="no option 'grid_um'"):
+        placers.named("search")(blocks, start, budget_s=1, seed=1, grid_um=1.0)

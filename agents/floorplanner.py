@@ -1,0 +1,319 @@
+"""Floorplanning: blocks of any size in a fixed outline, with short wires and no overlap.
+
+Simulated annealing over sequence pairs (`agents.sequence_pair`), one chain a core, then linear
+programs that move the blocks of the best chain into the white space (`agents.floorplan_lp`). The
+chains need no start: packing makes every sequence pair free of overlaps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from agents.cores import usable_cores
+from agents.effort import Effort, check_effort
+from agents.floorplan_lp import spread
+from agents.progress import ProgressCallback
+from agents.sequence_pair import (
+    Blocks,
+    Packing,
+    anneal,
+    empty_packing,
+    random_state,
+    wirelength,
+)
+from placement_env.errors import ChipError, InputError
+from placement_env.kernels import compile_notice
+from placement_env.netlist import (
+    ORIENT_MATRIX,
+    IntArray,
+    Netlist,
+    NodeKind,
+    Orient,
+    Placement,
+    largest_misfit,
+)
+
+#: Moves of a chain between two looks at the clock.
+_SLICE = 2_000
+#: The first and the last temperature as a share of the mean rise of random moves.
+_HOT, _COLD = 0.1, 2e-4
+#: What an excess of the outline by all of a side costs, as a share of the first wirelength.
+_PENALTY = 3.0
+#: Share of the budget that is left to the linear programs.
+_LAST_SHARE = 0.15
+#: Distance that blocks keep for rounding to float32, as a share of the outline's sides.
+_ROUNDING = 2.0**-21
+_TURNED = frozenset({Orient.W, Orient.E, Orient.FW, Orient.FE})
+
+
+def place(
+    netlist: Netlist,
+    start: Placement | None,
+    *,
+    budget_s: float,
+    seed: int,
+    progress: ProgressCallback | None = None,
+    gap_um: float = 0.0,
+    from_nothing: bool = False,
+    moves: int | None = None,
+    cores: int | None = None,
+) -> Placement:
+    """Place and turn all blocks of a netlist inside its canvas, without overlaps.
+
+    Args:
+        netlist: A netlist of macros and fixed ports, without cells. Soft blocks keep their shape.
+        start: Where the ports are; blocks are placed from nothing. None where no net has a port.
+        budget_s: Seconds that it may take; the compilation of kernels does not count.
+        seed: The same seed, `moves` and `cores` give the same placement.
+        progress: Called a few times a second.
+        gap_um: Least distance between blocks.
+        from_nothing: Makes no difference here.
+        moves: Moves of each chain, however long they take, instead of watching the clock.
+        cores: Chains to run; None: as many as there are cores.
+
+    Raises:
+        InputError: A block is fixed or larger than the canvas, or the start does not fit.
+        ChipError: No chain found a floorplan inside the canvas.
+    """
+    del from_nothing
+    check_effort(budget_s=budget_s, seed=seed, moves=moves)
+    check(netlist, start)
+    nodes = netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO)
+    if not nodes.size:
+        return start if start is not None else _at_centre(netlist)
+    compile_kernels()
+    fixed = start if start is not None else _at_centre(netlist)
+    blocks, orients = _blocks(netlist, fixed, nodes, gap_um)
+    effort = Effort(budget_s=budget_s * (1 - _LAST_SHARE), moves=moves, progress=progress)
+    chains = [
+        _Chain(blocks, seed=seed * 1000 + number) for number in range(cores or usable_cores())
+    ]
+    with ThreadPoolExecutor(len(chains)) as pool, contextlib.suppress(KeyboardInterrupt):
+        while (spent := effort.spent) < 1:
+            slices = [pool.submit(chain.go, spent) for chain in chains]
+            for done in slices:
+                done.result()
+            effort.moves += _SLICE
+            leader = min(chains, key=_Chain.rank)
+            effort.tell("floorplanning", leader.best.cost[0])
+    inside = [chain.best for chain in chains if chain.best.cost[3] == 0]
+    if not inside:
+        over = min(chain.best.cost[3] for chain in chains)
+        raise ChipError(
+            f"no floorplan inside the canvas was found; the best one exceeds it by {over:.2%}",
+            where=netlist.name,
+            hint="give it a larger --budget, or more white space",
+        )
+    best = min((_finished(blocks, chain) for chain in inside), key=lambda found: found[0])
+    length, shape, x, y = best
+    effort.tell("floorplanning", length, last=True)
+    return _placement(netlist, fixed, nodes, orients, shape, x, y)
+
+
+class _Chain:
+    """One annealing chain."""
+
+    def __init__(self, blocks: Blocks, *, seed: int) -> None:
+        self._blocks = blocks
+        self._random = random_state(seed)
+        count = len(blocks.shapes)
+        shuffle = np.random.default_rng(seed)
+        self.now = empty_packing(count)
+        self.now.first[:], self.now.second[:] = (
+            shuffle.permutation(count),
+            shuffle.permutation(count),
+        )
+        self.best = empty_packing(count)
+        self.best.cost[:] = np.inf
+        # Hot moves at first, which accept everything, measure how much the wirelength changes.
+        lengths = []
+        for _ in range(50):
+            anneal(blocks, self.now, self.best, 20, np.array([1e30, 1e30]), 0.0, self._random)
+            lengths.append(self.now.cost[0])
+        self._scale = float(np.std(lengths)) or 1.0
+        self._penalty = _PENALTY * float(np.mean(lengths))
+        self._ends = 0.0
+
+    def go(self, spent: float) -> None:
+        """Try one slice of moves at the temperature of a share of the budget."""
+        hot = self._scale * _HOT
+        temperature = hot * (_COLD / _HOT) ** min(spent, 1.0)
+        anneal(
+            self._blocks,
+            self.now,
+            self.best,
+            _SLICE,
+            np.array([temperature, temperature]),
+            self._penalty,
+            self._random,
+        )
+
+    def rank(self) -> tuple[float, float]:
+        """Excess and wirelength of the best floorplan."""
+        return float(self.best.cost[3]), float(self.best.cost[0])
+
+
+def _finished(blocks: Blocks, best: Packing) -> tuple[float, IntArray, np.ndarray, np.ndarray]:
+    """Wirelength, shapes, left and bottom edges of a floorplan spread over the white space."""
+    shape = best.shape.copy()
+    x, y = spread(blocks, shape, best.x, best.y)
+    if _flip(blocks, shape, x, y):
+        x, y = spread(blocks, shape, x, y)
+    return float(wirelength(blocks, shape, x, y)), shape, x, y
+
+
+def _flip(blocks: Blocks, shape: IntArray, x: np.ndarray, y: np.ndarray) -> bool:
+    """Mirror blocks in place where that shortens the wires; whether any was."""
+    flipped = False
+    for block in range(len(shape)):
+        count = int(blocks.shapes[block])
+        width, height = blocks.width[block, shape[block]], blocks.height[block, shape[block]]
+        lengths = {}
+        kept = int(shape[block])
+        for other in range(count):
+            if blocks.width[block, other] == width and blocks.height[block, other] == height:
+                shape[block] = other
+                lengths[other] = float(wirelength(blocks, shape, x, y))
+        best = min(lengths, key=lambda other: (lengths[other], other != kept))
+        shape[block] = best
+        flipped |= best != kept
+    return flipped
+
+
+def check(netlist: Netlist, start: Placement | None) -> None:
+    """Raise `InputError` for a netlist that `place` cannot place, or a start that does not fit."""
+    nodes = netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO)
+    if netlist.nodes_of(NodeKind.STANDARD_CELL).size:
+        raise InputError("a floorplan has no standard cells", where=netlist.name)
+    held = nodes[netlist.fixed[nodes]]
+    if held.size:
+        raise InputError(
+            f"block {netlist.node_name[held[0]]!r} is fixed, and floorplanning moves all blocks",
+            where=netlist.name,
+            hint="do not fix it",
+        )
+    if start is None and netlist.nodes_of(NodeKind.PORT).size:
+        raise InputError("the places of the ports are not known", where=netlist.name)
+    if start is not None:
+        ports = netlist.nodes_of(NodeKind.PORT)
+        if not (np.isfinite(start.x_um[ports]) & np.isfinite(start.y_um[ports])).all():
+            raise InputError("a port has no finite position", where=netlist.name)
+    misfit = largest_misfit(netlist)
+    if misfit is not None:
+        node, side = misfit
+        turned = min(netlist.canvas.width_um, netlist.canvas.height_um)
+        if max(netlist.width_um[node], netlist.height_um[node]) > turned:
+            raise InputError(
+                f"block {netlist.node_name[node]!r} has a greater {side} than the canvas",
+                where=netlist.name,
+            )
+
+
+def _at_centre(netlist: Netlist) -> Placement:
+    canvas = netlist.canvas
+    return Placement(
+        np.full(netlist.num_nodes, (canvas.left_um + canvas.right_um) / 2),
+        np.full(netlist.num_nodes, (canvas.bottom_um + canvas.top_um) / 2),
+        np.zeros(netlist.num_nodes, dtype=np.int64),
+    )
+
+
+def _blocks(
+    netlist: Netlist, fixed: Placement, nodes: IntArray, gap_um: float
+) -> tuple[Blocks, list[list[Orient]]]:
+    """The blocks with the orientations that make a difference, from the canvas's corner."""
+    canvas = netlist.canvas
+    number = np.full(netlist.num_nodes, -1, dtype=np.int64)
+    number[nodes] = np.arange(len(nodes))
+    pin_block = number[netlist.pin_node]
+    off_centre = np.zeros(len(nodes), dtype=bool)
+    off = (netlist.pin_dx_um != 0) | (netlist.pin_dy_um != 0)
+    off_centre[pin_block[off & (pin_block >= 0)]] = True
+    square = netlist.width_um[nodes] == netlist.height_um[nodes]
+    orients = [
+        list(Orient) if turned else [Orient.N] if even else [Orient.N, Orient.W]
+        for turned, even in zip(off_centre.tolist(), square.tolist(), strict=True)
+    ]
+    most = max(map(len, orients))
+    apart = gap_um + _ROUNDING * max(canvas.width_um, canvas.height_um)
+    width, height = np.zeros((len(nodes), most)), np.zeros((len(nodes), most))
+    for block, node in enumerate(nodes.tolist()):
+        for k, orient in enumerate(orients[block]):
+            sides = float(netlist.width_um[node]), float(netlist.height_um[node])
+            width[block, k], height[block, k] = sides[::-1] if orient in _TURNED else sides
+    width += apart
+    height += apart
+    pin_x, pin_y = np.zeros((netlist.num_pins, most)), np.zeros((netlist.num_pins, most))
+    pin_x[:] = (fixed.x_um[netlist.pin_node] + netlist.pin_dx_um - canvas.left_um)[:, None]
+    pin_y[:] = (fixed.y_um[netlist.pin_node] + netlist.pin_dy_um - canvas.bottom_um)[:, None]
+    for pin in np.flatnonzero(pin_block >= 0).tolist():
+        block = int(pin_block[pin])
+        offset = np.array([netlist.pin_dx_um[pin], netlist.pin_dy_um[pin]])
+        for k, orient in enumerate(orients[block]):
+            dx, dy = ORIENT_MATRIX[orient] @ offset
+            pin_x[pin, k] = (width[block, k] - apart) / 2 + dx
+            pin_y[pin, k] = (height[block, k] - apart) / 2 + dy
+    # Half of what blocks keep apart would be lost at the outline; a rounding error is kept there.
+    rounding = apart - gap_um
+    outline = np.array([canvas.width_um + apart, canvas.height_um + apart]) - 2 * rounding
+    blocks = Blocks(
+        width,
+        height,
+        np.array([len(those) for those in orients], dtype=np.int64),
+        netlist.net_start,
+        pin_block,
+        pin_x,
+        pin_y,
+        netlist.net_weight,
+        outline,
+    )
+    return blocks, orients
+
+
+def _placement(
+    netlist: Netlist,
+    fixed: Placement,
+    nodes: IntArray,
+    orients: list[list[Orient]],
+    shape: IntArray,
+    x: np.ndarray,
+    y: np.ndarray,
+) -> Placement:
+    canvas = netlist.canvas
+    rounding = _ROUNDING * max(canvas.width_um, canvas.height_um)
+    x_um, y_um, orient = fixed.x_um.copy(), fixed.y_um.copy(), fixed.orient.copy()
+    for block, node in enumerate(nodes.tolist()):
+        turned = orients[block][int(shape[block])]
+        sides = netlist.width_um[node], netlist.height_um[node]
+        width, height = sides[::-1] if turned in _TURNED else sides
+        x_um[node] = canvas.left_um + rounding + x[block] + width / 2
+        y_um[node] = canvas.bottom_um + rounding + y[block] + height / 2
+        orient[node] = turned
+    return Placement(x_um, y_um, orient)
+
+
+def compile_kernels(report: Callable[[str], None] | None = None) -> float:
+    """Compile what `place` needs, unless it is compiled; returns the seconds that it took."""
+    return compile_notice("floorplanner", _toy, report)
+
+
+def _toy() -> None:
+    two = np.ones((2, 1))
+    blocks = Blocks(
+        two,
+        two.copy(),
+        np.ones(2, dtype=np.int64),
+        np.array([0, 2]),
+        np.array([0, 1]),
+        np.zeros((2, 1)),
+        np.zeros((2, 1)),
+        np.ones(1),
+        np.full(2, 4.0),
+    )
+    now, best = empty_packing(2), empty_packing(2)
+    anneal(blocks, now, best, 2, np.ones(2), 1.0, random_state(1))
+    wirelength(blocks, now.shape, now.x, now.y)
