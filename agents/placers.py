@@ -117,8 +117,9 @@ def named(name: str) -> Placer:
 
 
 def is_floorplan(netlist: Netlist) -> bool:
-    """Whether the netlist is blocks alone, without cells and without a grid for the proxy cost."""
-    return netlist.grid is None and not netlist.nodes_of(NodeKind.STANDARD_CELL).size
+    """Whether the netlist is blocks alone: no cells, no groups of them, no grid for a cost."""
+    cells = netlist.nodes_of(NodeKind.STANDARD_CELL, NodeKind.SOFT_MACRO)
+    return netlist.grid is None and not cells.size
 
 
 def options_of(name: str, netlist: Netlist) -> frozenset[str]:

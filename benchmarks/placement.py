@@ -17,6 +17,7 @@ from benchmarks import registry
 from benchmarks.files import Benchmark
 from benchmarks.published import Published
 from placement_env.cost.proxy import check_positions, proxy_cost, robust_proxy_cost
+from placement_env.density_overflow import density_overflow
 from placement_env.errors import InputError
 from placement_env.legality import hard_overlaps, outside
 from placement_env.netlist import Netlist, NodeKind, Placement, hpwl_um, oriented_size
@@ -107,6 +108,8 @@ def score(netlist: Netlist, placement: Placement) -> dict[str, float]:
         scores["placement__cell_overlaps__count"] = rows.overlaps
         scores["placement__off_site__count"] = rows.off_site
         scores["placement__off_row__count"] = rows.off_row
+        if netlist.rows is not None:
+            scores["placement__density__overflow"] = density_overflow(netlist, placement)
     else:
         scores["placement__hard_overlaps__count"] = len(hard_overlaps(netlist, placement))
         scores["placement__outside__count"] = len(outside(netlist, placement))

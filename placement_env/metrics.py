@@ -74,6 +74,9 @@ METRICS: dict[str, Metric] = {
     "placement__off_site__count": Metric("", "lower", "cells off the site grid"),
     "placement__off_row__count": Metric("", "lower", "cells off a row or wrongly oriented"),
     "placement__cells_outside__count": Metric("", "lower", "cells and macros out of the die"),
+    "placement__density__overflow": Metric(
+        "", "lower", "share of the movable area in bins that have no room for it"
+    ),
     "placement__cell__count": Metric("", "none", "standard cells"),
     # Output
     "export__gds__size_bytes": Metric("B", "none", "size of the GDS file"),

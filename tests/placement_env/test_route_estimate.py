@@ -174,6 +174,22 @@ def test_crowded_wires_spread_over_the_free_rows():
     assert np.array_equal(routed.h_demand, again.h_demand)
 
 
+def test_average_congestion_of_the_fullest_edges():
+    # Two wires over five of the 90 horizontal edges that each hold one, one wire over two others.
+    nets = [[(5.0, 5.0 + k / 10), (55.0, 5.0 + k / 10)] for k in range(2)]
+    netlist, placement = points_netlist([*nets, [(5.0, 85.0), (25.0, 85.0)]])
+    narrow = TrackSupply(0.1, 0.1, 0.0, 0.0, usable=1.0)
+    routed = estimate_routes(netlist, placement, narrow, cell_um=10.0, rounds=0)
+    edges = 180
+    assert routed.ace(5 / edges) == pytest.approx(2.0)
+    assert routed.ace(7 / edges) == pytest.approx(12 / 7)
+    assert routed.ace(1.0) == pytest.approx(12 / edges)
+    assert routed.ace(1e-9) == pytest.approx(2.0)
+    # edges without a track do not count
+    no_tracks = TrackSupply(0.0, 0.0, 0.0, 0.0)
+    assert estimate_routes(netlist, placement, no_tracks, cell_um=10.0).ace(0.5) == 0.0
+
+
 def test_macros_take_the_tracks_that_they_cover():
     netlist, placement = points_netlist([[(0, 0), (99, 99)]])
     macro = replace(
