@@ -8,7 +8,8 @@
 
 All of them place macros by the proxy cost. Where a netlist has standard cells as well, the chosen
 one places the macros among groups of cells, and `agents.mixed_size` does the rest. A floorplan,
-which has neither cells nor a grid for the proxy cost, is searched by `agents.floorplanner`.
+which has neither cells nor a grid for the proxy cost, is searched by `agents.floorplanner`. Placers
+of others go by their import path or their command (`agents.foreign`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from agents import annealing, floorplanner, greedy, legal_places, mixed_size, search
+from agents import annealing, floorplanner, foreign, greedy, legal_places, mixed_size, search
 from agents.progress import ProgressCallback
 from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
@@ -75,7 +76,7 @@ NAMES = tuple(_PLACE)
 
 
 def named(name: str) -> Placer:
-    """The placer of that name.
+    """The placer of that name, import path or command.
 
     Raises:
         InputError: There is none.
@@ -101,7 +102,7 @@ def named(name: str) -> Placer:
                     hint=did_you_mean(option, sorted(known)),
                 )
         chosen = partial(_function(name, netlist), **options)
-        if netlist.nodes_of(NodeKind.STANDARD_CELL).size:
+        if netlist.nodes_of(NodeKind.STANDARD_CELL).size and name in _PLACE:
             chosen = partial(mixed_size.place, macro_placer=chosen)
         return chosen(
             netlist,
@@ -141,16 +142,18 @@ def compile_kernels(
     Raises:
         InputError: There is none.
     """
-    if is_floorplan(netlist):
-        return floorplanner.compile_kernels(report)
-    return _COMPILE[_known(name)](report)
+    if _known(name) not in _PLACE:
+        return 0.0
+    return (floorplanner.compile_kernels if is_floorplan(netlist) else _COMPILE[name])(report)
 
 
 def _function(name: str, netlist: Netlist) -> Callable[..., Placement]:
     """What places the macros of the netlist for the placer of that name."""
+    if _known(name) not in _PLACE:
+        return foreign.placer(name)
     if not is_floorplan(netlist):
-        return _PLACE[_known(name)]
-    if _known(name) != "search":
+        return _PLACE[name]
+    if name != "search":
         raise InputError(
             f"the placer {name!r} goes by the proxy cost, for which {netlist.name} has no grid",
             hint="use the placer 'search', which has a floorplanner for such blocks",
@@ -159,9 +162,10 @@ def _function(name: str, netlist: Netlist) -> Callable[..., Placement]:
 
 
 def _known(name: str) -> str:
-    if name not in _PLACE:
+    if name not in _PLACE and not foreign.is_foreign(name):
         raise InputError(
             f"there is no placer called {name!r}",
-            hint=did_you_mean(name, NAMES) or f"the placers are {', '.join(NAMES)}",
+            hint=did_you_mean(name, NAMES)
+            or f"the placers are {', '.join(NAMES)}; of your own: MODULE:FUNCTION or a command",
         )
     return name

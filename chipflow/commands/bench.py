@@ -32,7 +32,13 @@ def placement(
         str, typer.Option(metavar="S,S,...", help="Seconds for the search, one run each.")
     ] = "60",
     seeds: Annotated[int, typer.Option(help="Runs with seeds 1 to N.", min=1)] = 1,
-    agent: Annotated[str, typer.Option(metavar="NAME", help="What places the macros.")] = "search",
+    agent: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What places the macros: search, annealing, greedy, MODULE:FUNCTION or a command.",
+        ),
+    ] = "search",
     start: Annotated[
         str, typer.Option(metavar="NAME|none", help="initial, legalized or none.")
     ] = "initial",

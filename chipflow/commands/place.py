@@ -42,7 +42,13 @@ def place(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the search.", min=0)] = 1,
-    agent: Annotated[str, typer.Option(metavar="NAME", help="What places the macros.")] = "search",
+    agent: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What places the macros: search, annealing, greedy, MODULE:FUNCTION or a command.",
+        ),
+    ] = "search",
     cores: Annotated[
         int | None, typer.Option(help="Processor cores to use (default: all).", min=1)
     ] = None,

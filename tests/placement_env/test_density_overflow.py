@@ -58,14 +58,14 @@ def four_cells(*, macro_fixed: bool) -> tuple[Netlist, Placement]:
         canvas=Canvas(0, 0, 100, 100),
         rows=Rows(
             x_um=np.zeros(20),
-            y_um=5.0 * np.arange(20),
+            y_um=np.linspace(0, 95, 20),
             height_um=np.full(20, 5.0),
             site_width_um=np.ones(20),
             sites=np.full(20, 100),
             orient=np.zeros(20, dtype=np.int64),
         ),
     )
-    at = np.full(6, 25.0)
+    at = np.array([25.0] * 6)
     return netlist, Placement(at, at.copy(), np.zeros(6, dtype=np.int64))
 
 
