@@ -87,10 +87,10 @@ def _read_table(file: BookshelfFile, number_of: dict[str, int]) -> BookshelfNets
     pins = np.flatnonzero(is_pin)
     count = table.length[pins]
     has_offset = count >= 5
-    offsets = pins[has_offset]
+    with_offset = pins[has_offset]
     nodes = list(map(number_of.get, table.words(pins, 0)))
     degree = table.floats(opens, 2)
-    dx, dy = table.floats(offsets, 3), table.floats(offsets, 4)
+    dx, dy = table.floats(with_offset, 3), table.floats(with_offset, 4)
     start = np.append(opens - np.arange(opens.size), table.first.size - opens.size) - opens[0]
     head, stated = table.head(("numnets", "numpins"))
     found = {"numnets": str(opens.size), "numpins": str(pins.size)}
@@ -98,7 +98,7 @@ def _read_table(file: BookshelfFile, number_of: dict[str, int]) -> BookshelfNets
         None not in nodes
         and not np.isin(count, (3, 4)).any()
         and table.are(opens, 1, ":").all()
-        and table.are(offsets, 2, ":").all()
+        and table.are(with_offset, 2, ":").all()
         and degree is not None
         and np.array_equal(degree, np.diff(start))
         and dx is not None
