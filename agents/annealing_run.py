@@ -94,6 +94,7 @@ class AnnealingRun:
         self._seed = seed
         self._from_nothing = from_nothing
         self._hard, self._soft = hard, soft
+        self._macros = max(len(hard) + len(soft), 1)
         self._begin = x, y
         self._flips = flips
         n = len(x)
@@ -177,7 +178,7 @@ class AnnealingRun:
         """Anneal for `moves` moves, or as many more as make the last turn complete."""
         began = time.perf_counter()
         told = -np.inf
-        self._trials = schedule.trials(moves / max(len(self._hard) + len(self._soft), 1))
+        self._trials = schedule.trials(moves / self._macros)
         each = max(1, -(-moves // _SLICES))
         while self._moves < moves:
             part = self._part_of_anneal(self._moves / moves)
@@ -247,7 +248,7 @@ class AnnealingRun:
         made = turns * sum(role.moves for role in self._roles)
         self._moves += made
         self._slices += 1
-        if schedule.is_judged(part):
+        if self._trials != 1 and schedule.is_judged(part):
             self._late_costs.append(self.cost)
         self._keep()
         return made
@@ -261,8 +262,7 @@ class AnnealingRun:
         if self._trials is None:
             if not (self._first_temperature and part > 0):
                 return part
-            macros = len(self._hard) + len(self._soft)
-            self._trials = schedule.trials(_SPEED_UP * self._moves / part / macros)
+            self._trials = schedule.trials(_SPEED_UP * self._moves / part / self._macros)
         trial, passed = schedule.stage(part, self._trials)
         if trial > self._trial:
             self._next_trial(trial)
@@ -280,12 +280,11 @@ class AnnealingRun:
 
     def _tops(self, part: float) -> Tops:
         """How many cells the costs average after `part` of the anneal."""
-        macros = len(self._hard) + len(self._soft)
         length = 0.0
         # The exact ones until the heat is known, which is measured by the exact cost.
         if self._first_temperature and self._part > 0:
             length = self._moves / self._part / schedule.anneals(self._trials or 1)
-        return schedule.tops(self._model, part, length / macros)
+        return schedule.tops(self._model, part, length / self._macros)
 
     def _sample(self) -> None:
         """Set the first temperature once it is known how many moves succeed."""

@@ -83,10 +83,10 @@ def place(
     check_effort(budget_s=budget_s, seed=seed, moves=moves)
     check(netlist, start)
     nodes = netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO)
-    if not nodes.size:
-        return start if start is not None else _at_centre(netlist)
-    compile_kernels()
     fixed = start if start is not None else _at_centre(netlist)
+    if not nodes.size:
+        return fixed
+    compile_kernels()
     blocks, orients = _blocks(netlist, fixed, nodes, gap_um)
     effort = Effort(budget_s=budget_s * (1 - _LAST_SHARE), moves=moves, progress=progress)
     chains = [
@@ -100,9 +100,9 @@ def place(
             effort.moves += _SLICE
             leader = min(chains, key=_Chain.rank)
             effort.tell("floorplanning", leader.best.cost[0])
-    inside = [chain.best for chain in chains if chain.best.cost[3] == 0]
+    inside = [chain.best for chain in chains if chain.best.cost[1] == 0]
     if not inside:
-        over = min(chain.best.cost[3] for chain in chains)
+        over = min(chain.best.cost[1] for chain in chains)
         raise ChipError(
             f"no floorplan inside the canvas was found; the best one exceeds it by {over:.2%}",
             where=netlist.name,
@@ -132,11 +132,10 @@ class _Chain:
         # Hot moves at first, which accept everything, measure how much the wirelength changes.
         lengths = []
         for _ in range(50):
-            anneal(blocks, self.now, self.best, 20, np.array([1e30, 1e30]), 0.0, self._random)
+            anneal(blocks, self.now, self.best, 20, 1e30, 0.0, self._random)
             lengths.append(self.now.cost[0])
         self._scale = float(np.std(lengths)) or 1.0
         self._penalty = _PENALTY * float(np.mean(lengths))
-        self._ends = 0.0
 
     def go(self, spent: float) -> None:
         """Try one slice of moves at the temperature of a share of the budget."""
@@ -147,14 +146,14 @@ class _Chain:
             self.now,
             self.best,
             _SLICE,
-            np.array([temperature, temperature]),
+            temperature,
             self._penalty,
             self._random,
         )
 
     def rank(self) -> tuple[float, float]:
         """Excess and wirelength of the best floorplan."""
-        return float(self.best.cost[3]), float(self.best.cost[0])
+        return float(self.best.cost[1]), float(self.best.cost[0])
 
 
 def _finished(blocks: Blocks, best: Packing) -> tuple[float, IntArray, np.ndarray, np.ndarray]:
@@ -315,5 +314,5 @@ def _toy() -> None:
         np.full(2, 4.0),
     )
     now, best = empty_packing(2), empty_packing(2)
-    anneal(blocks, now, best, 2, np.ones(2), 1.0, random_state(1))
+    anneal(blocks, now, best, 2, 1.0, 1.0, random_state(1))
     wirelength(blocks, now.shape, now.x, now.y)

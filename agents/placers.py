@@ -94,14 +94,15 @@ def named(name: str) -> Placer:
         from_nothing: bool = False,
         **options: Any,
     ) -> Placement:
-        known = options_of(name, netlist)
+        function = _function(name, netlist)
+        known = inspect.signature(function).parameters
         for option in options:
             if option not in known:
                 raise InputError(
                     f"the placer {name!r} has no option {option!r} for {netlist.name}",
                     hint=did_you_mean(option, sorted(known)),
                 )
-        chosen = partial(_function(name, netlist), **options)
+        chosen = partial(function, **options)
         if netlist.nodes_of(NodeKind.STANDARD_CELL).size and name in _PLACE:
             chosen = partial(mixed_size.place, macro_placer=chosen)
         return chosen(

@@ -10,7 +10,7 @@ sequence pair in block placement by longest common subsequence computation", DAT
 
 from __future__ import annotations
 
-from math import exp, log
+from math import log
 from typing import NamedTuple
 
 import numpy as np
@@ -57,8 +57,7 @@ class Packing(NamedTuple):
         shape: [B] the shape of each block.
         x: [B] left edges once packed.
         y: [B] bottom edges once packed.
-        cost: [4] wirelength, width and height of the packing, and how far it exceeds the outline
-            as a share of the outline's sides.
+        cost: [2] wirelength, and how far it exceeds the outline as a share of the outline's sides.
     """
 
     first: IntArray
@@ -78,7 +77,7 @@ def empty_packing(blocks: int) -> Packing:
         np.zeros(blocks, dtype=np.int64),
         np.zeros(blocks),
         np.zeros(blocks),
-        np.zeros(4),
+        np.zeros(2),
     )
 
 
@@ -150,8 +149,7 @@ def pack(blocks: Blocks, packing: Packing, place: IntArray, reach: FloatArray) -
     width = _pack_axis(packing.first, place, blocks.width, packing.shape, False, reach, packing.x)
     height = _pack_axis(packing.first, place, blocks.height, packing.shape, True, reach, packing.y)
     packing.cost[0] = wirelength(blocks, packing.shape, packing.x, packing.y)
-    packing.cost[1], packing.cost[2] = width, height
-    packing.cost[3] = max(0.0, width / blocks.outline[0] - 1) + max(
+    packing.cost[1] = max(0.0, width / blocks.outline[0] - 1) + max(
         0.0, height / blocks.outline[1] - 1
     )
 
@@ -164,7 +162,7 @@ def _copy(source: Packing, target: Packing) -> None:
         target.shape[k] = source.shape[k]
         target.x[k] = source.x[k]
         target.y[k] = source.y[k]
-    for k in range(4):
+    for k in range(2):
         target.cost[k] = source.cost[k]
 
 
@@ -216,7 +214,7 @@ def _change(blocks: Blocks, packing: Packing, place: IntArray, random: RandomSta
 @lean
 def _keep_better(now: Packing, best: Packing) -> None:
     """Copies the floorplan to the best one if it exceeds the outline less, or is shorter."""
-    if now.cost[3] < best.cost[3] or (now.cost[3] == best.cost[3] and now.cost[0] < best.cost[0]):
+    if now.cost[1] < best.cost[1] or (now.cost[1] == best.cost[1] and now.cost[0] < best.cost[0]):
         _copy(now, best)
 
 
@@ -226,18 +224,18 @@ def anneal(
     now: Packing,
     best: Packing,
     moves: int,
-    temperatures: FloatArray,
+    temperature: float,
     penalty: float,
     random: RandomState,
-) -> int:
-    """Metropolis moves at a temperature that falls geometrically; returns how many were accepted.
+) -> None:
+    """Metropolis moves at one temperature.
 
     Args:
         blocks: The blocks and nets.
         now: The floorplan to start from; becomes the one at the end.
         best: The best floorplan so far: inside the outline, or the one that exceeds it least.
         moves: How many moves to try.
-        temperatures: [2] the first and the last one, in units of wirelength.
+        temperature: In units of wirelength.
         penalty: Wirelength that an excess of 1 costs.
         random: State of the random numbers.
     """
@@ -251,25 +249,21 @@ def anneal(
         now.y.copy(),
         now.cost.copy(),
     )
-    accepted = 0
     pack(blocks, now, place, reach)
     _keep_better(now, best)
     _copy(now, tried)
-    for move in range(moves):
-        temperature = temperatures[0] * exp(log(temperatures[1] / temperatures[0]) * (move / moves))
+    for _ in range(moves):
         for k in range(count):
             place[now.second[k]] = k
         if not _change(blocks, tried, place, random):
             continue
         pack(blocks, tried, place, reach)
-        rise = tried.cost[0] - now.cost[0] + penalty * (tried.cost[3] - now.cost[3])
+        rise = tried.cost[0] - now.cost[0] + penalty * (tried.cost[1] - now.cost[1])
         if rise <= -temperature * log(1 - uniform(random)):
             _copy(tried, now)
-            accepted += 1
             _keep_better(now, best)
         else:
             _copy(now, tried)
-    return accepted
 
 
 def random_state(seed: int) -> NDArray[np.uint64]:

@@ -203,16 +203,7 @@ def bookshelf_design(path: Path) -> Benchmark:
         InputError: One of the files that the .aux names is missing or malformed.
     """
     netlist, initial = bookshelf.read(path)
-
-    def read(file: Path) -> tuple[Netlist, Placement]:
-        return netlist, bookshelf.read_pl(file, netlist)
-
-    def write(folder: Path, placement: Placement) -> Path:
-        target = folder / "placement.pl"
-        bookshelf.write_pl(target, netlist, placement)
-        return target
-
-    return Benchmark(netlist.name, netlist, {"initial": initial}, read, write, source=str(path))
+    return _with_pl(netlist, initial, path)
 
 
 def floorplan_design(path: Path) -> Benchmark:
@@ -222,9 +213,16 @@ def floorplan_design(path: Path) -> Benchmark:
         InputError: One of its files is missing or malformed.
     """
     netlist, initial = floorplan.read(path)
+    return _with_pl(netlist, initial, path, allow_unplaced=True)
+
+
+def _with_pl(
+    netlist: Netlist, initial: Placement, path: Path, *, allow_unplaced: bool = False
+) -> Benchmark:
+    """A design whose placements are .pl files."""
 
     def read(file: Path) -> tuple[Netlist, Placement]:
-        return netlist, bookshelf.read_pl(file, netlist, allow_unplaced=True)
+        return netlist, bookshelf.read_pl(file, netlist, allow_unplaced=allow_unplaced)
 
     def write(folder: Path, placement: Placement) -> Path:
         target = folder / "placement.pl"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from placement_env.errors import InputError
-from placement_env.netlist import Canvas, FloatArray, Netlist, NodeKind, Placement, oriented_size
+from placement_env.netlist import Canvas, FloatArray, Netlist, NodeKind, Placement, node_boxes
 
 #: Side of a bin in row heights, as in the ISPD 2006 contest.
 _ROWS_IN_BIN = 10
@@ -37,19 +37,10 @@ def density_overflow(netlist: Netlist, placement: Placement, *, target: float = 
     canvas = netlist.canvas
     side = _ROWS_IN_BIN * float(np.median(netlist.rows.height_um))
     columns, rows = (max(1, round(length / side)) for length in (canvas.width_um, canvas.height_um))
-    width, height = oriented_size(netlist, placement)
-    boxes = np.stack(
-        [
-            placement.x_um - width / 2,
-            placement.y_um - height / 2,
-            placement.x_um + width / 2,
-            placement.y_um + height / 2,
-        ],
-        axis=1,
-    )
+    boxes = node_boxes(netlist, placement)
     solid = netlist.node_kind != NodeKind.PORT
     movable, fixed = solid & ~netlist.fixed, solid & netlist.fixed
-    area = float((width * height)[movable].sum())
+    area = float((netlist.width_um * netlist.height_um)[movable].sum())
     if area == 0:
         return 0.0
     bin_area = canvas.width_um / columns * (canvas.height_um / rows)

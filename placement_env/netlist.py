@@ -252,6 +252,20 @@ def oriented_size(netlist: Netlist, placement: Placement) -> tuple[FloatArray, F
     )
 
 
+def node_boxes(netlist: Netlist, placement: Placement) -> FloatArray:
+    """[N, 4]: left, bottom, right and top of each node as it lies."""
+    width, height = oriented_size(netlist, placement)
+    return np.stack(
+        [
+            placement.x_um - width / 2,
+            placement.y_um - height / 2,
+            placement.x_um + width / 2,
+            placement.y_um + height / 2,
+        ],
+        axis=1,
+    )
+
+
 def hpwl_um(netlist: Netlist, placement: Placement, *, weighted: bool = True) -> float:
     """Half-perimeter wirelength: the sum over nets of weight times (width + height) of the pins.
 

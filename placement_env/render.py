@@ -22,6 +22,7 @@ from placement_env.netlist import (
     Netlist,
     NodeKind,
     Placement,
+    node_boxes,
     oriented_size,
 )
 
@@ -74,16 +75,7 @@ def draw_placement(
     from matplotlib.collections import PatchCollection, PolyCollection
     from matplotlib.patches import Patch, Rectangle
 
-    width, height = oriented_size(netlist, placement)
-    boxes = np.stack(
-        [
-            placement.x_um - width / 2,
-            placement.y_um - height / 2,
-            placement.x_um + width / 2,
-            placement.y_um + height / 2,
-        ],
-        axis=1,
-    )
+    boxes = node_boxes(netlist, placement)
     placed = np.isfinite(boxes).all(axis=1)
     figure, axes = canvas_axes(netlist, boxes[placed], region, title)
     frame = netlist.canvas

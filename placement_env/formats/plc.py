@@ -11,6 +11,7 @@ Example files and the reader that defines them: TILOS-AI-Institute/MacroPlacemen
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -63,10 +64,7 @@ def read_indices(path: Path) -> IntArray:
         InputError: The file is missing, or a line does not begin with an index.
     """
     indices: list[int] = []
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line or line[0] == "#" or line.isspace():
-            continue
-        word = line.split(maxsplit=1)[0]
+    for number, (word, *_) in _rows(read_text(path)):
         if not word.isdecimal() or len(word) > 12:
             raise InputError(
                 f"expected the index of a node, found {word!r}", where=f"{path}:{number}"
@@ -94,10 +92,7 @@ def read(path: Path, netlist: Netlist) -> tuple[Netlist, Placement]:
     y = np.full(netlist.num_nodes, np.nan)
     orient = np.zeros(netlist.num_nodes, dtype=np.int64)
     fixed = np.zeros(netlist.num_nodes, dtype=bool)
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line or line[0] == "#" or line.isspace():
-            continue
-        fields = line.split()
+    for number, fields in _rows(text):
         row = _place(fields, x, y, orient, fixed, row_of)
         if isinstance(row, str):
             raise InputError(
@@ -116,6 +111,13 @@ def read(path: Path, netlist: Netlist) -> tuple[Netlist, Placement]:
     fixed |= netlist.node_kind == NodeKind.PORT
     placed = replace(netlist, canvas=header.canvas, grid=header.grid, fixed=fixed)
     return placed, Placement(x, y, orient)
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Line number, from 1, and words of every line that is neither empty nor comment."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line and line[0] != "#" and not line.isspace():
+            yield number, line.split()
 
 
 def _place(
