@@ -60,7 +60,8 @@ def place(
     progress: ProgressCallback | None = None,
     gap_um: float = 0.0,
     from_nothing: bool = False,
-    macro_placer: Callable[..., Placement] = search.place,
+    macro_placer: Callable[..., Placement] | None = search.place,
+    rough_too: bool = True,
 ) -> Placement:
     """Place all movable macros and cells of a netlist, legally.
 
@@ -74,13 +75,21 @@ def place(
         progress: Is told what is going on.
         gap_um: Least distance between hard macros.
         from_nothing: Ignore where macros are in `start`.
-        macro_placer: Places macros by the proxy cost, as `agents.search.place` does.
+        macro_placer: Places macros by the proxy cost, as `agents.search.place` does; None leaves
+            them at their rough places.
+        rough_too: Take rough places in place of the found ones where wires end up shorter so.
 
     Raises:
         InputError: A macro is larger than the canvas, macros or cells do not fit, or rows are
-            missing.
+            missing; or neither cells nor a placer of macros are there.
     """
     if not (netlist.node_kind == NodeKind.STANDARD_CELL).any():
+        if macro_placer is None:
+            raise InputError(
+                "there are no standard cells to place, and nothing that would place the macros",
+                where=netlist.name,
+                hint="choose a placer of macros, such as search",
+            )
         return macro_placer(
             netlist,
             start,
@@ -98,12 +107,14 @@ def place(
 
     start = _checked_start(netlist, start, budget_s)
     macros = np.flatnonzero((netlist.node_kind == NodeKind.HARD_MACRO) & ~netlist.fixed)
-    wanted = [start]
+    unsearched = False
     if macros.size:
         unsearched = from_nothing or _on_one_point(netlist, start, macros)
         if unsearched:
             report("placing macros in pieces among the cells")
             start = rough_places(netlist, start, effort=_ROUGH_EFFORT, seed=seed)
+    wanted = [start]
+    if macros.size and macro_placer:
         report("grouping cells")
         group = group_cells(netlist, seed=seed)
         grouped, grouped_start = _grouped(netlist, group, start)
@@ -117,7 +128,7 @@ def place(
         )
         found = ungrouped_placement(netlist, group, start, found)
         # Rough places are good starts, which a short search on a large netlist can spoil.
-        wanted = [_with_nodes(start, macros, found)] + [start] * unsearched
+        wanted = [_with_nodes(start, macros, found)] + [start] * (unsearched and rough_too)
     placed = []
     for number, macro_places in enumerate(wanted, start=1):
         report("placing cells" + f", {number} of {len(wanted)}" * (len(wanted) > 1))

@@ -1,15 +1,19 @@
 """The placers that users choose by name.
 
-| name      | what it does                                                          |
-| --------- | --------------------------------------------------------------------- |
-| search    | the search of this project (`agents.search`), the best one            |
-| annealing | textbook simulated annealing (`agents.annealing`), a baseline         |
-| greedy    | each macro where it is cheapest (`agents.greedy`), a baseline         |
+| name       | what it does                                                             |
+| ---------- | ------------------------------------------------------------------------ |
+| search     | the search of this project (`agents.search`), the best one               |
+| annealing  | textbook simulated annealing (`agents.annealing`), a baseline            |
+| greedy     | each macro where it is cheapest (`agents.greedy`), a baseline            |
+| quadratic  | macros where nets pull them (`agents.without_search`), a baseline        |
+| random     | macros anywhere (`agents.without_search`), a baseline                    |
+| coloquinte | macros in pieces, placed as cells are (`agents.mixed_size`), a baseline  |
 
-All of them place macros by the proxy cost. Where a netlist has standard cells as well, the chosen
-one places the macros among groups of cells, and `agents.mixed_size` does the rest. A floorplan,
-which has neither cells nor a grid for the proxy cost, is searched by `agents.floorplanner`. Placers
-of others go by their import path or their command (`agents.foreign`).
+The first three place macros by the proxy cost. Where a netlist has standard cells as well, the
+chosen one places the macros among groups of cells, and `agents.mixed_size` does the rest, which is
+all that coloquinte does. A floorplan, which has neither cells nor a grid for the proxy cost, is
+searched by `agents.floorplanner`. Placers of others go by their import path or their command
+(`agents.foreign`).
 """
 
 from __future__ import annotations
@@ -19,7 +23,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from agents import annealing, floorplanner, foreign, greedy, legal_places, mixed_size, search
+from agents import (
+    annealing,
+    floorplanner,
+    foreign,
+    greedy,
+    legal_places,
+    mixed_size,
+    search,
+    without_search,
+)
 from agents.progress import ProgressCallback
 from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
@@ -51,8 +64,8 @@ class Placer(Protocol):
             progress: Is told what is going on.
             gap_um: Least distance between hard macros.
             from_nothing: Ignore where movable macros are in `start`.
-            options: Further options of the named placer. All have `moves`, a number of moves to try
-                instead of watching the clock, which gives the same result on every machine.
+            options: Further options of the named placer. All that watch the clock have `moves`, a
+                number of moves to try instead, which gives the same result on every machine.
 
         Raises:
             InputError: The placer has no such option, or the netlist cannot be placed.
@@ -64,12 +77,13 @@ _PLACE: dict[str, Callable[..., Placement]] = {
     "search": search.place,
     "annealing": annealing.place,
     "greedy": greedy.place,
+    "quadratic": without_search.place_quadratic,
+    "random": without_search.place_random,
+    "coloquinte": partial(mixed_size.place, macro_placer=None),
 }
-_COMPILE = {
-    "search": search.compile_kernels,
-    "annealing": legal_places.compile_kernels,
-    "greedy": legal_places.compile_kernels,
-}
+
+#: These do not look at where macros are at first, and what they give is not mended.
+_IGNORE_THE_START = ("quadratic", "random")
 
 #: The names, the best placer first.
 NAMES = tuple(_PLACE)
@@ -103,8 +117,10 @@ def named(name: str) -> Placer:
                     hint=did_you_mean(option, sorted(known)),
                 )
         chosen = partial(function, **options)
-        if netlist.nodes_of(NodeKind.STANDARD_CELL).size and name in _PLACE:
-            chosen = partial(mixed_size.place, macro_placer=chosen)
+        has_cells = netlist.nodes_of(NodeKind.STANDARD_CELL).size > 0
+        if has_cells and name in _PLACE and name != "coloquinte":
+            mended = name not in _IGNORE_THE_START
+            chosen = partial(mixed_size.place, macro_placer=chosen, rough_too=mended)
         return chosen(
             netlist,
             start,
@@ -143,9 +159,11 @@ def compile_kernels(
     Raises:
         InputError: There is none.
     """
-    if _known(name) not in _PLACE:
+    if _known(name) not in _PLACE or name == "coloquinte":
         return 0.0
-    return (floorplanner.compile_kernels if is_floorplan(netlist) else _COMPILE[name])(report)
+    if is_floorplan(netlist):
+        return floorplanner.compile_kernels(report)
+    return (search if name == "search" else legal_places).compile_kernels(report)
 
 
 def _function(name: str, netlist: Netlist) -> Callable[..., Placement]:
@@ -156,7 +174,7 @@ def _function(name: str, netlist: Netlist) -> Callable[..., Placement]:
         return _PLACE[name]
     if name != "search":
         raise InputError(
-            f"the placer {name!r} goes by the proxy cost, for which {netlist.name} has no grid",
+            f"the placer {name!r} is not for floorplans, and {netlist.name} is blocks alone",
             hint="use the placer 'search', which has a floorplanner for such blocks",
         )
     return floorplanner.place

@@ -46,7 +46,8 @@ def place(
         str,
         typer.Option(
             metavar="NAME",
-            help="What places the macros: search, annealing, greedy, MODULE:FUNCTION or a command.",
+            help="What places the macros: search, annealing, greedy, quadratic, random, "
+            "coloquinte, MODULE:FUNCTION or a command.",
         ),
     ] = "search",
     cores: Annotated[

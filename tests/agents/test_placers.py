@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import annealing, greedy, placers, search
+from agents import annealing, greedy, placers, search, without_search
 from agents.progress import Progress
 from benchmarks.placement import is_legal, score
 from placement_env.cost.proxy import proxy_cost
@@ -26,7 +26,11 @@ from tests.agents.hard_cases import REFUSED, moved_and_partly_fixed, of_kinds, t
 from tests.agents.legality import assert_legal, assert_others_stay, assert_same
 from tests.agents.row_designs import row_design
 
-every_placer = pytest.mark.parametrize("name", placers.NAMES)
+PLACE_MACROS = [name for name in placers.NAMES if name != "coloquinte"]
+SEARCHES = ["search", "annealing", "greedy"]
+
+every_placer = pytest.mark.parametrize("name", PLACE_MACROS)
+every_search = pytest.mark.parametrize("name", SEARCHES)
 
 
 @every_placer
@@ -77,7 +81,7 @@ def test_a_gap_is_kept(name: str, ariane: tuple[Netlist, Placement]) -> None:
     assert_legal(netlist, placed, gap_um=5.0)
 
 
-@every_placer
+@every_search
 def test_the_clock_is_kept_and_progress_told(name: str, ariane: tuple[Netlist, Placement]) -> None:
     netlist, start = ariane
     placers.compile_kernels(name, netlist)
@@ -93,7 +97,7 @@ def test_the_clock_is_kept_and_progress_told(name: str, ariane: tuple[Netlist, P
     assert told[-1].budget_s == 1.5
 
 
-@every_placer
+@every_search
 def test_snapshots_are_legal_and_cost_what_is_told(
     name: str, ariane: tuple[Netlist, Placement]
 ) -> None:
@@ -112,7 +116,7 @@ def test_snapshots_are_legal_and_cost_what_is_told(
     assert len(costs) > 1
 
 
-@every_placer
+@every_search
 def test_an_interrupt_returns_a_legal_placement(
     name: str, ariane: tuple[Netlist, Placement]
 ) -> None:
@@ -197,7 +201,7 @@ def test_a_start_that_does_not_fit_is_refused(name: str) -> None:
         place(netlist, short, budget_s=1, seed=1)
 
 
-@every_placer
+@every_search
 def test_macros_of_a_flat_netlist_are_placed_among_its_cells(name: str) -> None:
     netlist, start = row_design(cells=150, macros=2, utilization=0.5)
     netlist = replace(netlist, fixed=netlist.node_kind == NodeKind.PORT)
@@ -216,10 +220,53 @@ def test_macros_of_a_flat_netlist_are_placed_among_its_cells(name: str) -> None:
     assert "placing cells" in told
 
 
+@pytest.mark.parametrize("name", ["quadratic", "random", "coloquinte"])
+def test_baselines_without_a_search_place_flat_netlists(name: str) -> None:
+    netlist, start = row_design(cells=150, macros=3, utilization=0.5)
+    netlist = replace(netlist, fixed=netlist.node_kind == NodeKind.PORT)
+    start = replace(start, x_um=np.nan_to_num(start.x_um), y_um=np.nan_to_num(start.y_um))
+    told: list[str] = []
+    placed, again = (
+        placers.named(name)(
+            netlist, start, budget_s=1, seed=seed, progress=lambda report: told.append(report.phase)
+        )
+        for seed in (1, 1)
+    )
+    assert is_legal(score(netlist, placed))
+    assert_same(placed, again)
+    # What nobody searched for is not mended by rough places that have shorter wires.
+    assert told.count("placing cells") == 2
+    assert ("grouping cells" in told) == (name != "coloquinte")
+
+
+def test_random_places_are_worse_than_those_where_nets_pull(
+    ariane: tuple[Netlist, Placement],
+) -> None:
+    netlist, start = ariane
+    random, quadratic = (
+        proxy_cost(netlist, placers.named(name)(netlist, start, budget_s=1, seed=1)).wirelength
+        for name in ("random", "quadratic")
+    )
+    assert quadratic < 0.7 * random
+
+
+def test_cells_alone_are_what_coloquinte_is_for() -> None:
+    netlist, start = toy_netlist()
+    with pytest.raises(InputError, match="no standard cells") as refused:
+        placers.named("coloquinte")(netlist, start, budget_s=1, seed=1)
+    assert "search" in refused.value.hint
+
+
 def test_names_stand_for_the_placers() -> None:
     netlist, start = toy_netlist()
-    for name, module in (("search", search), ("annealing", annealing), ("greedy", greedy)):
-        expected = module.place(netlist, start, budget_s=1, seed=3, moves=40)
+    for name, place in (
+        ("search", search.place),
+        ("annealing", annealing.place),
+        ("greedy", greedy.place),
+        ("quadratic", without_search.place_quadratic),
+        ("random", without_search.place_random),
+    ):
+        expected = place(netlist, start, budget_s=1, seed=3, moves=40)
         assert_same(placers.named(name)(netlist, start, budget_s=1, seed=3, moves=40), expected)
 
 
@@ -229,7 +276,7 @@ def test_an_unknown_name_is_refused_with_a_hint() -> None:
     assert refused.value.hint == "did you mean annealing?"
     with pytest.raises(InputError) as refused:
         placers.compile_kernels("???", toy_netlist()[0])
-    assert refused.value.hint.startswith("the placers are search, annealing, greedy;")
+    assert refused.value.hint.startswith("the placers are search, annealing, greedy,")
 
 
 def test_an_unknown_option_is_refused_with_a_hint() -> None:
@@ -255,7 +302,7 @@ def test_blocks_without_a_grid_are_floorplanned() -> None:
     placed = placers.named("search")(blocks, start, budget_s=1, seed=1, moves=2000, cores=1)
     assert not hard_overlaps(blocks, placed)
     assert not outside(blocks, placed).size
-    with pytest.raises(InputError, match="has no grid") as refused:
+    with pytest.raises(InputError, match="not for floorplans") as refused:
         placers.named("greedy")(blocks, start, budget_s=1, seed=1, moves=3)
     assert "'search'" in refused.value.hint
     with pytest.raises(InputError, match="no option 'grid_um'"):
