@@ -43,22 +43,47 @@ def read_runs(path: Path, made_with: Mapping[str, Any]) -> KeptRuns:
     if not path.exists():
         return KeptRuns()
     try:
-        record = json.loads(read_text(path))
-        before, runs = record["made_with"], [_result(run) for run in record["runs"]]
-        changed = tuple(
-            sorted(
-                name for name in {*before, *made_with} if before.get(name) != made_with.get(name)
-            )
-        )
+        record = read_record(path)
+    except InputError as error:
+        raise InputError(
+            error.message, where=str(path), hint="remove it, or name another folder with --out"
+        ) from None
+    before = record.made_with
+    changed = {name for name in {*before, *made_with} if before.get(name) != made_with.get(name)}
+    if changed:
+        return KeptRuns(made_otherwise=len(record.results), changed=tuple(sorted(changed)))
+    return KeptRuns(record.results)
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that a results.json holds.
+
+    Attributes:
+        made_with: Suite, options and versions that its runs were made with.
+        results: The runs.
+    """
+
+    made_with: dict[str, Any]
+    results: tuple[Result, ...]
+
+
+def read_record(path: Path) -> Record:
+    """Read a results.json.
+
+    Raises:
+        InputError: The file is missing, or is not what `chipflow bench placement` writes.
+    """
+    text = read_text(path)
+    try:
+        record = json.loads(text)
+        return Record(dict(record["made_with"]), tuple(_result(run) for run in record["runs"]))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(
-            "this is not a results.json that runs can be added to",
+            "this is not a results.json of chipflow bench placement",
             where=str(path),
-            hint="remove it, or name another folder with --out",
+            hint="make it again with the command that made it",
         ) from None
-    if changed:
-        return KeptRuns(made_otherwise=len(runs), changed=changed)
-    return KeptRuns(tuple(runs))
 
 
 def _result(run: Mapping[str, Any]) -> Result:

@@ -15,6 +15,7 @@ import numpy as np
 
 from benchmarks import registry
 from benchmarks.files import Benchmark
+from benchmarks.peak_memory import PeakMemory
 from benchmarks.published import Published
 from placement_env.cost.proxy import check_positions, proxy_cost, robust_proxy_cost
 from placement_env.density_overflow import density_overflow
@@ -55,7 +56,8 @@ class Result:
         design: Name of the benchmark.
         budget_s: The time that the placer was given.
         seed: The seed that it was given.
-        scores: What `score` says of the result, and `time__wall_s`.
+        scores: What `score` says of the result, `time__wall_s` and, where the system tells it,
+            `memory__peak_bytes`.
         published: What others have reached on the design.
     """
 
@@ -192,12 +194,16 @@ def run_suite(
                 benchmark = benchmark or _with_start(name, start)
                 if begin:
                     begin(benchmark, budget_s, seed)
+                memory = PeakMemory()
                 started = time.perf_counter()
                 placement = place(
                     benchmark.netlist, benchmark.placements[start], budget_s=budget_s, seed=seed
                 )
                 wall_s = time.perf_counter() - started
-                scores = score(benchmark.netlist, placement) | {"time__wall_s": wall_s}
+                effort = {"time__wall_s": wall_s}
+                if (peak := memory.so_far_bytes()) is not None:
+                    effort["memory__peak_bytes"] = peak
+                scores = score(benchmark.netlist, placement) | effort
                 yield Result(name, budget_s, seed, scores, benchmark.published)
 
 

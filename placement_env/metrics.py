@@ -82,4 +82,5 @@ METRICS: dict[str, Metric] = {
     "export__gds__size_bytes": Metric("B", "none", "size of the GDS file"),
     # Run
     "time__wall_s": Metric("s", "lower", "wall time"),
+    "memory__peak_bytes": Metric("B", "lower", "most memory that the process held"),
 }

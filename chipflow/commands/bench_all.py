@@ -1,0 +1,121 @@
+"""`chipflow bench all`: every suite, every placer, one scoreboard."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_MACROS = ("search", "annealing", "greedy", "quadratic", "random")
+#: The placers that each suite is for, the first one first. Designs without macros have cells to
+#: place and nothing else; floorplans have a placer of their own, which `search` stands for.
+_PLACERS = {
+    "tilos": _MACROS,
+    "tilos_sky130hd": _MACROS,
+    "iccad04": (*_MACROS, "coloquinte"),
+    "ispd18": ("coloquinte",),
+    "ispd19": ("coloquinte",),
+    "gsrc": ("search",),
+    "gsrc_soft": ("search",),
+    "mcnc": ("search",),
+}
+
+
+def run_all(
+    suites: Annotated[str, typer.Option(metavar="A,B,...", help="Only these (default: all).")] = "",
+    agent: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only this placer, where the suite is for it, or one of yours: MODULE:FUNCTION or "
+            "a command; repeatable.",
+        ),
+    ] = None,
+    budget: Annotated[
+        str, typer.Option(metavar="S,S,...", help="Seconds for the search, one run each.")
+    ] = "10",
+    seeds: Annotated[int, typer.Option(help="Runs with seeds 1 to N.", min=1)] = 1,
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help="Results and scoreboard go here; runs that are there already are kept, and all "
+            "results below DIR come onto the scoreboard.",
+        ),
+    ] = Path("scoreboard"),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Run all placers on all suites and write scoreboard.md and scoreboard.html."""
+    from agents import placers
+    from benchmarks.scoreboard import read_records, scoreboard
+    from benchmarks.scoreboard_table import to_markdown
+    from chipflow.commands.inputs import designs_of, make_folder
+    from chipflow.commands.interrupt import interrupts
+    from chipflow.commands.macro_options import MacroOptions
+    from chipflow.commands.progress_lines import ProgressLines
+    from chipflow.commands.suite_runs import SuiteRuns, budgets, run_and_keep
+    from chipflow.report.scoreboard_page import to_html
+    from placement_env.errors import ChipError, InputError
+    from placement_env.formats.text import write_text
+
+    for name in agent or ():
+        placers.named(name)
+    names = [name.strip() for name in suites.split(",") if name.strip()] or list(_PLACERS)
+    designs = {suite: designs_of(suite, "") for suite in names}
+    budgets_s = budgets(budget)
+    plan = [
+        (suite, placer)
+        for suite in names
+        for placer in agent or _PLACERS[suite]
+        if placer not in _known() or placer in _PLACERS[suite]
+    ]
+    if not plan:
+        raise InputError(
+            f"none of the suites {', '.join(names)} is for {', '.join(agent or ())}",
+            hint="; ".join(f"{suite}: {', '.join(_PLACERS[suite])}" for suite in names),
+        )
+    make_folder(out)
+    failed: list[str] = []
+    with interrupts() as ctrl_c, ProgressLines(quiet=quiet) as show:
+        for suite, placer in plan:
+            if ctrl_c.seen:
+                break
+            show.say(f"{suite}, {placer}")
+            runs = SuiteRuns(
+                suite,
+                designs[suite],
+                budgets_s,
+                range(1, seeds + 1),
+                "initial",
+                MacroOptions(agent=placer),
+            )
+            try:
+                run_and_keep(runs, out / f"{suite}_{_file_name(placer)}", show, ctrl_c)
+            except ChipError as error:
+                failed.append(f"{suite}, {placer}: {error}")
+                show.say(failed[-1])
+    boards = scoreboard(read_records(out)) if any(out.rglob("results.json")) else []
+    if boards:
+        write_text(out / "scoreboard.md", to_markdown(boards))
+        write_text(out / "scoreboard.html", to_html(boards))
+        typer.echo(to_markdown(boards), nl=False)
+    if ctrl_c.seen:
+        typer.echo("interrupted: only the runs that were finished are kept", err=True)
+        raise typer.Exit(130)
+    for line in failed:
+        typer.echo(f"failed: {line}", err=True)
+    if any(row.illegal for board in boards for row in board.standings):
+        typer.echo("not all placements are legal: see †", err=True)
+        raise typer.Exit(1)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _known() -> set[str]:
+    return {placer for placers in _PLACERS.values() for placer in placers}
+
+
+def _file_name(placer: str) -> str:
+    return re.sub(r"\W+", "_", placer).strip("_")
