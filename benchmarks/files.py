@@ -16,9 +16,11 @@ from benchmarks.published import Published
 from placement_env.cost.proxy import proxy_cost
 from placement_env.errors import InputError
 from placement_env.formats import bookshelf, ct_protobuf, def_file, floorplan, lef, lefdef, plc
+from placement_env.formats.lefdef_tracks import track_supply
 from placement_env.formats.text import read_text
 from placement_env.grouping import grouped_netlist
 from placement_env.netlist import Netlist, NodeKind, Placement
+from placement_env.route_estimate import TrackSupply
 
 #: TILOS's soft macros have twice the area of their cells.
 _SOFT_MACRO_BLOAT = 2.0
@@ -37,6 +39,7 @@ class Benchmark:
         write: Writes a placement into a folder in that format and returns the file.
         published: What others have reached.
         source: Where the netlist comes from.
+        tracks: The routing tracks, where the files state some.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Benchmark:
     write: Callable[[Path, Placement], Path]
     published: tuple[Published, ...] = ()
     source: str = ""
+    tracks: TrackSupply | None = None
 
 
 def load_files(netlist: Path, *, start: Path | None = None, lefs: Sequence[Path] = ()) -> Benchmark:
@@ -193,7 +197,15 @@ def lefdef_design(path: Path, lefs: Sequence[Path]) -> Benchmark:
         def_file.write(target, lefdef.with_placement(design, netlist, placement))
         return target
 
-    return Benchmark(netlist.name, netlist, {"initial": initial}, read, write, source=str(path))
+    return Benchmark(
+        netlist.name,
+        netlist,
+        {"initial": initial},
+        read,
+        write,
+        source=str(path),
+        tracks=track_supply(design, library),
+    )
 
 
 def bookshelf_design(path: Path) -> Benchmark:

@@ -22,6 +22,7 @@ from placement_env.density_overflow import density_overflow
 from placement_env.errors import InputError
 from placement_env.legality import hard_overlaps, outside
 from placement_env.netlist import Netlist, NodeKind, Placement, hpwl_um, oriented_size
+from placement_env.route_estimate import TrackSupply, estimate_routes
 from placement_env.row_legality import check_rows, overlapping_pairs
 
 #: Scores that must be zero for a placement to be legal.
@@ -33,6 +34,13 @@ LEGALITY = (
     "placement__off_row__count",
 )
 
+
+#: Side of a cell of the routing grid, in row heights.
+_ROUTING_ROWS = 3
+
+#: Shares of the fullest edges of the routing grid over which congestion is averaged (N. Viswanathan
+#: et al., "The DAC 2012 routability-driven placement contest and benchmark suite", DAC 2012).
+_ACE_SHARES = (0.005, 0.01, 0.02, 0.05)
 
 #: Design, budget and seed of a run.
 RunKey = tuple[str, float, int]
@@ -83,11 +91,19 @@ class Result:
         return is_legal(self.scores)
 
 
-def score(netlist: Netlist, placement: Placement) -> dict[str, float]:
+def score(
+    netlist: Netlist, placement: Placement, tracks: TrackSupply | None = None
+) -> dict[str, float]:
     """All scores of a placement, by the names of `placement_env.metrics`.
 
     Clustered netlists (no standard cells, and a grid) get their proxy cost; netlists with standard
-    cells are checked for rows and sites. Wirelength and macros are judged everywhere.
+    cells are checked for rows and sites, and routed roughly where their tracks are known.
+    Wirelength and macros are judged everywhere.
+
+    Args:
+        netlist: The netlist.
+        placement: A position of each node.
+        tracks: The routing tracks above it.
 
     Raises:
         InputError: A node has no finite position, or the grid cannot be used.
@@ -112,11 +128,25 @@ def score(netlist: Netlist, placement: Placement) -> dict[str, float]:
         scores["placement__off_row__count"] = rows.off_row
         if netlist.rows is not None:
             scores["placement__density__overflow"] = density_overflow(netlist, placement)
+            if tracks is not None:
+                scores |= _routing(netlist, placement, tracks, float(netlist.rows.height_um[0]))
     else:
         scores["placement__hard_overlaps__count"] = len(hard_overlaps(netlist, placement))
         scores["placement__outside__count"] = len(outside(netlist, placement))
     scores["placement__macro__count"] = len(netlist.nodes_of(NodeKind.HARD_MACRO))
     return scores
+
+
+def _routing(
+    netlist: Netlist, placement: Placement, tracks: TrackSupply, row_um: float
+) -> dict[str, float]:
+    routes = estimate_routes(netlist, placement, tracks, cell_um=_ROUTING_ROWS * row_um)
+    return {
+        "route__wirelength__estimated_um": routes.wire_um,
+        "route__overflow__total": routes.overflow,
+        "route__overflow__edge_count": routes.overfull_edges,
+        "route__usage__ace": float(np.mean([routes.ace(share) for share in _ACE_SHARES])),
+    }
 
 
 def _macro_overlaps(netlist: Netlist, placement: Placement) -> int:
@@ -203,7 +233,7 @@ def run_suite(
                 effort = {"time__wall_s": wall_s}
                 if (peak := memory.so_far_bytes()) is not None:
                     effort["memory__peak_bytes"] = peak
-                scores = score(benchmark.netlist, placement) | effort
+                scores = score(benchmark.netlist, placement, benchmark.tracks) | effort
                 yield Result(name, budget_s, seed, scores, benchmark.published)
 
 

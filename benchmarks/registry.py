@@ -25,6 +25,7 @@ from benchmarks.published import published
 from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
 from placement_env.formats import plc
+from placement_env.route_estimate import TrackSupply
 
 SUITES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -135,7 +136,13 @@ def _with_grid_of(benchmark: Benchmark, path: Path) -> Benchmark:
         h_macro_tracks_per_um=grid.h_macro_tracks_per_um / _UNITS_PER_UM,
         v_macro_tracks_per_um=grid.v_macro_tracks_per_um / _UNITS_PER_UM,
     )
-    return replace(benchmark, netlist=replace(benchmark.netlist, grid=scaled))
+    tracks = TrackSupply(
+        scaled.h_tracks_per_um,
+        scaled.v_tracks_per_um,
+        scaled.h_macro_tracks_per_um,
+        scaled.v_macro_tracks_per_um,
+    )
+    return replace(benchmark, netlist=replace(benchmark.netlist, grid=scaled), tracks=tracks)
 
 
 def _origins_of(name: str) -> list[str]:

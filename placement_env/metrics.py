@@ -50,6 +50,9 @@ METRICS: dict[str, Metric] = {
     "route__wirelength__estimated_um": Metric("um", "lower", "length of the nets' Steiner trees"),
     "route__overflow__total": Metric("", "lower", "estimated wires beyond the routing tracks"),
     "route__overflow__edge_count": Metric("", "lower", "edges of the routing grid overfull"),
+    "route__usage__ace": Metric(
+        "", "lower", "mean usage of the fullest 0.5, 1, 2 and 5 % of the edges, averaged"
+    ),
     "route__usage__max": Metric("", "lower", "wires over usable tracks on the fullest edge"),
     # Timing
     "timing__setup__ws_ns": Metric("ns", "higher", "worst set-up slack"),

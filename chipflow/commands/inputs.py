@@ -9,9 +9,11 @@ from pathlib import Path
 from agents import placers
 from benchmarks import registry
 from benchmarks.files import Benchmark, load_files, with_start
+from benchmarks.placement import is_flat
+from placement_env import route_estimate
 from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
-from placement_env.netlist import Netlist, NodeKind, Placement
+from placement_env.netlist import NodeKind, Placement
 
 
 def load_netlist(netlist: str, lefs: Sequence[Path], start: Path | None = None) -> Benchmark:
@@ -64,10 +66,13 @@ def designs_of(suite: str, designs: str) -> list[str]:
     return chosen
 
 
-def compile_for(netlist: Netlist, agent: str, say: Callable[[str], None]) -> None:
-    """Compile the kernels that the agent needs for the netlist, and say so if they are not yet."""
+def compile_for(benchmark: Benchmark, agent: str, say: Callable[[str], None]) -> None:
+    """Compile what agent and scores need for the netlist, and say so if it is not compiled yet."""
+    netlist = benchmark.netlist
     if netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO).size:
         placers.compile_kernels(agent, netlist, say)
+    if benchmark.tracks is not None and is_flat(netlist):
+        route_estimate.compile_kernels(say)
 
 
 def make_folder(folder: Path) -> Path:

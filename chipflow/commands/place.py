@@ -115,7 +115,7 @@ def place(
     benchmark, begin_at = load_placed(netlist, "initial" if start == "none" else start, lef or [])
     options.check(benchmark.netlist, begin_at, budget)
     folder = make_folder(out or Path("placements", benchmark.name))
-    compile_for(benchmark.netlist, agent, show.say)
+    compile_for(benchmark, agent, show.say)
     history, snapshots = CostHistory(), Snapshots(_PICTURES)
 
     def report(progress: Progress) -> None:
@@ -130,7 +130,7 @@ def place(
             benchmark.netlist, begin_at, budget_s=budget, seed=seed, progress=report
         )
         wall_s = time.perf_counter() - started
-    scores = score(benchmark.netlist, placement) | {"time__wall_s": wall_s}
+    scores = score(benchmark.netlist, placement, benchmark.tracks) | {"time__wall_s": wall_s}
     record = {"design": benchmark.name, "budget_s": budget, "seed": seed, **scores}
     record["options"] = options.record()
     files = _write_history(folder, history)

@@ -34,16 +34,19 @@ def score(
     from benchmarks.placement import score as score_of
     from chipflow.commands.inputs import load_placed
     from chipflow.commands.score_table import score_lines
+    from placement_env import route_estimate
     from placement_env.kernels import compile_notice
 
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
     benchmark, at = load_placed(netlist, placement, lef or [])
-    if benchmark.netlist.grid is not None and not is_flat(benchmark.netlist):
-        compile_notice(
-            "proxy cost",
-            lambda: score_of(benchmark.netlist, at),
-            lambda line: typer.echo(line, err=True),
-        )
-    scores = score_of(benchmark.netlist, at)
+    if is_flat(benchmark.netlist):
+        if benchmark.tracks is not None:
+            route_estimate.compile_kernels(say)
+    elif benchmark.netlist.grid is not None:
+        compile_notice("proxy cost", lambda: score_of(benchmark.netlist, at), say)
+    scores = score_of(benchmark.netlist, at, benchmark.tracks)
     if as_json:
         typer.echo(json.dumps({"design": benchmark.name, **scores}, indent=2))
     else:

@@ -107,7 +107,7 @@ def run_and_keep(
 
     def begin(benchmark: Benchmark, budget_s: float, seed: int) -> None:
         runs.options.check(benchmark.netlist, benchmark.placements[first], budget_s)
-        compile_for(benchmark.netlist, runs.options.agent, show.say)
+        compile_for(benchmark, runs.options.agent, show.say)
         show.say(f"{benchmark.name}: {budget_s:g} s, seed {seed}")
 
     results: list[Result] = []
