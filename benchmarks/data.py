@@ -25,15 +25,24 @@ def data_roots() -> list[Path]:
     return roots
 
 
+def find_here(relative: str) -> Path | None:
+    """The local path of a benchmark file, compressed or not; None where no data folder holds it."""
+    other = relative.removesuffix(".gz") if relative.endswith(".gz") else f"{relative}.gz"
+    for root in data_roots():
+        for name in (relative, other):
+            if (path := root / name).exists():
+                return path
+    return None
+
+
 def find(relative: str) -> Path:
     """The local path of a benchmark file, which is fetched where no data folder holds it.
 
     Raises:
         InputError: The file is in none of the data folders and could not be fetched.
     """
-    for root in data_roots():
-        if (path := root / relative).exists():
-            return path
+    if path := find_here(relative):
+        return path
     if os.environ.get("CHIPFLOW_OFFLINE", "0") not in ("", "0"):
         raise InputError(
             f"the benchmark file {relative} is not on this machine, and CHIPFLOW_OFFLINE is set",

@@ -1,8 +1,9 @@
-"""Fetches benchmark files from their public origins, pinned by sha256.
+"""Fetches benchmark files from their public origins, pinned by commit and sha256.
 
-`origins.tsv` names for each file its GitHub repository, commit and path, and the sha256 of its
-content: of the file as it is, or of what gunzip makes of it. A file whose local name ends in .gz
-is stored compressed whatever the origin is.
+`origins.tsv` names for each file its GitHub repository, commit and path, and the size and sha256 of
+its content: of the file as it is, or of what gunzip makes of it. Of some files these two are not
+known: the commit alone pins them, and a compressed one must unpack without an error. A file whose
+local name ends in .gz is stored compressed whatever the origin is.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from placement_env.errors import InputError
 
 _CHUNK = 1 << 16
 _ATTEMPTS = 4
+#: The most that is taken of a file whose size is not known.
+_LARGEST_BYTES = 200_000_000
 _ELSEWHERE = "set CHIPFLOW_DATA to a folder that holds it"
 
 
@@ -39,8 +42,8 @@ class Origin:
     Attributes:
         file: Name in the data folder.
         hashed_gunzipped: `sha256` and `bytes` describe the content after gunzip.
-        bytes: Size of the content.
-        sha256: Hash of the content.
+        bytes: Size of the content; None where it is not known.
+        sha256: Hash of the content; None where it is not known.
         repository: GitHub repository, owner/name.
         commit: Full commit hash.
         path: Path in the repository.
@@ -48,8 +51,8 @@ class Origin:
 
     file: str
     hashed_gunzipped: bool
-    bytes: int
-    sha256: str
+    bytes: int | None
+    sha256: str | None
     repository: str
     commit: str
     path: str
@@ -73,8 +76,8 @@ def origins() -> Mapping[str, Origin]:
             row["file"]: Origin(
                 file=row["file"],
                 hashed_gunzipped=row["sha256_is_of"] == "gunzipped",
-                bytes=int(row["bytes"]),
-                sha256=row["sha256"],
+                bytes=int(row["bytes"]) if row["bytes"] else None,
+                sha256=row["sha256"] or None,
                 repository=row["repository"],
                 commit=row["commit"],
                 path=row["path"],
@@ -119,7 +122,8 @@ def fetch(
             if target.exists():
                 return target
             if notice:
-                notice(f"fetching {relative} ({_size(origin.bytes)}) from {origin.repository}")
+                size = f" ({_size(origin.bytes)})" if origin.bytes else ""
+                notice(f"fetching {relative}{size} from {origin.repository}")
             resumed = _download(origin, part, timeout_s, retry_wait_s)
             if resumed and not _is_pinned(origin, part):
                 part.unlink()  # the earlier part may have been the damaged one
@@ -127,7 +131,9 @@ def fetch(
             if not _is_pinned(origin, part):
                 part.unlink()
                 raise InputError(
-                    f"{relative} does not have the pinned sha256 {origin.sha256}; nothing was kept",
+                    f"{relative} does not have the pinned sha256 {origin.sha256}; nothing was kept"
+                    if origin.sha256
+                    else f"{relative} cannot be unpacked; nothing was kept",
                     where=origin.url,
                     hint=f"try again later, or {_ELSEWHERE}",
                 )
@@ -202,9 +208,9 @@ def _receive(origin: Origin, part: Path, timeout_s: float) -> None:
                 have += len(chunk)
                 if have > _limit(origin):
                     part.unlink()
+                    expected = _size(origin.bytes or _LARGEST_BYTES)
                     raise InputError(
-                        f"{origin.file} is larger than the expected {_size(origin.bytes)}; "
-                        "nothing was kept",
+                        f"{origin.file} is larger than the expected {expected}; nothing was kept",
                         where=origin.url,
                         hint=f"check CHIPFLOW_ORIGIN if you set it, or {_ELSEWHERE}",
                     )
@@ -255,9 +261,12 @@ def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
 
 
 def _is_pinned(origin: Origin, part: Path) -> bool:
-    """Whether the content has the pinned size and hash; reads no further than the size."""
-    digest, left = hashlib.sha256(), origin.bytes
-    unpack = origin.hashed_gunzipped and _is_gzip(origin)
+    """Whether the content has the pinned size and hash; reads no further than the size.
+
+    Where neither is known, it is enough that a compressed file unpacks.
+    """
+    digest, left = hashlib.sha256(), origin.bytes or 100 * _LARGEST_BYTES
+    unpack = (origin.hashed_gunzipped or origin.sha256 is None) and _is_gzip(origin)
     try:
         with gzip.open(part, "rb") if unpack else part.open("rb") as content:
             while chunk := content.read(_CHUNK):
@@ -267,6 +276,8 @@ def _is_pinned(origin: Origin, part: Path) -> bool:
                 digest.update(chunk)
     except (gzip.BadGzipFile, EOFError, zlib.error):
         return False
+    if origin.sha256 is None:
+        return part.stat().st_size > 0
     return left == 0 and digest.hexdigest() == origin.sha256
 
 
@@ -286,6 +297,8 @@ def _is_gzip(origin: Origin) -> bool:
 
 
 def _limit(origin: Origin) -> int:
+    if origin.bytes is None:
+        return _LARGEST_BYTES
     # Gzip adds a header and a few bytes a block, so a packed file can exceed its content a little.
     return origin.bytes + origin.bytes // 100 + 1024
 

@@ -1,44 +1,23 @@
-"""The benchmarks by name, and the suites that they form.
+"""The benchmarks by name: which files they are, and how they are read.
 
-| suite | designs | terms |
-| --- | --- | --- |
-| tilos | clustered netlists of TILOS MacroPlacement, made by Circuit Training | BSD-3-Clause |
-| iccad04 | mixed-size netlists with macros and cells, from IBM's ISPD98 circuits | research use |
-| tilos_sky130hd | as tilos, in SKY130HD; its full netlist is grouped here | BSD-3-Clause |
-| ispd18, ispd19 | LEF/DEF designs without macros, from the routing contests | contest |
-| gsrc, mcnc | blocks to be floorplanned, without cells | free, MIT-style |
-| gsrc_soft | as gsrc with blocks that may take other shapes of their area | free, MIT-style |
+`benchmarks/suites.py` says what there is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 from benchmarks import files
-from benchmarks.data import find
+from benchmarks.data import find, find_here
 from benchmarks.fetch import origins
 from benchmarks.files import Benchmark
 from benchmarks.published import published
+from benchmarks.suites import FILE_SETS, SUITES
 from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
 from placement_env.formats import plc
 from placement_env.route_estimate import TrackSupply
-
-SUITES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "tilos": ("ariane133_ng45", "ariane136_ng45", "nvdla_ng45", "ariane136_asap7"),
-        "iccad04": ("ibm01", "ibm03", "ibm05", "ibm06", "ibm08", "ibm10", "ibm12"),
-        "tilos_sky130hd": ("ariane133_sky130hd",),
-        "ispd18": ("ispd18_test1",),
-        "ispd19": ("ispd19_test1",),
-        "gsrc": ("n10", "n30", "n50", "n100", "n200", "n300"),
-        "gsrc_soft": ("n100_soft", "n200_soft", "n300_soft"),
-        "mcnc": ("apte", "xerox", "hp", "ami33", "ami49"),
-    }
-)
 
 #: Bookshelf coordinates of ICCAD04 in one micrometre of the .plc files that belong to it.
 _UNITS_PER_UM = 100
@@ -46,7 +25,7 @@ _UNITS_PER_UM = 100
 
 def names() -> list[str]:
     """All benchmarks, suite by suite."""
-    return [name for suite in SUITES.values() for name in suite]
+    return [name for suite in SUITES.values() for name in suite.designs]
 
 
 def designs_of(suite: str) -> tuple[str, ...]:
@@ -60,7 +39,7 @@ def designs_of(suite: str) -> tuple[str, ...]:
             f"there is no suite called {suite!r}",
             hint=did_you_mean(suite, SUITES) or f"suites: {', '.join(SUITES)}",
         )
-    return SUITES[suite]
+    return SUITES[suite].designs
 
 
 def files_of(name: str) -> list[str]:
@@ -69,26 +48,78 @@ def files_of(name: str) -> list[str]:
     Raises:
         InputError: There is no such benchmark.
     """
-    match _suite_of(name):
-        case "tilos":
-            parts = ("netlist.pb.txt.gz", "initial.plc", "legalized.plc")
-            return [f"tilos/{name}/{part}" for part in parts]
-        case "tilos_sky130hd":
-            parts = ("full.pb.txt.gz", "groups.final.gz", "initial.plc", "legalized.plc")
-            return [f"tilos/{name}/{part}" for part in parts]
-        case "gsrc" | "gsrc_soft" | "mcnc" as suite:
+    suite = _suite_of(name)
+    match SUITES[suite].kind:
+        case "clustered":
+            netlist = f"tilos/{name}/netlist.pb.txt.gz"
+            if netlist in origins() or find_here(netlist):
+                return [netlist, *_plc_files(name)]
+            # Three of them are published only as what they were grouped from.
+            return _files_to_group(name)
+        case "grouped":
+            return _files_to_group(name)
+        case "floorplan":
             stem, _, soft = name.partition("_")
             folder = f"floorplan/{suite.removesuffix('_soft')}/{stem}"
             blocks = f"{soft or 'hard'}blocks" if suite != "mcnc" else "blocks"
             return [f"{folder}/{stem}.{kind}.gz" for kind in (blocks, "nets", "pl")]
-        case "iccad04":
+        case "bookshelf":
             parts = [f"{name}.{kind}.gz" for kind in ("aux", "nodes", "nets", "wts", "pl", "scl")]
-            start = f"iccad04/{name}/initial.plc.gz"
-            return [f"iccad04/{name}/{part}" for part in parts] + [start] * (start in origins())
-        case "ispd18":
-            return [f"ispd18/{name}.input.{kind}.gz" for kind in ("def", "lef")]
-        case suite:
-            return [f"{suite}/{name}/{name}.input.{kind}.gz" for kind in ("def", "lef")]
+            start = f"{suite}/{name}/initial.plc.gz"
+            return [f"{suite}/{name}/{part}" for part in parts] + [start] * (start in origins())
+        case "lefdef":
+            if suite == "ispd2015":
+                return [
+                    f"{suite}/{name}/{part}" for part in ("floorplan.def", "tech.lef", "cells.lef")
+                ]
+            folder = suite if name == "ispd18_test1" else f"{suite}/{name}"
+            return [f"{folder}/{name}.input.{kind}.gz" for kind in ("def", "lef")]
+
+
+def _files_to_group(name: str) -> list[str]:
+    parts = ("full.pb.txt.gz", "groups.final.gz")
+    return [f"tilos/{name}/{part}" for part in parts] + _plc_files(name)
+
+
+def _plc_files(name: str) -> list[str]:
+    return [f"tilos/{name}/{part}" for part in ("initial.plc", "legalized.plc")]
+
+
+def files_of_set(name: str) -> list[str]:
+    """Names in the data folder of all files of a set without netlists.
+
+    Raises:
+        InputError: Chipflow does not fetch it.
+    """
+    known = [file for file in origins() if file.startswith(f"{name}/")]
+    if not known:
+        raise InputError(
+            f"chipflow does not fetch {name}",
+            where=FILE_SETS[name].origin,
+            hint=FILE_SETS[name].by_hand,
+        )
+    return known
+
+
+def is_within_reach(name: str) -> bool:
+    """Whether each file of a benchmark is on this machine or has an origin to be fetched from."""
+    return all(file in origins() or find_here(file) for file in files_of(name))
+
+
+def path_of(name: str, file: str) -> Path:
+    """The local path of one of a benchmark's files, which is fetched where it is not here.
+
+    Raises:
+        InputError: It is not here and cannot be fetched; the message says what to do.
+    """
+    suite = SUITES[_suite_of(name)]
+    if file not in origins() and not find_here(file) and suite.by_hand:
+        raise InputError(
+            f"{name} is not on this machine, and chipflow does not fetch it: {file} is missing",
+            where=suite.origin,
+            hint=suite.by_hand.replace("NAME", name),
+        )
+    return find(file)
 
 
 def load(name: str) -> Benchmark:
@@ -97,32 +128,32 @@ def load(name: str) -> Benchmark:
     Raises:
         InputError: There is no such benchmark, or a file is missing or damaged.
     """
-    paths = [find(relative) for relative in files_of(name)]
-    match _suite_of(name):
-        case "tilos":
-            benchmark = files.clustered(paths[0], {"initial": paths[1], "legalized": paths[2]})
-        case "tilos_sky130hd":
-            placed = {"initial": paths[2], "legalized": paths[3]}
+    paths = [path_of(name, file) for file in files_of(name)]
+    placed = {"initial": paths[-2], "legalized": paths[-1]} if len(paths) > 1 else {}
+    match SUITES[_suite_of(name)].kind:
+        case "clustered" if len(paths) == 3:
+            benchmark = files.clustered(paths[0], placed)
+        case "clustered" | "grouped":
             benchmark = files.grouped(paths[0], paths[1], placed)
-        case "gsrc" | "gsrc_soft" | "mcnc":
+        case "floorplan":
             benchmark = files.floorplan_design(paths[0])
-        case "iccad04":
+        case "bookshelf":
             benchmark = files.bookshelf_design(paths[0])
             if paths[-1].name == "initial.plc.gz":
                 benchmark = _with_grid_of(benchmark, paths[-1])
-        case _:
+        case "lefdef":
             benchmark = files.lefdef_design(paths[0], paths[1:])
-    origin = next(iter(_origins_of(name)), "")
+    origin = next(iter(_origins_of(name)), SUITES[_suite_of(name)].origin)
     return replace(benchmark, name=name, published=published(name), source=origin)
 
 
 def _suite_of(name: str) -> str:
-    for suite, designs in SUITES.items():
-        if name in designs:
+    for suite, known in SUITES.items():
+        if name in known.designs:
             return suite
     raise InputError(
         f"there is no benchmark called {name!r}",
-        hint=did_you_mean(name, names()) or f"benchmarks: {', '.join(names())}",
+        hint=did_you_mean(name, names()) or "chipflow bench list names them all",
     )
 
 

@@ -10,6 +10,7 @@ import typer
 
 from chipflow.commands.bench_all import run_all
 from chipflow.commands.bench_gate import gate
+from chipflow.commands.bench_list import list_suites
 from chipflow.commands.bench_speed import speed
 
 bench = typer.Typer(
@@ -18,6 +19,7 @@ bench = typer.Typer(
 bench.command()(speed)
 bench.command("all")(run_all)
 bench.command()(gate)
+bench.command("list")(list_suites)
 
 
 @bench.command()
@@ -86,7 +88,7 @@ def placement(
     chosen, budgets_s = designs_of(suite, designs), budgets(budget)
     runs = SuiteRuns(suite, chosen, budgets_s, range(1, seeds + 1), start, options)
     with interrupts() as ctrl_c, ProgressLines(quiet=quiet) as show:
-        results = run_and_keep(runs, out, show, ctrl_c)
+        results, failures = run_and_keep(runs, out, show, ctrl_c)
     if as_json:
         typer.echo(json.dumps(to_json(results, runs.made_with()), indent=2))
     elif results:
@@ -94,6 +96,10 @@ def placement(
     if ctrl_c.seen:
         typer.echo("interrupted: only the runs that were finished are kept", err=True)
         raise typer.Exit(130)
+    for error in failures:
+        typer.echo(f"failed: {error}", err=True)
     if not all(result.legal for result in results):
         typer.echo("not all placements are legal: see the table", err=True)
+        raise typer.Exit(1)
+    if failures:
         raise typer.Exit(1)

@@ -14,7 +14,11 @@ _MACROS = ("search", "annealing", "greedy", "quadratic", "random")
 _PLACERS = {
     "tilos": _MACROS,
     "tilos_sky130hd": _MACROS,
+    "tilos_more": _MACROS,
     "iccad04": (*_MACROS, "coloquinte"),
+    "ispd2005": ("coloquinte",),
+    "ispd2006": (*_MACROS, "coloquinte"),
+    "ispd2015": ("coloquinte",),
     "ispd18": ("coloquinte",),
     "ispd19": ("coloquinte",),
     "gsrc": ("search",),
@@ -24,7 +28,9 @@ _PLACERS = {
 
 
 def run_all(
-    suites: Annotated[str, typer.Option(metavar="A,B,...", help="Only these (default: all).")] = "",
+    suites: Annotated[
+        str, typer.Option(metavar="A,B,...", help="Only these (default: all within reach).")
+    ] = "",
     agent: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,6 +55,8 @@ def run_all(
 ) -> None:
     """Run all placers on all suites and write scoreboard.md and scoreboard.html."""
     from agents import placers
+    from benchmarks import registry
+    from benchmarks.registry import is_within_reach
     from benchmarks.scoreboard import read_records, scoreboard
     from benchmarks.scoreboard_table import to_markdown
     from chipflow.commands.inputs import designs_of, make_folder
@@ -62,7 +70,8 @@ def run_all(
 
     for name in agent or ():
         placers.named(name)
-    names = [name.strip() for name in suites.split(",") if name.strip()] or list(_PLACERS)
+    names = [name.strip() for name in suites.split(",") if name.strip()]
+    names = names or [s for s in _PLACERS if any(map(is_within_reach, registry.designs_of(s)))]
     designs = {suite: designs_of(suite, "") for suite in names}
     budgets_s = budgets(budget)
     plan = [
@@ -77,7 +86,7 @@ def run_all(
             hint="; ".join(f"{suite}: {', '.join(_PLACERS[suite])}" for suite in names),
         )
     make_folder(out)
-    failed: list[str] = []
+    failed: dict[str, list[str]] = {}
     with interrupts() as ctrl_c, ProgressLines(quiet=quiet) as show:
         for suite, placer in plan:
             if ctrl_c.seen:
@@ -92,10 +101,12 @@ def run_all(
                 MacroOptions(agent=placer),
             )
             try:
-                run_and_keep(runs, out / f"{suite}_{_file_name(placer)}", show, ctrl_c)
+                folder = out / f"{suite}_{_file_name(placer)}"
+                _, failures = run_and_keep(runs, folder, show, ctrl_c)
             except ChipError as error:
-                failed.append(f"{suite}, {placer}: {error}")
-                show.say(failed[-1])
+                failures = [error]
+            for error in failures:
+                failed.setdefault(str(error), []).append(placer)
     boards = scoreboard(read_records(out)) if any(out.rglob("results.json")) else []
     if boards:
         write_text(out / "scoreboard.md", to_markdown(boards))
@@ -104,8 +115,8 @@ def run_all(
     if ctrl_c.seen:
         typer.echo("interrupted: only the runs that were finished are kept", err=True)
         raise typer.Exit(130)
-    for line in failed:
-        typer.echo(f"failed: {line}", err=True)
+    for error, with_placers in failed.items():
+        typer.echo(f"failed, {', '.join(dict.fromkeys(with_placers))}: {error}", err=True)
     if any(row.illegal for board in boards for row in board.standings):
         typer.echo("not all placements are legal: see †", err=True)
         raise typer.Exit(1)

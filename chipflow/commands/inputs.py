@@ -50,13 +50,17 @@ def load_placed(netlist: str, placement: str, lefs: Sequence[Path]) -> tuple[Ben
 
 
 def designs_of(suite: str, designs: str) -> list[str]:
-    """The designs of a suite that are named, separated by commas; all where none is.
+    """The designs of a suite that are named, separated by commas; all within reach where none is.
 
     Raises:
-        InputError: There is no such suite, or it has no such design.
+        InputError: There is no such suite, it has no such design, or none is within reach.
     """
     known = registry.designs_of(suite)
-    chosen = [name.strip() for name in designs.split(",") if name.strip()] or list(known)
+    chosen = [name.strip() for name in designs.split(",") if name.strip()]
+    if not chosen:
+        chosen = [name for name in known if registry.is_within_reach(name)]
+        if not chosen:
+            registry.load(known[0])  # raises, and says what to do
     for name in chosen:
         if name not in known:
             raise InputError(

@@ -19,7 +19,7 @@ from chipflow.commands.inputs import compile_for, make_folder
 from chipflow.commands.interrupt import Interrupts
 from chipflow.commands.macro_options import MacroOptions
 from chipflow.commands.progress_lines import ProgressLines
-from placement_env.errors import InputError
+from placement_env.errors import ChipError, InputError
 from placement_env.formats.text import write_text
 
 
@@ -78,8 +78,10 @@ def budgets(words: str) -> list[float]:
 
 def run_and_keep(
     runs: SuiteRuns, out: Path | None, show: ProgressLines, ctrl_c: Interrupts
-) -> list[Result]:
+) -> tuple[list[Result], list[ChipError]]:
     """Make the runs that are not in `out` yet, and write `results.json` and `results.md` there.
+
+    A design that fails does not stop the others.
 
     Args:
         runs: What to run.
@@ -87,8 +89,12 @@ def run_and_keep(
         show: Is told what is going on.
         ctrl_c: When it has seen one, what was not finished is dropped and the others returned.
 
+    Returns:
+        The runs, and what went wrong with designs that could not be read or placed.
+
     Raises:
-        InputError: A design cannot be read or placed with these options, or the folder not written.
+        ChipError: All designs failed, for the reason that the first one did; or the placer is
+            unknown, or the folder cannot be written.
     """
     made_with = runs.made_with()
     known: dict[RunKey, Result] = {}
@@ -111,30 +117,39 @@ def run_and_keep(
         show.say(f"{benchmark.name}: {budget_s:g} s, seed {seed}")
 
     results: list[Result] = []
-    try:
-        for result in run_suite(
-            lambda netlist, start, *, budget_s, seed: runs.options.place(
-                netlist, start, budget_s=budget_s, seed=seed, progress=show
-            ),
-            runs.designs,
-            budgets_s=runs.budgets_s,
-            seeds=runs.seeds,
-            start=first,
-            kept=known,
-            begin=begin,
-        ):
-            if ctrl_c.seen:  # the placer has returned early what it had
-                break
-            results.append(result)
-            if result.key in known:
-                continue
-            show.say(run_line(result))
-            known[result.key] = result
-            if out:
-                _write(out, list(known.values()), made_with)
-    except KeyboardInterrupt:
-        ctrl_c.seen = True
-    return results
+    failures: list[ChipError] = []
+    for design in runs.designs:
+        try:
+            for result in run_suite(
+                lambda netlist, start, *, budget_s, seed: runs.options.place(
+                    netlist, start, budget_s=budget_s, seed=seed, progress=show
+                ),
+                [design],
+                budgets_s=runs.budgets_s,
+                seeds=runs.seeds,
+                start=first,
+                kept=known,
+                begin=begin,
+            ):
+                if ctrl_c.seen:  # the placer has returned early what it had
+                    break
+                results.append(result)
+                if result.key in known:
+                    continue
+                show.say(run_line(result))
+                known[result.key] = result
+                if out:
+                    _write(out, list(known.values()), made_with)
+        except ChipError as error:
+            failures.append(error)
+            show.say(f"{design} failed: {error.message}")
+        except KeyboardInterrupt:
+            ctrl_c.seen = True
+        if ctrl_c.seen:
+            break
+    if failures and not results and not ctrl_c.seen:
+        raise failures[0]
+    return results, failures
 
 
 def _write(folder: Path, results: Sequence[Result], made_with: dict[str, Any]) -> None:

@@ -103,9 +103,12 @@ def test_table_pins_every_file_once() -> None:
         assert name == origin.file
         assert not Path(name).is_absolute()
         assert ".." not in name
-        assert len(origin.sha256) == 64
         assert len(origin.commit) == 40
-        assert origin.bytes > 0
+        assert (origin.sha256 is None) == (origin.bytes is None)
+        if origin.sha256 is not None and origin.bytes is not None:
+            assert len(origin.sha256) == 64
+            assert origin.bytes > 0
+    assert sum(origin.sha256 is not None for origin in origins().values()) == 490
 
 
 @pytest.mark.parametrize("name", ["iccad04/ibm01/ibm01.nodes.gz", "tilos/nvdla_ng45/initial.plc"])
@@ -202,6 +205,44 @@ def test_size_is_capped(server: Origins, monkeypatch: pytest.MonkeyPatch, tmp_pa
     with pytest.raises(InputError, match=r"larger than the expected 512\.0 kB"):
         quick(tmp_path)
     assert left_in(tmp_path) == []
+
+
+def unpinned(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    origin = Origin(NAME, False, None, None, "owner/name", "0" * 40, path)
+    monkeypatch.setattr("benchmarks.fetch.origins", lambda: {NAME: origin})
+
+
+def test_where_no_hash_is_known_a_gzip_must_unpack(
+    server: Origins, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    unpinned(monkeypatch, "file.bin.gz")
+    said: list[str] = []
+    server.body = gzip.compress(CONTENT)
+    server.cut_after = [100]
+    path = fetch(NAME, tmp_path, timeout_s=2.0, retry_wait_s=0.01, notice=said.append)
+    assert path.read_bytes() == server.body
+    assert said == ["fetching set/file.bin from owner/name"]
+    path.unlink()
+    server.body = server.body[:-20]
+    with pytest.raises(InputError, match="cannot be unpacked; nothing was kept"):
+        quick(tmp_path)
+    assert left_in(tmp_path) == []
+
+
+def test_where_no_hash_is_known_the_server_must_send_all(
+    server: Origins, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    unpinned(monkeypatch, "file.bin")
+    server.cut_after = [100] * 10
+    server.ranges = False
+    with pytest.raises(InputError, match="broke off"):
+        quick(tmp_path)
+    server.cut_after = []
+    assert quick(tmp_path).read_bytes() == CONTENT
+    (tmp_path / NAME).unlink()
+    server.body = b""
+    with pytest.raises(InputError, match="nothing was kept"):
+        quick(tmp_path)
 
 
 def test_cut_connection_is_resumed(

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import registry
+from benchmarks import data, registry
 from benchmarks.fetch import origins
 from benchmarks.files import grouped, load_files, with_start
 from benchmarks.published import published
+from benchmarks.suites import SUITES
 from placement_env.cost.proxy import proxy_cost
 from placement_env.errors import InputError
 from placement_env.formats import plc
 from placement_env.metrics import METRICS
 from placement_env.netlist import NodeKind, hpwl_um
 from tests.benchmarks.tiny import tiny, write_tiny
+from tests.placement_env import test_bookshelf
 
 
-@pytest.mark.parametrize("name", registry.SUITES["tilos"])
+@pytest.mark.parametrize("name", registry.designs_of("tilos"))
 def test_tilos_loads_with_both_placements(name: str, data_file) -> None:
     data_file(f"tilos/{name}/netlist.pb.txt.gz")
     benchmark = registry.load(name)
@@ -32,7 +35,7 @@ def test_tilos_loads_with_both_placements(name: str, data_file) -> None:
 
 
 def test_legalized_header_is_the_published_cost(data_file) -> None:
-    for name in registry.SUITES["tilos"]:
+    for name in registry.designs_of("tilos"):
         header = plc.read_header(data_file(f"tilos/{name}/legalized.plc"))
         assert header.wirelength is not None
         assert header.density is not None
@@ -123,11 +126,62 @@ def test_def_placement_comes_back(data_file, tmp_path: Path) -> None:
     )
 
 
-def test_all_files_of_a_benchmark_are_known_to_the_fetcher() -> None:
+def test_all_files_of_a_benchmark_are_fetched_or_said_to_be_got_by_hand() -> None:
     for name in registry.names():
         missing = [file for file in registry.files_of(name) if file not in origins()]
         # Three of the grouped netlists are published nowhere as they are.
-        assert [Path(file).name for file in missing] in ([], ["netlist.pb.txt.gz"]), name
+        if [Path(file).name for file in missing] in ([], ["netlist.pb.txt.gz"]):
+            continue
+        (suite,) = [suite for suite in SUITES.values() if name in suite.designs]
+        assert suite.by_hand, name
+
+
+def test_files_that_are_got_by_hand_are_used_in_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(data, "data_roots", lambda: [tmp_path])
+    assert not registry.is_within_reach("adaptec1")
+    with pytest.raises(InputError, match="adaptec1 is not on this machine") as refused:
+        registry.load("adaptec1")
+    assert "adaptec1.tar.gz" in refused.value.hint
+    assert refused.value.where == "https://www.ispd.cc/contests/05/contest.htm"
+    folder = tmp_path / "ispd2005/adaptec1"
+    folder.mkdir(parents=True)
+    for kind, text in test_bookshelf.FILES.items():
+        # As the contest has them: the .aux as it is, the others compressed.
+        if kind == "aux":
+            (folder / "adaptec1.aux").write_text(text.replace("s.", "adaptec1."))
+        else:
+            (folder / f"adaptec1.{kind}.gz").write_bytes(gzip.compress(text.encode()))
+    assert registry.is_within_reach("adaptec1")
+    benchmark = registry.load("adaptec1")
+    assert benchmark.name == "adaptec1"
+    assert benchmark.published[0].value == 73087848
+    assert benchmark.source == "https://www.ispd.cc/contests/05/contest.htm"
+
+
+def test_a_design_is_grouped_where_nobody_publishes_its_groups(
+    data_file, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name = "ariane136_ng45"
+    here = data_file(f"tilos/{name}/full.pb.txt.gz").parent
+    ready = registry.load(name)
+    (tmp_path / "tilos" / name).mkdir(parents=True)
+    for file in ("full.pb.txt.gz", "groups.final.gz", "initial.plc", "legalized.plc"):
+        (tmp_path / "tilos" / name / file).symlink_to(here / file)
+    monkeypatch.setattr(data, "data_roots", lambda: [tmp_path])
+    made = registry.load(name)
+    assert list(made.placements) == ["initial", "legalized"]
+    costs = [proxy_cost(b.netlist, b.placements["initial"]) for b in (ready, made)]
+    # Pins of a group lie in its centre, and both were placed by the same file.
+    assert costs[1].total == pytest.approx(costs[0].total, abs=1e-6)
+
+
+def test_files_of_sets_without_netlists() -> None:
+    assert "verilog-eval/LICENSE" in registry.files_of_set("verilog-eval")
+    with pytest.raises(InputError, match="does not fetch rtllm") as refused:
+        registry.files_of_set("rtllm")
+    assert "clone" in refused.value.hint
 
 
 def test_misspelt_names_get_a_suggestion() -> None:
@@ -139,7 +193,7 @@ def test_misspelt_names_get_a_suggestion() -> None:
     assert "did you mean iccad04" in caught.value.hint
     with pytest.raises(InputError) as caught:
         registry.load("zzz")
-    assert "ibm01" in caught.value.hint
+    assert "chipflow bench list" in caught.value.hint
 
 
 def test_user_files_load_and_come_back(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_one_failure_does_not_stop_the_others(
         )
     )
     assert ended.code == 1
-    assert "failed: tilos_sky130hd, random: not on this machine" in ended.err
+    assert "failed, random: not on this machine" in ended.err
     assert "| random | 0.1 | 1 |" in ended.out
 
 
@@ -149,3 +149,38 @@ def test_no_placer_got_worse(
     assert ended.code == 0, ended
     assert "1 compared, 0 worse" in ended.out
     assert "better" not in ended.out, "make it the golden score"
+
+
+def test_all_sets_are_listed(chipflow: CommandLine) -> None:
+    ended = chipflow("bench", "list")
+    assert ended.code == 0
+    for suite in registry.SUITES:
+        assert f"\n{suite}: " in f"\n{ended.out}"
+    assert "by hand: adaptec1" in ended.out
+    record = json.loads(chipflow("bench", "list", "--json").out)
+    (tilos,) = [suite for suite in record["suites"] if suite["suite"] == "tilos"]
+    assert tilos["terms"] == "BSD-3-Clause"
+    assert tilos["state"]["nvdla_ng45"] in ("here", "to fetch")
+    assert tilos["published"]["nvdla_ng45"][0]["source"]
+    assert {entry["set"] for entry in record["sets"]} >= {"verilog-eval", "rtllm"}
+
+
+@pytest.mark.usefixtures("tiny_suites")
+def test_a_design_that_fails_does_not_stop_its_suite(
+    chipflow: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = registry.load
+
+    def load_some(name: str) -> Benchmark:
+        if name == "ariane133_ng45":
+            raise InputError("its file is damaged", where=name)
+        return load(name)
+
+    monkeypatch.setattr(registry, "load", load_some)
+    ended = chipflow("bench", "placement", "--agent", "random", "--budget", "0.1")
+    assert ended.code == 1
+    assert "ariane133_ng45 failed: its file is damaged" in ended.err
+    assert "| nvdla_ng45 | 0.1 | 1 |" in ended.out
+    ended = chipflow("bench", "placement", "--agent", "random", "--designs", "ariane133_ng45")
+    assert ended.code == 2
+    assert "error: its file is damaged" in ended.err
