@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from agents.cores import usable_cores
 from agents.effort import Effort, check_effort
 from agents.floorplan_lp import spread
 from agents.progress import ProgressCallback
@@ -25,6 +24,7 @@ from agents.sequence_pair import (
     random_state,
     wirelength,
 )
+from placement_env.cores import usable_cores
 from placement_env.errors import ChipError, InputError
 from placement_env.kernels import compile_notice
 from placement_env.netlist import (

@@ -15,11 +15,11 @@ from collections.abc import Callable
 import numpy as np
 
 from agents.annealing_run import AnnealingRun
-from agents.cores import usable_cores
 from agents.effort import check_effort
 from agents.lattice import Lattice, make_lattice
 from agents.legal_start import check_fits, legal_start, movable, nowhere
 from agents.progress import Progress, ProgressCallback
+from placement_env.cores import usable_cores
 from placement_env.cost.model import CostModel, cost_model
 from placement_env.cost.proxy import check_positions, robust_cost
 from placement_env.cost.toy import toy_netlist

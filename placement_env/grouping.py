@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
-from placement_env.clustering import clusters
+from placement_env import clustering, mt_kahypar
 from placement_env.errors import InputError
 from placement_env.gridding import default_grid
 from placement_env.netlist import (
@@ -34,23 +35,33 @@ __all__ = [
     "ungrouped_placement",
 ]
 
+Partitioner = Literal["built-in", "mt-kahypar"]
+
 #: Without a target, groups have about this many cells, but there are no more than `_MOST_GROUPS`.
 _CELLS_PER_GROUP, _MOST_GROUPS = 25, 800
 
 
-def group_cells(netlist: Netlist, *, target_groups: int | None = None, seed: int = 0) -> IntArray:
+def group_cells(
+    netlist: Netlist,
+    *,
+    target_groups: int | None = None,
+    seed: int = 0,
+    partitioner: Partitioner | None = None,
+) -> IntArray:
     """[N] the group of each movable standard cell, -1 for all other nodes.
 
-    Cells that share small nets come together; the areas of connected groups are within a factor of
-    four of each other (see `placement_env.clustering`).
+    Cells that share small nets come together, in groups of nearly equal area.
 
     Args:
         netlist: A flat netlist.
         target_groups: Number of groups; by default one for 25 cells, at most 800.
         seed: Equal seeds give equal groups.
+        partitioner: What forms the groups: our own (`placement_env.clustering`), or Mt-KaHyPar
+            (`placement_env.mt_kahypar`). None takes Mt-KaHyPar where it is installed.
 
     Raises:
         InputError: `target_groups` is less than one.
+        ToolMissing: Mt-KaHyPar was asked for and is not installed.
     """
     if target_groups is not None and target_groups < 1:
         raise InputError(f"{target_groups} groups were asked for, expected at least one")
@@ -64,6 +75,9 @@ def group_cells(netlist: Netlist, *, target_groups: int | None = None, seed: int
     number[cells] = np.arange(len(cells))
     node = number[netlist.pin_node]
     on_cell = node >= 0
+    if partitioner is None:
+        partitioner = "mt-kahypar" if mt_kahypar.is_installed() else "built-in"
+    clusters = mt_kahypar.clusters if partitioner == "mt-kahypar" else clustering.clusters
     group[cells] = clusters(
         (netlist.width_um * netlist.height_um)[cells],
         pin_net(netlist)[on_cell],

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from agents import floorplanner, legal_start, mixed_size, placers
-from agents.cores import usable_cores
 from agents.lattice import MARGIN_UM, make_lattice
 from agents.progress import ProgressCallback
 from benchmarks.placement import is_flat
+from placement_env.cores import usable_cores
 from placement_env.cost.model import cost_model
 from placement_env.cost.proxy import check_positions
 from placement_env.did_you_mean import did_you_mean

@@ -56,4 +56,5 @@ STAGE = Stage(
     reads=("floorplan_def", "memories"),
     gives=("grouped_netlist", "grouped_start", "groups"),
     settings=("placement.seed",),
+    tools=("mtkahypar",),
 )

@@ -65,6 +65,12 @@ TOOLS: dict[str, Tool] = {
         install="pip install litellm",
         package="litellm",
     ),
+    "mtkahypar": Tool(
+        purpose="groups of cells, in place of a partitioner of our own",
+        install="pip install mtkahypar",
+        package="mtkahypar",
+        optional=True,
+    ),
     "iverilog": Tool(
         purpose="simulation of RTL and gates",
         install="sudo apt-get install iverilog",

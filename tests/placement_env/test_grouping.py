@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from placement_env import mt_kahypar
 from placement_env.clustering import clusters
-from placement_env.errors import InputError
+from placement_env.errors import InputError, ToolMissing
 from placement_env.formats import bookshelf, ct_protobuf, lef, lefdef
 from placement_env.formats.text import read_text
 from placement_env.grouping import (
+    Partitioner,
     group_cells,
     grouped_netlist,
     grouped_placement,
@@ -260,9 +262,9 @@ def test_clusters_without_connections_and_with_giants() -> None:
 
 def test_groups_of_ibm12_are_fast_and_balanced(data_file: DataFile) -> None:
     netlist, placement = bookshelf.read(data_file("iccad04/ibm12/ibm12.aux.gz"))
-    group_cells(netlist, target_groups=2000)  # compiles the kernels
+    group_cells(netlist, target_groups=2000, partitioner="built-in")  # compiles the kernels
     started = time.process_time()
-    group = group_cells(netlist)
+    group = group_cells(netlist, partitioner="built-in")
     grouped = grouped_netlist(netlist, group)
     assert time.process_time() - started < 15
     is_cell = netlist.node_kind == NodeKind.STANDARD_CELL
@@ -283,10 +285,29 @@ def test_groups_of_ibm12_are_fast_and_balanced(data_file: DataFile) -> None:
     assert len(grouped_placement(netlist, group, placement).x_um) == grouped.num_nodes
 
 
-def test_groups_cut_fewer_nets_than_tilos_groups(ariane: tuple[Netlist, IntArray]) -> None:
+every_partitioner = pytest.mark.parametrize(
+    "partitioner",
+    [
+        "built-in",
+        pytest.param(
+            "mt-kahypar",
+            marks=pytest.mark.skipif(not mt_kahypar.is_installed(), reason="not installed"),
+        ),
+    ],
+)
+
+
+@every_partitioner
+def test_groups_cut_fewer_nets_than_tilos_groups(
+    ariane: tuple[Netlist, IntArray], partitioner: Partitioner
+) -> None:
     netlist, theirs = ariane
     is_cell = netlist.node_kind == NodeKind.STANDARD_CELL
-    ours = group_cells(netlist, target_groups=len(set(theirs[is_cell].tolist())))
+    groups = len(set(theirs[is_cell].tolist()))
+    ours = group_cells(netlist, target_groups=groups, partitioner=partitioner)
+    area = np.bincount(ours[is_cell], (netlist.width_um * netlist.height_um)[is_cell])
+    assert abs(len(area) - groups) < 0.05 * groups
+    assert area.max() <= 1.61 * area.mean()
     net = pin_net(netlist)
     cut = []
     for group in (theirs, ours):
@@ -314,6 +335,36 @@ def test_tap_cells_and_ports_stay_alone(data_file: DataFile) -> None:
     assert len(grouped.nodes_of(NodeKind.PORT)) == 54
     assert len(grouped.nodes_of(NodeKind.STANDARD_CELL)) == 0
     assert grouped.num_nodes == 54 + 12
+
+
+@every_partitioner
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_all_cells_get_a_group_and_seeds_decide_which(
+    data: st.DataObject, partitioner: Partitioner
+) -> None:
+    cells = data.draw(st.integers(1, 12))
+    nets = data.draw(
+        st.lists(st.lists(st.integers(0, cells - 1), min_size=1, max_size=5), max_size=15)
+    )
+    target = data.draw(st.integers(1, 14))
+    netlist = flat_netlist([C] * cells, nets, [1.0] * len(nets))
+    group, again = (
+        group_cells(netlist, target_groups=target, seed=3, partitioner=partitioner)
+        for _ in range(2)
+    )
+    assert np.array_equal(group, again)
+    assert sorted(set(group.tolist())) == list(range(group.max() + 1))
+    assert group.max() < max(target, cells)
+
+
+def test_what_is_not_installed_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mt_kahypar, "is_installed", lambda: False)
+    netlist = flat_netlist([C, C, C], [[0, 1], [1, 2]], [1, 1])
+    assert group_cells(netlist, target_groups=2).max() == 1
+    with pytest.raises(ToolMissing, match="not installed") as missing:
+        group_cells(netlist, target_groups=2, partitioner="mt-kahypar")
+    assert "pip install mtkahypar" in missing.value.hint
 
 
 def test_wrong_groups_are_refused() -> None:
