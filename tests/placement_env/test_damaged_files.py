@@ -14,6 +14,7 @@ from placement_env.errors import InputError
 from placement_env.formats import bookshelf, def_file, floorplan, gates, hmetis, lef, lefdef
 from tests.placement_env import (
     test_bookshelf,
+    test_def_areas,
     test_floorplan_files,
     test_gates,
     test_hmetis,
@@ -90,6 +91,7 @@ def read_hypergraph(folder: Path, text: str) -> None:
 READERS = [
     pytest.param(read_lef, test_lef.SMALL, id="lef"),
     pytest.param(read_def, test_lefdef.SMALL, id="def"),
+    pytest.param(read_def, test_def_areas.SMALL, id="def-areas"),
     pytest.param(read_gates, test_gates.SMALL, id="verilog"),
     *(
         pytest.param(read_bookshelf(kind), text, id=kind)

@@ -25,15 +25,12 @@ PROPERTYDEFINITIONS
   COMPONENT why STRING ;
 END PROPERTYDEFINITIONS
 DIEAREA ( 0 0 ) ( 10000 8000 ) ;
-ROW r0 core 0 0 FS DO 50 BY 1 STEP 200 0 ;
-TRACKS X 100 DO 50 STEP 200 LAYER m1 m2 ;
+ROW r0 core 0 0 FS DO 50 BY 1 STEP 200 0 + PROPERTY why 1 ;
+TRACKS X 100 DO 50 STEP 200 MASK 1 LAYER m1 m2 ;
 GCELLGRID Y 0 DO 4 STEP 2000 ;
-VIAS 1 ;
-- v1 + RECT m1 ( 0 0 ) ( 1 1 ) ;
-END VIAS
 COMPONENTS 3 ;
 - u0 NAND + PROPERTY why "a ; b" + PLACED ( 200 0 ) FS ;
-- u1 INV + SOURCE DIST + FIXED ( 400.0 0 ) N + HALO 1 1 1 1 ;
+- u1 INV + SOURCE DIST + FIXED ( 400.0 0 ) N ;
 - u2 INV + UNPLACED ;
 END COMPONENTS
 PINS 2 ;
@@ -42,9 +39,9 @@ PINS 2 ;
 - y + NET y + DIRECTION OUTPUT + PORT + LAYER m1 SPACING 5 ( 1 2 ) ( 0 0 ) + PLACED ( 1 2 ) N
   + PORT + LAYER m2 ( 0 0 ) ( 9 9 ) + PLACED ( 3 4 ) N ;
 END PINS
-SPECIALNETS 1 ;
-- VDD ( * VDD ) + ROUTED m1 800 ( 0 0 ) ( 10 * ) ;
-END SPECIALNETS
+FILLS 1 ;
+- LAYER m1 RECT ( 0 0 ) ( 1 1 ) ;
+END FILLS
 NETS 3 ;
 - a\\[0\\] ( PIN a\\[0\\] ) ( u0 A + SYNTHESIZED ) + USE CLOCK ;
 - y ( u0 Z ) ( u1 A )
@@ -100,12 +97,15 @@ def test_small_file(tmp_path: Path) -> None:
     assert nets.use == ("CLOCK", "SIGNAL", "SIGNAL")
     assert nets.weight.tolist() == [1, 3, 1]
     assert design.skipped == {
-        "SPECIALNETS": 1,
-        "VIAS": 1,
-        "component HALO": 1,
+        "FILLS": 1,
+        "PROPERTYDEFINITIONS": 1,
         "component PROPERTY": 1,
         "net ROUTED": 1,
+        "net SYNTHESIZED": 1,
         "pin PORT": 1,
+        "pin SPACING": 1,
+        "row PROPERTY": 1,
+        "tracks MASK": 1,
     }
 
 
@@ -247,6 +247,11 @@ def designs(draw: st.DrawFn) -> def_file.DefDesign:
         drawn = draw(st.lists(values, min_size=size, max_size=size))
         return np.array([v if s else 0 for v, s in zip(drawn, status, strict=True)], np.int64)
 
+    def of_some(values: st.SearchStrategy) -> st.SearchStrategy[dict]:
+        if not component_names:
+            return st.just({})
+        return st.dictionaries(st.sampled_from(component_names), values, max_size=2)
+
     pins = []
     for name in draw(st.lists(names, unique=True, max_size=4)):
         placed = draw(st.sampled_from(list(def_file.Status)))
@@ -302,6 +307,9 @@ def designs(draw: st.DrawFn) -> def_file.DefDesign:
             y=where_placed(number),
             orient=where_placed(st.integers(0, 7)),
             source=tuple(draw(st.sampled_from(["", "DIST"])) for _ in component_names),
+            halo=draw(of_some(st.builds(def_file.DefHalo, *[number] * 4, st.booleans()))),
+            weight=draw(of_some(number)),
+            region=draw(of_some(names)),
         ),
         pins=tuple(pins),
         nets=def_file.DefNets(
