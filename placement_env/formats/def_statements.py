@@ -53,14 +53,19 @@ class Section(NamedTuple):
     first: IntArray
     end: IntArray
 
-    def statement(self, number: int) -> list[str]:
-        """The words of one statement, from its `-` to before its `;`."""
-        return self.words[self.first[number] : self.end[number]].tolist()
+    def statement(self, number: int) -> tuple[int, list[str]]:
+        """The place in the file, for messages, and the words of one statement, without the `;`."""
+        first = int(self.first[number])
+        return self.start + first, self.words[first : self.end[number]].tolist()
 
     def statements(self) -> Iterator[tuple[int, list[str]]]:
-        """The place in the file, for messages, and the words of each statement."""
-        for first, end in zip(self.first.tolist(), self.end.tolist(), strict=True):
-            yield self.start + first, self.words[first:end].tolist()
+        """`statement` of each."""
+        return map(self.statement, range(self.first.size))
+
+    def first_options(self) -> IntArray:
+        """[S] index in `words` of the first `+` of each statement; its end where it has none."""
+        plus = np.append(np.flatnonzero(self.words == "+"), self.words.size)
+        return np.minimum(plus[np.searchsorted(plus, self.first)], self.end)
 
     def check_unique(self, what: str, names: Sequence[str], numbers: Sequence[int]) -> None:
         """Refuse a name that comes twice; `numbers` are the statements that the names are of."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -213,10 +214,25 @@ def test_malformed_files(tmp_path: Path, old: str, new: str, message: str) -> No
     assert message in error.message
 
 
-def test_error_names_the_line(tmp_path: Path) -> None:
-    error = refusal(write(tmp_path, SMALL.replace("- u1 INV", "- u0 INV")))
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("- u1 INV", "- u0 INV"),
+        ("- u1 INV + SOURCE", "- u1 + SOURCE"),
+        ("- u1 INV + SOURCE", "- u1 INV SOURCE"),
+        ("- u1 INV + SOURCE DIST + FIXED ( 400.0", "- u1 INV + SOURCE DIST + FIXED ( 400.5"),
+        ("( PIN y ) + ROUTED", "( PIN y + ROUTED"),
+        ("- y ( u0 Z )", "- y u0 Z )"),
+        ("- empty", "- y"),
+        ("END COMPONENTS", "u3 INV ; END COMPONENTS"),
+        ("END NETS", "END NET"),
+    ],
+)
+def test_errors_name_the_line(tmp_path: Path, old: str, new: str) -> None:
+    assert SMALL.count(old) == 1
+    error = refusal(write(tmp_path, SMALL.replace(old, new)))
     assert error is not None
-    assert error.where.endswith(f":{SMALL[: SMALL.index('- u1 INV')].count(chr(10)) + 1}")
+    assert error.where.endswith(f":{SMALL[: SMALL.index(old)].count(chr(10)) + 1}")
 
 
 def test_unwritable_names_are_refused(tmp_path: Path) -> None:
@@ -336,3 +352,21 @@ def test_any_design_survives_a_round_trip(
     assert again == design
     assert again.skipped == {}
     assert again.remarks == ()
+
+
+@settings(max_examples=50, deadline=None)
+@given(design=designs())
+def test_unusual_statements_say_the_same(
+    design: def_file.DefDesign, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Usual statements are read as columns of words, others one by one."""
+    path = tmp_path_factory.getbasetemp() / "unusual.def"
+    def_file.write(path, design)
+    head, section, body = path.read_text().partition("COMPONENTS ")
+    body = re.sub(r"(?m)^(  \( \S+ \S+) \)$", r"\1 + SYNTHESIZED )", body)
+    body = re.sub(r"(?m)^([- ].*) ;$", r"\1 + PROPERTY p 1 ;", body)
+    path.write_text(head + section + body)
+    again = def_file.read(path)
+    assert again == design
+    assert again.skipped.get("component PROPERTY", 0) == len(design.components)
+    assert again.skipped.get("net SYNTHESIZED", 0) == len(design.nets.pin)
