@@ -14,6 +14,7 @@ from placement_env.errors import InputError
 from placement_env.formats import bookshelf, def_file, floorplan, gates, hmetis, lef, lefdef
 from tests.placement_env import (
     test_bookshelf,
+    test_bookshelf_shapes,
     test_def_areas,
     test_floorplan_files,
     test_gates,
@@ -70,6 +71,10 @@ def read_bookshelf(kind: str) -> Callable[[Path, str], None]:
     return read
 
 
+def read_shapes(folder: Path, text: str) -> None:
+    bookshelf.read(test_bookshelf.write(folder, **test_bookshelf_shapes.CONTEST | {"shapes": text}))
+
+
 def read_floorplan(files: dict[str, str], kind: str) -> Callable[[Path, str], None]:
     def read(folder: Path, text: str) -> None:
         netlist, placement = floorplan.read(
@@ -97,6 +102,7 @@ READERS = [
         pytest.param(read_bookshelf(kind), text, id=kind)
         for kind, text in test_bookshelf.FILES.items()
     ),
+    pytest.param(read_shapes, test_bookshelf_shapes.CONTEST["shapes"], id="shapes"),
     *(
         pytest.param(read_floorplan(files, kind), text, id=f"{dialect}-{kind}")
         for dialect, files in (
