@@ -20,6 +20,7 @@ from tests.placement_env import (
     test_gates,
     test_hmetis,
     test_lef,
+    test_lef_sky130,
     test_lefdef,
 )
 
@@ -95,6 +96,7 @@ def read_hypergraph(folder: Path, text: str) -> None:
 
 READERS = [
     pytest.param(read_lef, test_lef.SMALL, id="lef"),
+    pytest.param(read_lef, test_lef_sky130.SMALL, id="lef-sky130"),
     pytest.param(read_def, test_lefdef.SMALL, id="def"),
     pytest.param(read_def, test_def_areas.SMALL, id="def-areas"),
     pytest.param(read_gates, test_gates.SMALL, id="verilog"),
