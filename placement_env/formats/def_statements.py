@@ -39,7 +39,6 @@ class Section(NamedTuple):
 
     Attributes:
         tokens: The file, for messages.
-        name: The section's name.
         words: [W] the words of the statements, as an array of `str` objects.
         start: Index of the first of these words in the file.
         first: [S] where each statement begins in `words`: its `-`.
@@ -47,7 +46,6 @@ class Section(NamedTuple):
     """
 
     tokens: Tokens
-    name: str
     words: np.ndarray
     start: int
     first: IntArray
@@ -109,7 +107,7 @@ def read_section(tokens: Tokens, name: str, notes: Notes) -> Section:
             f"{name} has {ends.size} entries, its header says {expected}",
             hint="entries are missing; correct the header or fetch the file again",
         )
-    return Section(tokens, name, words, start, first, ends)
+    return Section(tokens, words, start, first, ends)
 
 
 def read_count(tokens: Tokens, name: str) -> int:

@@ -14,7 +14,7 @@ from typing import NoReturn
 from placement_env.errors import InputError
 from placement_env.formats.text import read_text
 
-# Each way begins with its letter: looking back first would make the search six times slower.
+# Both alternatives begin with their letter; looking back first would be six times slower.
 _QUOTED_OR_COMMENT = re.compile(r'#(?<!\S#)[^\n]*|"[^"]*"')
 # Private-use characters stand for white space inside quotes, where `str.split` must not cut.
 _HIDE = str.maketrans({" ": "\ue000", "\t": "\ue001", "\n": "\ue002", "\r": "\ue003"})
