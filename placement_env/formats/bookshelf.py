@@ -1,7 +1,8 @@
-"""Bookshelf placement format (UCLA/UMich GSRC): .aux, .nodes, .nets, .pl, .scl and .wts.
+"""Bookshelf placement format (UCLA/UMich GSRC): .aux, .nodes, .nets, .pl, .scl, .wts and .shapes.
 
-Reads the ICCAD04 mixed-size dialect and its older and newer relatives. Bookshelf knows no unit: one
-"um" of the netlist is one unit of the files, and `unit_um` is None.
+Reads the ICCAD04 mixed-size dialect and its older and newer relatives, up to that of the contests
+of 2012. Bookshelf knows no unit: one "um" of the netlist is one unit of the files, and `unit_um` is
+None.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 
 from placement_env.formats.bookshelf_lines import BookshelfFile, files_of
 from placement_env.formats.bookshelf_nets import offsets, read_nets
-from placement_env.formats.bookshelf_nodes import read_nodes
+from placement_env.formats.bookshelf_nodes import BookshelfNodes, read_nodes
 from placement_env.formats.bookshelf_pl import centred, read_corners, read_pl, write_pl
 from placement_env.formats.bookshelf_scl import read_rows
-from placement_env.formats.bookshelf_write import over_rows, write
+from placement_env.formats.bookshelf_shapes import read_shapes
+from placement_env.formats.bookshelf_write import over_rows, taller_than_rows, write
 from placement_env.netlist import (
     Canvas,
     FloatArray,
@@ -28,20 +30,23 @@ from placement_env.netlist import (
     check_netlist,
 )
 
-__all__ = ["read", "read_pl", "write", "write_pl"]
+__all__ = ["read", "read_pl", "read_shapes", "write", "write_pl"]
 
 
 def read(aux_path: Path | str, *, allow_unplaced: bool = False) -> tuple[Netlist, Placement]:
     """Read the files that an .aux file names, plain or gzipped.
 
     - A node that is taller than a row is a hard macro. A terminal is a port, unless it is taller
-      than a row and overlaps the rows, which makes it a fixed hard macro.
+      than a row and overlaps the rows, which makes it a fixed hard macro. A terminal_NI, which
+      others may cover, is always a port.
     - Terminals and nodes marked /FIXED are fixed, once they have a place.
     - Pin offsets are from the cell's centre. The files of 1999 give them from the lower left corner
       instead; they are recognised by offsets that mostly fit the cell only that way.
     - The first pin of direction O drives its net.
     - The canvas is the bounding box of the rows. Nodes without a place are at its centre.
     - A weight of the .wts file counts if its name is that of a net; most files list nodes there.
+    - A .shapes file is checked and not used: nodes fill their whole boxes. `read_shapes` reads it.
+    - A .route file (routing capacities) is passed over.
 
     Args:
         aux_path: The .aux file.
@@ -86,8 +91,10 @@ def read(aux_path: Path | str, *, allow_unplaced: bool = False) -> tuple[Netlist
     netlist = _driver_first(
         _offsets_from_centre(netlist, nets.has_offset & ~nets.percent), nets.drives
     )
-    netlist = replace(netlist, node_kind=_kinds(netlist, placement, nodes.terminal))
+    netlist = replace(netlist, node_kind=_kinds(netlist, placement, nodes))
     check_netlist(netlist, where=str(files["nodes"]))
+    if "shapes" in files:
+        read_shapes(files["shapes"], netlist, placement)
     return netlist, placement
 
 
@@ -137,13 +144,9 @@ def _driver_first(netlist: Netlist, drives: NDArray[np.bool_]) -> Netlist:
     )
 
 
-def _kinds(netlist: Netlist, placement: Placement, terminal: NDArray[np.bool_]) -> IntArray:
+def _kinds(netlist: Netlist, placement: Placement, nodes: BookshelfNodes) -> IntArray:
     """[N] node kinds from heights, rows and places."""
-    rows = netlist.rows
-    assert rows is not None
-    heights, times = np.unique(rows.height_um, return_counts=True)
-    tall = netlist.height_um > heights[times.argmax()] * (1 + 1e-9)
+    tall = taller_than_rows(netlist)
     kind = np.where(tall, NodeKind.HARD_MACRO, NodeKind.STANDARD_CELL)
-    return np.where(terminal & ~(tall & over_rows(netlist, placement)), NodeKind.PORT, kind).astype(
-        np.int64
-    )
+    covers = tall & over_rows(netlist, placement) & ~nodes.no_image
+    return np.where(nodes.terminal & ~covers, NodeKind.PORT, kind).astype(np.int64)

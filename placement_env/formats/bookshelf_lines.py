@@ -18,7 +18,8 @@ from typing import NoReturn
 from placement_env.errors import InputError
 from placement_env.formats.text import read_text
 
-_KINDS = ("nodes", "nets", "wts", "pl", "scl")
+_NEEDED = ("nodes", "nets", "pl", "scl")
+_OPTIONAL = ("wts", "shapes")
 #: Who may stand on the first line; .blocks files were made at three places.
 _VENDORS = ("UCLA", "UCSC", "UMICH")
 
@@ -110,7 +111,9 @@ def header(words: list[str]) -> str:
 
 
 def files_of(aux_path: Path) -> dict[str, Path]:
-    """The files that an .aux file names, by kind: nodes, nets, pl, scl and, where given, wts.
+    """The files that an .aux file names, by kind: nodes, nets, pl, scl and perhaps wts and shapes.
+
+    A .route file, which the routability contests add, is passed over.
 
     Raises:
         InputError: The .aux file is missing or names no file of a kind that is needed.
@@ -124,9 +127,9 @@ def files_of(aux_path: Path) -> dict[str, Path]:
             continue
         for word in line.replace(":", " ").split()[1:]:
             kind = word.removesuffix(".gz").rpartition(".")[2]
-            if kind in _KINDS:
+            if kind in _NEEDED + _OPTIONAL:
                 found[kind] = with_or_without_gz(aux_path.parent / word)
-    missing = [kind for kind in _KINDS if kind not in found and kind != "wts"]
+    missing = [kind for kind in _NEEDED if kind not in found]
     if missing:
         raise InputError(
             f"the .aux file names no .{missing[0]} file",

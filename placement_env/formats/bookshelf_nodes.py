@@ -23,6 +23,7 @@ class BookshelfNodes:
         width: [N] widths.
         height: [N] heights.
         terminal: [N] whether the node is a terminal.
+        no_image: [N] whether it is one that others may cover (terminal_NI).
         master: [N] library cells; empty where the file gives none.
     """
 
@@ -30,6 +31,7 @@ class BookshelfNodes:
     width: FloatArray
     height: FloatArray
     terminal: NDArray[np.bool_]
+    no_image: NDArray[np.bool_]
     master: list[str]
 
 
@@ -58,13 +60,13 @@ def _read_table(file: BookshelfFile) -> BookshelfNodes | None:
     width, height = table.floats(lines, 1), table.floats(lines, 2)
     kind = np.full(lines.size, "", dtype=object)
     kind[count == 4] = table.words(lines[count == 4], 3)
-    terminal = np.array([word.startswith("terminal") for word in kind], dtype=bool)
+    terminal, no_image = _terminals(kind.tolist())
     kind[terminal] = ""
     found = {"numnodes": str(lines.size), "numterminals": str(int(terminal.sum()))}
     usual = len(set(name)) == len(name) and ":" not in kind and stated.items() <= found.items()
     if width is None or height is None or not usual:
         return None
-    return BookshelfNodes(name, width, height, terminal, kind.tolist())
+    return BookshelfNodes(name, width, height, terminal, no_image, kind.tolist())
 
 
 def _read_lines(file: BookshelfFile) -> BookshelfNodes:
@@ -86,8 +88,8 @@ def _read_lines(file: BookshelfFile) -> BookshelfNodes:
         kinds.append(words[3] if len(words) > 3 and words[3] != ":" else "")
     if not names:
         file.fail(len(file.lines), "the file has no node")
-    terminal = [kind.startswith("terminal") for kind in kinds]
-    found = {"numnodes": len(names), "numterminals": sum(terminal)}
+    terminal, no_image = _terminals(kinds)
+    found = {"numnodes": len(names), "numterminals": int(terminal.sum())}
     for key, (line, count) in expected.items():
         file.expect_count(line, key, count, found[key])
     if len(set(names)) != len(names):
@@ -96,6 +98,10 @@ def _read_lines(file: BookshelfFile) -> BookshelfNodes:
         file.fail(last, f"node {double} comes twice", "names must be unique")
     size = np.array(sizes)
     master = ["" if fixed else kind for kind, fixed in zip(kinds, terminal, strict=True)]
-    return BookshelfNodes(
-        names, size[:, 0].copy(), size[:, 1].copy(), np.array(terminal, dtype=bool), master
-    )
+    return BookshelfNodes(names, size[:, 0].copy(), size[:, 1].copy(), terminal, no_image, master)
+
+
+def _terminals(kinds: list[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """[N] whether each node is a terminal, and whether it is one that others may cover."""
+    terminal = np.array([kind.startswith("terminal") for kind in kinds], dtype=bool)
+    return terminal, np.array([kind == "terminal_NI" for kind in kinds], dtype=bool)

@@ -1,7 +1,8 @@
 """Bookshelf .pl: where the nodes are.
 
-A line is `name x y : orient [/FIXED]` with the lower left corner of the oriented box; older files
-leave the orientation out, or write `name x y / N / FIXED` or `name x y DIMS = (width, height) : N`.
+A line is `name x y : orient [/FIXED | /FIXED_NI]` with the lower left corner of the oriented box;
+older files leave the orientation out, or write `name x y / N / FIXED` or `name x y DIMS = (width,
+height) : N`.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def _read_table(file: BookshelfFile, number_of: dict[str, int]) -> Corners | Non
         and None not in orient
         and len(set(node)) == len(node)
         and table.are(turned, 3, ":").all()
-        and set(table.words(marked, 5)) <= {"/FIXED"}
+        and set(table.words(marked, 5)) <= {"/FIXED", "/FIXED_NI"}
     )
     if x is None or y is None or not usual:
         return None

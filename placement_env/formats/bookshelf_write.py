@@ -18,8 +18,9 @@ from placement_env.netlist import Netlist, NodeKind, Orient, Placement, Rows
 def write(aux_path: Path | str, netlist: Netlist, placement: Placement) -> None:
     """Write an .aux file and the files that it names; all are gzipped if the name ends in .gz.
 
-    Ports are terminals, and so are fixed hard macros over the rows, as in ISPD 2005. Bookshelf
-    tells macros from cells by their height alone, and has neither a grid nor pin names.
+    Ports are terminals, and so are fixed hard macros over the rows, as in ISPD 2005; ports that
+    would be taken for such macros are terminal_NI. Bookshelf tells macros from cells by their
+    height alone, and has neither a grid nor pin names.
 
     Raises:
         InputError: The netlist has no rows, the name does not end in .aux, or a file cannot be
@@ -60,25 +61,34 @@ def over_rows(netlist: Netlist, placement: Placement) -> NDArray[np.bool_]:
     )
 
 
+def taller_than_rows(netlist: Netlist) -> NDArray[np.bool_]:
+    """[N] whether each node is taller than most rows, which the netlist must have."""
+    rows = netlist.rows
+    assert rows is not None
+    heights, times = np.unique(rows.height_um, return_counts=True)
+    return netlist.height_um > heights[times.argmax()] * (1 + 1e-9)
+
+
 def _nodes(netlist: Netlist, placement: Placement) -> Iterator[str]:
-    terminal = netlist.node_kind == NodeKind.PORT
+    port = netlist.node_kind == NodeKind.PORT
     macro = netlist.node_kind == NodeKind.HARD_MACRO
-    terminal |= macro & netlist.fixed & over_rows(netlist, placement)
-    masters = netlist.node_master or ("",) * netlist.num_nodes
+    over = over_rows(netlist, placement)
+    terminal = port | (macro & netlist.fixed & over)
+    no_image = port & over & taller_than_rows(netlist)
+    masters = np.array(netlist.node_master or ("",) * netlist.num_nodes, dtype=object)
     yield "UCLA nodes 1.0"
     yield ""
     yield f"NumNodes : {netlist.num_nodes}"
     yield f"NumTerminals : {int(terminal.sum())}"
-    for name, width, height, fixed, master in zip(
+    words = np.where(no_image, "terminal_NI", np.where(terminal, "terminal", masters))
+    for name, width, height, word in zip(
         netlist.node_name,
         netlist.width_um.tolist(),
         netlist.height_um.tolist(),
-        terminal.tolist(),
-        masters,
+        words.tolist(),
         strict=True,
     ):
-        kind = "\tterminal" if fixed else f"\t{master}" if master else ""
-        yield f"{name}\t{width!r}\t{height!r}{kind}"
+        yield f"{name}\t{width!r}\t{height!r}\t{word}".rstrip()
 
 
 def _nets(netlist: Netlist) -> Iterator[str]:

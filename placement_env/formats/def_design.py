@@ -13,6 +13,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from placement_env.formats.def_areas import DefBlockage, DefGroup, DefHalo, DefRegion
 from placement_env.netlist import IntArray, Orient
 
 
@@ -111,6 +112,10 @@ class DefComponents:
         y: [C] as `x`.
         orient: [C] `Orient` values, int64; N where unplaced.
         source: [C] SOURCE (NETLIST, DIST, USER, TIMING); empty where not stated.
+        halo: HALO of the components that have one, by name.
+        weight: WEIGHT of the components that have one, by name: how much a placed component should
+            stay where it is (DEF's default is 0).
+        region: REGION of the components that have one of their own, by name.
     """
 
     name: tuple[str, ...] = ()
@@ -120,6 +125,9 @@ class DefComponents:
     y: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     orient: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     source: tuple[str, ...] = ()
+    halo: Mapping[str, DefHalo] = field(default_factory=dict)
+    weight: Mapping[str, int] = field(default_factory=dict)
+    region: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.name)
@@ -127,6 +135,7 @@ class DefComponents:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DefComponents) and (
             (self.name, self.master, self.source) == (other.name, other.master, other.source)
+            and (self.halo, self.weight, self.region) == (other.halo, other.weight, other.region)
             and np.array_equal(self.status, other.status)
             and np.array_equal(self.x, other.x)
             and np.array_equal(self.y, other.y)
@@ -171,6 +180,25 @@ class DefNets:
 
 
 @dataclass(frozen=True)
+class DefSpecialNet:
+    """A net with wiring that no router may change, such as a power rail.
+
+    Attributes:
+        name: Unique name.
+        connections: Component, or "PIN" for a port of the design, and pin. The component `*` stands
+            for all that have the pin.
+        use: POWER, GROUND ... (DEF's default is SIGNAL).
+        options: All other options in order, each as the file has it without its `+`. Wires are
+            among them: `ROUTED metal1 340`, `SHAPE FOLLOWPIN ( 0 0 ) ( 800 * )`.
+    """
+
+    name: str
+    connections: tuple[tuple[str, str], ...] = ()
+    use: str = "SIGNAL"
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class DefDesign:
     """A design as one DEF file has it.
 
@@ -181,9 +209,14 @@ class DefDesign:
         rows: Cell rows.
         tracks: Routing tracks.
         gcells: Global routing grid.
+        vias: The vias that special nets are wired with, each as the file has it without its `-`.
+        regions: Boxes for groups.
         components: Instances.
         pins: Ports.
+        blockages: What is closed to components or wires.
+        special_nets: Nets with wiring of their own, such as power rails.
         nets: Nets.
+        groups: Components that belong together.
         version: VERSION.
         divider: DIVIDERCHAR.
         bus_bits: BUSBITCHARS.
@@ -198,9 +231,14 @@ class DefDesign:
     rows: tuple[DefRow, ...] = ()
     tracks: tuple[DefTracks, ...] = ()
     gcells: tuple[DefGcells, ...] = ()
+    vias: tuple[str, ...] = ()
+    regions: tuple[DefRegion, ...] = ()
     components: DefComponents = field(default_factory=DefComponents)
     pins: tuple[DefPin, ...] = ()
+    blockages: tuple[DefBlockage, ...] = ()
+    special_nets: tuple[DefSpecialNet, ...] = ()
     nets: DefNets = field(default_factory=DefNets)
+    groups: tuple[DefGroup, ...] = ()
     version: str = "5.8"
     divider: str = "/"
     bus_bits: str = "[]"

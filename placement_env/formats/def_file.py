@@ -1,15 +1,21 @@
 """DEF 5.8: reads and writes floorplans and placements (LEF/DEF 5.8 Language Reference).
 
-Rows, tracks, components, ports and nets are read in full. Vias, regions, blockages, special nets,
-routing and properties are passed over and counted in `DefDesign.skipped`.
+Rows, tracks, components, ports, nets and what bounds a placement (regions, groups, blockages,
+halos) are read as values. Special nets, and the vias that they are wired with, keep their words, so
+that power rails survive. Routing of other nets, rules, fills, scan chains, properties and the like
+are passed over and counted in `DefDesign.skipped`: a file that is written lacks what that counts.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from placement_env.errors import InputError
+from placement_env.formats.def_area_sections import read_blockages, read_groups, read_regions
+from placement_env.formats.def_areas import DefBlockage, DefBox, DefGroup, DefHalo, DefRegion
+from placement_env.formats.def_components import read_components
 from placement_env.formats.def_design import (
     DefComponents,
     DefDesign,
@@ -18,26 +24,39 @@ from placement_env.formats.def_design import (
     DefPin,
     DefRow,
     DefShape,
+    DefSpecialNet,
     DefTracks,
     Status,
 )
-from placement_env.formats.def_sections import (
-    orientation,
-    read_components,
-    read_nets,
-    read_pins,
+from placement_env.formats.def_floor import (
+    read_die_area,
+    read_gcells,
+    read_quoted,
+    read_row,
+    read_tracks,
+    read_units,
+    read_word,
 )
+from placement_env.formats.def_nets import read_nets, read_special_nets, read_vias
+from placement_env.formats.def_pins import read_pins
+from placement_env.formats.def_statements import Notes, read_count
 from placement_env.formats.def_writer import write
 from placement_env.formats.lefdef_tokens import Tokens
 
 __all__ = [
+    "DefBlockage",
+    "DefBox",
     "DefComponents",
     "DefDesign",
     "DefGcells",
+    "DefGroup",
+    "DefHalo",
     "DefNets",
     "DefPin",
+    "DefRegion",
     "DefRow",
     "DefShape",
+    "DefSpecialNet",
     "DefTracks",
     "Status",
     "read",
@@ -46,16 +65,11 @@ __all__ = [
 
 _SKIPPED_SECTIONS = frozenset(
     {
-        "VIAS",
         "STYLES",
         "NONDEFAULTRULES",
-        "REGIONS",
-        "BLOCKAGES",
         "SLOTS",
         "FILLS",
-        "SPECIALNETS",
         "SCANCHAINS",
-        "GROUPS",
         "PINPROPERTIES",
         "CONSTRAINTS",
         "ASSERTIONS",
@@ -64,8 +78,31 @@ _SKIPPED_SECTIONS = frozenset(
     }
 )
 
-#: More sites in a row are taken for a slip.
-_MOST_SITES = 10_000_000
+#: Statements that come once: the field of `DefDesign` that they fill, and what reads them.
+_VALUES: Mapping[str, tuple[str, Callable[[Tokens, str], Any]]] = {
+    "VERSION": ("version", read_word),
+    "DIVIDERCHAR": ("divider", read_quoted),
+    "BUSBITCHARS": ("bus_bits", read_quoted),
+    "DESIGN": ("name", read_word),
+    "UNITS": ("dbu_per_um", read_units),
+    "DIEAREA": ("die_area", read_die_area),
+}
+#: Statements of which each gives one element of a field.
+_ELEMENTS: Mapping[str, tuple[str, Callable[[Tokens, Notes], Any]]] = {
+    "ROW": ("rows", read_row),
+    "TRACKS": ("tracks", read_tracks),
+    "GCELLGRID": ("gcells", read_gcells),
+}
+_SECTIONS: Mapping[str, tuple[str, Callable[[Tokens, Notes], Any]]] = {
+    "VIAS": ("vias", read_vias),
+    "REGIONS": ("regions", read_regions),
+    "COMPONENTS": ("components", read_components),
+    "PINS": ("pins", read_pins),
+    "BLOCKAGES": ("blockages", read_blockages),
+    "SPECIALNETS": ("special_nets", read_special_nets),
+    "NETS": ("nets", read_nets),
+    "GROUPS": ("groups", read_groups),
+}
 
 
 def read(path: Path | str) -> DefDesign:
@@ -76,154 +113,47 @@ def read(path: Path | str) -> DefDesign:
             entries than its header says, or a name comes twice.
     """
     tokens = Tokens.of_file(path)
-    skipped: Counter[str] = Counter()
-    remarks: list[str] = []
-    version, divider, bus_bits, dbu = "5.8", "/", "[]", 100
-    name: str | None = None
-    die_area: tuple[tuple[int, int], ...] = ()
-    rows: list[DefRow] = []
-    tracks: list[DefTracks] = []
-    gcells: list[DefGcells] = []
-    components, nets = DefComponents(), DefNets()
-    pins: tuple[DefPin, ...] = ()
+    notes = Notes()
+    fields: dict[str, Any] = {}
+    elements: dict[str, list[Any]] = {field: [] for field, _ in _ELEMENTS.values()}
     while True:
         word = tokens.take("the design (no END DESIGN)")
         if word == "END":
             tokens.expect("DESIGN", "the END of the design")
             break
-        if word == "COMPONENTS":
-            components = read_components(tokens, _count(tokens, word), skipped, remarks)
-        elif word == "NETS":
-            nets = read_nets(tokens, _count(tokens, word), skipped, remarks)
-        elif word == "PINS":
-            pins = read_pins(tokens, _count(tokens, word), skipped, remarks)
-        elif word == "ROW":
-            rows.append(_read_row(tokens))
-        elif word == "TRACKS":
-            tracks.append(_read_tracks(tokens))
-        elif word == "GCELLGRID":
-            gcells.append(_read_gcells(tokens))
-        elif word == "DIEAREA":
-            die_area = _read_die_area(tokens)
-        elif word == "DESIGN":
-            name = tokens.take("DESIGN")
-            tokens.statement("DESIGN")
-        elif word == "UNITS":
-            tokens.expect("DISTANCE", "UNITS")
-            tokens.expect("MICRONS", "UNITS")
-            dbu = tokens.integer("UNITS")
-            if dbu <= 0:
-                tokens.fail(f"UNITS DISTANCE MICRONS is {dbu}, expected a positive number")
-            tokens.expect(";", "UNITS")
-        elif word == "VERSION":
-            version = tokens.take("VERSION")
-            tokens.statement("VERSION")
-        elif word == "DIVIDERCHAR":
-            divider = tokens.text("DIVIDERCHAR")
-            tokens.statement("DIVIDERCHAR")
-        elif word == "BUSBITCHARS":
-            bus_bits = tokens.text("BUSBITCHARS")
-            tokens.statement("BUSBITCHARS")
+        if word in _SECTIONS:
+            field, read_section = _SECTIONS[word]
+            fields[field] = read_section(tokens, notes)
+        elif word in _ELEMENTS:
+            field, read_element = _ELEMENTS[word]
+            elements[field].append(read_element(tokens, notes))
+        elif word in _VALUES:
+            field, read_value = _VALUES[word]
+            fields[field] = read_value(tokens, word)
         elif word in _SKIPPED_SECTIONS:
-            skipped[word] += _count(tokens, word)
+            notes.skipped[word] += read_count(tokens, word)
             tokens.skip_to_end_of(word)
         elif word == "PROPERTYDEFINITIONS":
+            start = tokens.at
             tokens.skip_to_end_of(word)
+            notes.skipped[word] += tokens.words[start : tokens.at].count(";")
         elif word == "BEGINEXT":
-            skipped[word] += 1
+            notes.skipped[word] += 1
             while tokens.take(word) != "ENDEXT":
                 pass
         elif word.isupper():
-            skipped[word] += 1
+            notes.skipped[word] += 1
             tokens.statement(word)
         else:
             tokens.fail(
                 f"expected a DEF statement, found {word!r}", hint="check that this is a DEF file"
             )
-    if name is None:
+    if "name" not in fields:
         raise InputError("the file has no DESIGN statement", where=tokens.path)
+    fields |= {field: tuple(found) for field, found in elements.items()}
     return DefDesign(
-        name=name,
-        dbu_per_um=dbu,
-        die_area=die_area,
-        rows=tuple(rows),
-        tracks=tuple(tracks),
-        gcells=tuple(gcells),
-        components=components,
-        pins=pins,
-        nets=nets,
-        version=version,
-        divider=divider,
-        bus_bits=bus_bits,
-        skipped={kind: count for kind, count in sorted(skipped.items()) if count},
-        remarks=tuple(remarks),
+        **fields,
+        skipped={kind: count for kind, count in sorted(notes.skipped.items()) if count},
+        remarks=tuple(notes.remarks),
         source=tokens.path,
     )
-
-
-def _count(tokens: Tokens, section: str) -> int:
-    """The number of entries in a section's header."""
-    count = tokens.integer(section)
-    tokens.expect(";", section)
-    if count < 0:
-        tokens.fail(f"{section} has {count} entries, expected a number >= 0")
-    return count
-
-
-def _read_row(tokens: Tokens) -> DefRow:
-    name = tokens.take("ROW")
-    inside = f"ROW {name}"
-    site = tokens.take(inside)
-    x, y = tokens.integer(inside), tokens.integer(inside)
-    orient = orientation(tokens, inside)
-    columns = rows = 1
-    step_x = step_y = 0
-    if tokens.peek() == "DO":
-        tokens.take(inside)
-        columns = tokens.integer(inside)
-        tokens.expect("BY", inside)
-        rows = tokens.integer(inside)
-        if not 1 <= columns <= _MOST_SITES or not 1 <= rows <= _MOST_SITES:
-            tokens.fail(f"{inside} has {columns} x {rows} sites, expected 1 to {_MOST_SITES}")
-        if tokens.peek() == "STEP":
-            tokens.take(inside)
-            step_x, step_y = tokens.integer(inside), tokens.integer(inside)
-    tokens.statement(inside)
-    return DefRow(name, site, x, y, orient, columns, rows, step_x, step_y)
-
-
-def _read_lines(tokens: Tokens, inside: str) -> tuple[str, int, int, int]:
-    """`X start DO count STEP step`."""
-    axis = tokens.take(inside)
-    if axis not in ("X", "Y"):
-        tokens.fail(f"expected X or Y in {inside}, found {axis!r}")
-    start = tokens.integer(inside)
-    tokens.expect("DO", inside)
-    count = tokens.integer(inside)
-    tokens.expect("STEP", inside)
-    return axis, start, count, tokens.integer(inside)
-
-
-def _read_tracks(tokens: Tokens) -> DefTracks:
-    axis, start, count, step = _read_lines(tokens, "TRACKS")
-    words = tokens.statement("TRACKS")
-    layers = words[words.index("LAYER") + 1 :] if "LAYER" in words else []
-    return DefTracks(axis, start, count, step, tuple(layers))
-
-
-def _read_gcells(tokens: Tokens) -> DefGcells:
-    lines = _read_lines(tokens, "GCELLGRID")
-    tokens.expect(";", "GCELLGRID")
-    return DefGcells(*lines)
-
-
-def _read_die_area(tokens: Tokens) -> tuple[tuple[int, int], ...]:
-    corners: list[tuple[int, int]] = []
-    while tokens.peek() == "(":
-        tokens.take("DIEAREA")
-        corners.append((tokens.integer("DIEAREA"), tokens.integer("DIEAREA")))
-        tokens.expect(")", "DIEAREA")
-    tokens.expect(";", "DIEAREA")
-    if len(corners) < 2:
-        tokens.fail(f"DIEAREA has {len(corners)} corners, expected at least two")
-    return tuple(corners)

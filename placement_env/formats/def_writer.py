@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
-from placement_env.formats.def_design import DefDesign, DefPin, Status
+from placement_env.formats.def_areas import DefBlockage, DefBox, DefGroup, DefRegion
+from placement_env.formats.def_design import DefDesign, DefPin, DefSpecialNet, Status
+from placement_env.formats.lefdef_tokens import Tokens, as_written
 from placement_env.formats.text import write_text
 from placement_env.netlist import Orient
 
@@ -18,9 +21,10 @@ def write(path: Path | str, design: DefDesign) -> None:
     """Write a design; a name in .gz is compressed. Reading it back gives an equal design.
 
     Raises:
-        InputError: A name cannot be a DEF word, or the file cannot be written.
+        InputError: A name or an option would be read back as something else, a halo is of no
+            component, or the file cannot be written.
     """
-    _check_names(design)
+    _check(design)
     write_text(path, "".join(f"{line}\n" for line in _lines(design)))
 
 
@@ -42,13 +46,67 @@ def _lines(design: DefDesign) -> Iterable[str]:
         yield f"TRACKS {lines.axis} {lines.start} DO {lines.count} STEP {lines.step}{layers} ;"
     for lines in design.gcells:
         yield f"GCELLGRID {lines.axis} {lines.start} DO {lines.count} STEP {lines.step} ;"
+    yield from _section("VIAS", [f"- {via} ;" for via in design.vias])
+    yield from _section("REGIONS", [_region(region) for region in design.regions])
     yield from _components(design)
     yield f"PINS {len(design.pins)} ;"
     for pin in design.pins:
         yield from _pin(pin)
     yield "END PINS"
+    yield from _section("BLOCKAGES", [_blockage(blockage) for blockage in design.blockages])
+    yield from _section("SPECIALNETS", [_special_net(net) for net in design.special_nets])
     yield from _nets(design)
+    yield from _section("GROUPS", [_group(group) for group in design.groups])
     yield "END DESIGN"
+
+
+def _section(name: str, statements: list[str]) -> Iterable[str]:
+    """A section that is left out where it is empty."""
+    if statements:
+        yield f"{name} {len(statements)} ;"
+        yield from statements
+        yield f"END {name}"
+
+
+def _region(region: DefRegion) -> str:
+    boxes = " ".join(_corners(box) for box in region.boxes)
+    kind = f" + TYPE {region.kind}" if region.kind else ""
+    return f"- {region.name} {boxes}{kind} ;"
+
+
+def _group(group: DefGroup) -> str:
+    region = f" + REGION {group.region}" if group.region else ""
+    return f"- {' '.join([group.name, *group.members])}{region} ;"
+
+
+def _blockage(blockage: DefBlockage) -> str:
+    options = [*blockage.options]
+    if blockage.soft:
+        options.append("SOFT")
+    if blockage.max_density_percent is not None:
+        options.append(f"PARTIAL {blockage.max_density_percent!r}")
+    if blockage.component:
+        options.append(f"COMPONENT {blockage.component}")
+    words = [f"- LAYER {blockage.layer}" if blockage.layer else "- PLACEMENT"]
+    words += [f"+ {option}" for option in options]
+    words += [f"RECT {_corners(box)}" for box in blockage.boxes]
+    words += [
+        f"POLYGON {' '.join(f'( {x} {y} )' for x, y in polygon)}" for polygon in blockage.polygons
+    ]
+    return "\n  ".join(words) + " ;"
+
+
+def _special_net(net: DefSpecialNet) -> str:
+    lines = [f"- {net.name}"]
+    lines += [f"( {component} {pin} )" for component, pin in net.connections]
+    lines += [f"+ {option}" for option in net.options]
+    if net.use != "SIGNAL":
+        lines.append(f"+ USE {net.use}")
+    return "\n  ".join(lines) + " ;"
+
+
+def _corners(box: DefBox) -> str:
+    return f"( {box.left} {box.bottom} ) ( {box.right} {box.top} )"
 
 
 def _components(design: DefDesign) -> Iterable[str]:
@@ -69,6 +127,13 @@ def _components(design: DefDesign) -> Iterable[str]:
             text += f" + SOURCE {source}"
         if status != Status.UNPLACED:
             text += f" + {Status(status).name} ( {x} {y} ) {_ORIENT[orient]}"
+        if (halo := parts.halo.get(name)) is not None:
+            sides = f"{halo.left} {halo.bottom} {halo.right} {halo.top}"
+            text += f" + HALO {'SOFT ' if halo.soft else ''}{sides}"
+        if name in parts.weight:
+            text += f" + WEIGHT {parts.weight[name]}"
+        if name in parts.region:
+            text += f" + REGION {parts.region[name]}"
         yield f"{text} ;"
     yield "END COMPONENTS"
 
@@ -105,22 +170,60 @@ def _nets(design: DefDesign) -> Iterable[str]:
     yield "END NETS"
 
 
-def _check_names(design: DefDesign) -> None:
-    """Refuse names that would be read back as something else."""
-    groups: list[tuple[str, Iterable[str]]] = [
+def _check(design: DefDesign) -> None:
+    """Refuse what would be read back as something else, or not at all."""
+    parts = design.components
+    names: list[tuple[str, Iterable[str]]] = [
         ("design", [design.name]),
         ("row", [row.name for row in design.rows]),
-        ("component", design.components.name),
-        ("cell", set(design.components.master)),
+        ("region", [region.name for region in design.regions]),
+        ("region", parts.region.values()),
+        ("component", parts.name),
+        ("cell", set(parts.master)),
         ("pin", [pin.name for pin in design.pins]),
+        ("layer", [blockage.layer for blockage in design.blockages if blockage.layer]),
+        ("component", [blockage.component for blockage in design.blockages if blockage.component]),
         ("net", design.nets.name),
         ("pin", set(design.nets.pin)),
+        ("net", [net.name for net in design.special_nets]),
+        ("pin", [pin for net in design.special_nets for _, pin in net.connections]),
+        ("group", [group.name for group in design.groups]),
+        ("member", [name for group in design.groups for name in group.members if name != "*"]),
+        ("region", [group.region for group in design.groups if group.region]),
     ]
-    for what, names in groups:
-        for name in names:
+    where, known = f"design {design.name}", set(parts.name)
+    for what, words in names:
+        for name in words:
             if name in _RESERVED or name[:1] in ("", "#") or '"' in name or name.split() != [name]:
                 raise InputError(
                     f"the {what} name {name!r} cannot be written as DEF",
-                    where=f"design {design.name}",
+                    where=where,
                     hint="rename it",
                 )
+    for name in (*parts.halo, *parts.weight, *parts.region):
+        if name not in known:
+            raise InputError(
+                f"{name} has a halo, a weight or a region, but is no component",
+                where=where,
+                hint=did_you_mean(name, known) if len(known) < 5000 else "",
+            )
+    for via in design.vias:
+        _check_words(via, (";",), where)
+    for blockage in design.blockages:
+        for option in blockage.options:
+            _check_words(option, (";", "+", "RECT", "POLYGON"), where)
+    for net in design.special_nets:
+        for option in net.options:
+            _check_words(option, (";", "+"), where)
+
+
+def _check_words(text: str, ends: tuple[str, ...], where: str) -> None:
+    """Refuse a text that is not words with one blank between them, or has one that ends it."""
+    words = Tokens(text, where).words
+    whole = as_written(words) == text and text.count('"') % 2 == 0
+    if not words or not whole or not set(ends).isdisjoint(words):
+        raise InputError(
+            f"{text[:60]!r} cannot be written as part of a DEF statement",
+            where=where,
+            hint=f"write words with one blank between them, without {' '.join(ends)} or a comment",
+        )

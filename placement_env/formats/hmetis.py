@@ -42,7 +42,7 @@ def read(path: Path | str) -> tuple[Netlist, None]:
 
     lines = _lines(path)
     head, words = next(lines, (1, []))
-    if not 2 <= len(words) <= 3 or not all(word.isdecimal() for word in words):
+    if not 2 <= len(words) <= 3 or not all(map(_is_count, words)):
         hint = "expected 'nets nodes [1 | 10 | 11]' first"
         fail(head, f"not the head of a hypergraph: {' '.join(words)[:60]!r}", hint)
     num_nets, num_nodes = int(words[0]), int(words[1])
@@ -60,7 +60,7 @@ def read(path: Path | str) -> tuple[Netlist, None]:
         )
     numbers: list[list[int]] = []
     for line, words in rest:
-        if not all(word.isdecimal() and len(word) < 17 for word in words):
+        if not all(map(_is_count, words)):
             fail(line, f"expected whole numbers, found {' '.join(words)[:60]!r}")
         numbers.append([int(word) for word in words])
         if max(numbers[-1]) > _LARGEST_WEIGHT:
@@ -95,6 +95,11 @@ def read(path: Path | str) -> tuple[Netlist, None]:
     )
     check_netlist(netlist, where=str(path))
     return netlist, None
+
+
+def _is_count(word: str) -> bool:
+    """Whether a word is a whole number of a size that occurs; Python refuses to read any size."""
+    return word.isdecimal() and len(word) < 17
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:

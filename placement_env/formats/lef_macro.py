@@ -46,10 +46,13 @@ def read_macro(tokens: Tokens) -> Macro:
         elif word == "SYMMETRY":
             symmetry = tuple(axis.upper() for axis in tokens.statement(inside))
         elif word == "SITE":
-            site = tokens.take(inside)
+            # Those after the first are patterns of further sites that the cell takes.
+            site = site or tokens.take(inside)
             tokens.statement(inside)
         elif word == "DENSITY":
             _skip_to_end(tokens, f"DENSITY of {inside}")
+        elif word == "TIMING":  # Of old versions of LEF, and still found.
+            tokens.skip_to_end_of(word)
         else:
             tokens.statement(inside)
     tokens.expect(name, f"the END of {inside}")

@@ -41,10 +41,7 @@ class SignalPins:
 
 
 def signal_ports(design: DefDesign) -> list[DefPin]:
-    """The ports on signal nets, in file order.
-
-    Where special nets were passed over, a port on none of the other nets is taken for one on a
-    special net.
+    """The ports on signal nets, in file order; those on special nets are left out.
 
     Raises:
         InputError: A port names no net, or one that does not exist.
@@ -57,15 +54,19 @@ def signal_ports(design: DefDesign) -> list[DefPin]:
     }
     known = set(design.nets.name)
     loose = [pin for pin in ports if pin.name not in listed and pin.net not in known]
-    if loose and "SPECIALNETS" not in design.skipped:
-        pin = loose[0]
-        raise InputError(
-            f"port {pin.name} has no net"
-            if not pin.net
-            else f"port {pin.name} is on net {pin.net}, which is not in NETS",
-            where=where_is(design, f"- {pin.name}"),
-            hint=did_you_mean(pin.net, known) or "add the net, or take the port out",
-        )
+    special = {net.name for net in design.special_nets}
+    special_ports = {
+        pin for net in design.special_nets for owner, pin in net.connections if owner == "PIN"
+    }
+    for pin in loose:
+        if pin.net not in special and pin.name not in special_ports:
+            raise InputError(
+                f"port {pin.name} is on net {pin.net}, which is neither in NETS nor in SPECIALNETS"
+                if pin.net
+                else f"port {pin.name} has no net",
+                where=where_is(design, f"- {pin.name}"),
+                hint=did_you_mean(pin.net, known) or "add the net, or take the port out",
+            )
     lost = {pin.name for pin in loose}
     return [pin for pin in ports if pin.name not in lost]
 

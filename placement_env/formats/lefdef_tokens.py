@@ -7,13 +7,15 @@ Both formats are free-form: words are separated by white space, a statement ends
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
 from placement_env.errors import InputError
 from placement_env.formats.text import read_text
 
-_QUOTED_OR_COMMENT = re.compile(r'(?<!\S)#[^\n]*|"[^"]*"')
+# Both alternatives begin with their letter; looking back first would be six times slower.
+_QUOTED_OR_COMMENT = re.compile(r'#(?<!\S#)[^\n]*|"[^"]*"')
 # Private-use characters stand for white space inside quotes, where `str.split` must not cut.
 _HIDE = str.maketrans({" ": "\ue000", "\t": "\ue001", "\n": "\ue002", "\r": "\ue003"})
 _SHOW = str.maketrans({"\ue000": " ", "\ue001": "\t", "\ue002": "\n", "\ue003": "\r"})
@@ -60,6 +62,14 @@ class Tokens:
         """Raise `InputError` at a word."""
         raise InputError(message, where=self.where(index), hint=hint)
 
+    def fail_cut_off(self, inside: str) -> NoReturn:
+        """Raise `InputError` at the last word of a file that has no more."""
+        self.fail(
+            f"the file ends inside {inside}",
+            index=len(self.words) - 1,
+            hint="the file was probably cut off; fetch or write it again",
+        )
+
     def more(self) -> bool:
         """There is another word."""
         return self.at < len(self.words)
@@ -71,11 +81,7 @@ class Tokens:
     def take(self, inside: str = "the file") -> str:
         """The next word."""
         if self.at >= len(self.words):
-            self.fail(
-                f"the file ends inside {inside}",
-                index=len(self.words) - 1,
-                hint="the file was probably cut off; fetch or write it again",
-            )
+            self.fail_cut_off(inside)
         word = self.words[self.at]
         self.at += 1
         return word
@@ -117,11 +123,7 @@ class Tokens:
         try:
             end = self.words.index(";", self.at)
         except ValueError:
-            self.fail(
-                f"the file ends inside {inside}",
-                index=len(self.words) - 1,
-                hint="the file was probably cut off; fetch or write it again",
-            )
+            self.fail_cut_off(inside)
         words = self.words[self.at : end]
         self.at = end + 1
         return words
@@ -132,14 +134,15 @@ class Tokens:
             try:
                 self.at = self.words.index("END", self.at) + 1
             except ValueError:
-                self.fail(
-                    f"the file ends inside {name}",
-                    index=len(self.words) - 1,
-                    hint="the file was probably cut off; fetch or write it again",
-                )
+                self.fail_cut_off(name)
             if self.peek() == name:
                 self.at += 1
                 return
+
+
+def as_written(words: Iterable[str]) -> str:
+    """Words with one blank between them, those in quotes as the file has them."""
+    return " ".join(words).translate(_SHOW)
 
 
 def whole_number(word: str) -> int:

@@ -14,10 +14,13 @@ from placement_env.errors import InputError
 from placement_env.formats import bookshelf, def_file, floorplan, gates, hmetis, lef, lefdef
 from tests.placement_env import (
     test_bookshelf,
+    test_bookshelf_shapes,
+    test_def_areas,
     test_floorplan_files,
     test_gates,
     test_hmetis,
     test_lef,
+    test_lef_sky130,
     test_lefdef,
 )
 
@@ -69,6 +72,10 @@ def read_bookshelf(kind: str) -> Callable[[Path, str], None]:
     return read
 
 
+def read_shapes(folder: Path, text: str) -> None:
+    bookshelf.read(test_bookshelf.write(folder, **test_bookshelf_shapes.CONTEST | {"shapes": text}))
+
+
 def read_floorplan(files: dict[str, str], kind: str) -> Callable[[Path, str], None]:
     def read(folder: Path, text: str) -> None:
         netlist, placement = floorplan.read(
@@ -89,12 +96,15 @@ def read_hypergraph(folder: Path, text: str) -> None:
 
 READERS = [
     pytest.param(read_lef, test_lef.SMALL, id="lef"),
+    pytest.param(read_lef, test_lef_sky130.SMALL, id="lef-sky130"),
     pytest.param(read_def, test_lefdef.SMALL, id="def"),
+    pytest.param(read_def, test_def_areas.SMALL, id="def-areas"),
     pytest.param(read_gates, test_gates.SMALL, id="verilog"),
     *(
         pytest.param(read_bookshelf(kind), text, id=kind)
         for kind, text in test_bookshelf.FILES.items()
     ),
+    pytest.param(read_shapes, test_bookshelf_shapes.CONTEST["shapes"], id="shapes"),
     *(
         pytest.param(read_floorplan(files, kind), text, id=f"{dialect}-{kind}")
         for dialect, files in (

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,15 +26,12 @@ PROPERTYDEFINITIONS
   COMPONENT why STRING ;
 END PROPERTYDEFINITIONS
 DIEAREA ( 0 0 ) ( 10000 8000 ) ;
-ROW r0 core 0 0 FS DO 50 BY 1 STEP 200 0 ;
-TRACKS X 100 DO 50 STEP 200 LAYER m1 m2 ;
+ROW r0 core 0 0 FS DO 50 BY 1 STEP 200 0 + PROPERTY why 1 ;
+TRACKS X 100 DO 50 STEP 200 MASK 1 LAYER m1 m2 ;
 GCELLGRID Y 0 DO 4 STEP 2000 ;
-VIAS 1 ;
-- v1 + RECT m1 ( 0 0 ) ( 1 1 ) ;
-END VIAS
 COMPONENTS 3 ;
 - u0 NAND + PROPERTY why "a ; b" + PLACED ( 200 0 ) FS ;
-- u1 INV + SOURCE DIST + FIXED ( 400.0 0 ) N + HALO 1 1 1 1 ;
+- u1 INV + SOURCE DIST + FIXED ( 400.0 0 ) N ;
 - u2 INV + UNPLACED ;
 END COMPONENTS
 PINS 2 ;
@@ -42,9 +40,9 @@ PINS 2 ;
 - y + NET y + DIRECTION OUTPUT + PORT + LAYER m1 SPACING 5 ( 1 2 ) ( 0 0 ) + PLACED ( 1 2 ) N
   + PORT + LAYER m2 ( 0 0 ) ( 9 9 ) + PLACED ( 3 4 ) N ;
 END PINS
-SPECIALNETS 1 ;
-- VDD ( * VDD ) + ROUTED m1 800 ( 0 0 ) ( 10 * ) ;
-END SPECIALNETS
+FILLS 1 ;
+- LAYER m1 RECT ( 0 0 ) ( 1 1 ) ;
+END FILLS
 NETS 3 ;
 - a\\[0\\] ( PIN a\\[0\\] ) ( u0 A + SYNTHESIZED ) + USE CLOCK ;
 - y ( u0 Z ) ( u1 A )
@@ -100,12 +98,15 @@ def test_small_file(tmp_path: Path) -> None:
     assert nets.use == ("CLOCK", "SIGNAL", "SIGNAL")
     assert nets.weight.tolist() == [1, 3, 1]
     assert design.skipped == {
-        "SPECIALNETS": 1,
-        "VIAS": 1,
-        "component HALO": 1,
+        "FILLS": 1,
+        "PROPERTYDEFINITIONS": 1,
         "component PROPERTY": 1,
         "net ROUTED": 1,
+        "net SYNTHESIZED": 1,
         "pin PORT": 1,
+        "pin SPACING": 1,
+        "row PROPERTY": 1,
+        "tracks MASK": 1,
     }
 
 
@@ -213,10 +214,25 @@ def test_malformed_files(tmp_path: Path, old: str, new: str, message: str) -> No
     assert message in error.message
 
 
-def test_error_names_the_line(tmp_path: Path) -> None:
-    error = refusal(write(tmp_path, SMALL.replace("- u1 INV", "- u0 INV")))
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("- u1 INV", "- u0 INV"),
+        ("- u1 INV + SOURCE", "- u1 + SOURCE"),
+        ("- u1 INV + SOURCE", "- u1 INV SOURCE"),
+        ("- u1 INV + SOURCE DIST + FIXED ( 400.0", "- u1 INV + SOURCE DIST + FIXED ( 400.5"),
+        ("( PIN y ) + ROUTED", "( PIN y + ROUTED"),
+        ("- y ( u0 Z )", "- y u0 Z )"),
+        ("- empty", "- y"),
+        ("END COMPONENTS", "u3 INV ; END COMPONENTS"),
+        ("END NETS", "END NET"),
+    ],
+)
+def test_errors_name_the_line(tmp_path: Path, old: str, new: str) -> None:
+    assert SMALL.count(old) == 1
+    error = refusal(write(tmp_path, SMALL.replace(old, new)))
     assert error is not None
-    assert error.where.endswith(f":{SMALL[: SMALL.index('- u1 INV')].count(chr(10)) + 1}")
+    assert error.where.endswith(f":{SMALL[: SMALL.index(old)].count(chr(10)) + 1}")
 
 
 def test_unwritable_names_are_refused(tmp_path: Path) -> None:
@@ -246,6 +262,11 @@ def designs(draw: st.DrawFn) -> def_file.DefDesign:
     def where_placed(values: st.SearchStrategy[int]) -> np.ndarray:
         drawn = draw(st.lists(values, min_size=size, max_size=size))
         return np.array([v if s else 0 for v, s in zip(drawn, status, strict=True)], np.int64)
+
+    def of_some(values: st.SearchStrategy) -> st.SearchStrategy[dict]:
+        if not component_names:
+            return st.just({})
+        return st.dictionaries(st.sampled_from(component_names), values, max_size=2)
 
     pins = []
     for name in draw(st.lists(names, unique=True, max_size=4)):
@@ -302,6 +323,9 @@ def designs(draw: st.DrawFn) -> def_file.DefDesign:
             y=where_placed(number),
             orient=where_placed(st.integers(0, 7)),
             source=tuple(draw(st.sampled_from(["", "DIST"])) for _ in component_names),
+            halo=draw(of_some(st.builds(def_file.DefHalo, *[number] * 4, st.booleans()))),
+            weight=draw(of_some(number)),
+            region=draw(of_some(names)),
         ),
         pins=tuple(pins),
         nets=def_file.DefNets(
@@ -328,3 +352,21 @@ def test_any_design_survives_a_round_trip(
     assert again == design
     assert again.skipped == {}
     assert again.remarks == ()
+
+
+@settings(max_examples=50, deadline=None)
+@given(design=designs())
+def test_unusual_statements_say_the_same(
+    design: def_file.DefDesign, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Usual statements are read as columns of words, others one by one."""
+    path = tmp_path_factory.getbasetemp() / "unusual.def"
+    def_file.write(path, design)
+    head, section, body = path.read_text().partition("COMPONENTS ")
+    body = re.sub(r"(?m)^(  \( \S+ \S+) \)$", r"\1 + SYNTHESIZED )", body)
+    body = re.sub(r"(?m)^([- ].*) ;$", r"\1 + PROPERTY p 1 ;", body)
+    path.write_text(head + section + body)
+    again = def_file.read(path)
+    assert again == design
+    assert again.skipped.get("component PROPERTY", 0) == len(design.components)
+    assert again.skipped.get("net SYNTHESIZED", 0) == len(design.nets.pin)

@@ -80,6 +80,7 @@ def test_a_design_becomes_its_hypergraph(data_file: Callable[[str], Path], tmp_p
     ("old", "new", "message", "line"),
     [
         ("3 4 11", "3 four 11", "not the head of a hypergraph", 2),
+        ("3 4 11", "3 " + "9" * 5000, "not the head of a hypergraph", 2),
         ("3 4 11", "3 4 12", "the kind of weights is 12", 2),
         ("\n8\n", "\n", "the head says 7 lines after it, the file has 6", 8),
         ("7 1 3 4", "7 1 3 5", "a net needs nodes from 1 to 4", 4),
