@@ -35,7 +35,7 @@ def read_components(tokens: Tokens, notes: Notes) -> DefComponents:
         InputError: It is malformed, or a name comes twice.
     """
     section = read_section(tokens, "COMPONENTS", notes)
-    words, first, plus = section.words, section.first, section.first_options()
+    words, first, plus = tokens.array, section.first, section.first_options()
     _check_heads(section, plus)
     names = words[first + 1].tolist()
     source = np.full(first.size, "", dtype=object)
@@ -95,11 +95,13 @@ def _check_heads(section: Section, plus: IntArray) -> None:
 
 def _places(section: Section, numbers: IntArray) -> tuple[IntArray, IntArray]:
     """Those of the statements that end in `+ PLACED ( x y ) N`, and their status, x, y, orient."""
-    words, end = section.words, section.end[numbers]
+    words, marks, end = section.tokens.array, section.tokens.marks, section.end[numbers]
     status = np.array([STATUS.get(word, -1) for word in words[end - 6]], dtype=np.int64)
     orient = np.array([ORIENT.get(word, -1) for word in words[end - 1]], dtype=np.int64)
     x, y = _whole_numbers(words[end - 4]), _whole_numbers(words[end - 3])
-    fits = (words[end - 7] == "+") & (words[end - 5] == "(") & (words[end - 2] == ")")
+    fits = (
+        (marks[end - 7] == ord("+")) & (marks[end - 5] == ord("(")) & (marks[end - 2] == ord(")"))
+    )
     fits &= (status >= 0) & (orient >= 0) & ~np.isnan(x + y)
     return numbers[fits], np.stack((status, x, y, orient), axis=1)[fits].astype(np.int64)
 

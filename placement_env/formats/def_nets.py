@@ -32,7 +32,7 @@ def read_nets(tokens: Tokens, notes: Notes) -> DefNets:
         InputError: It is malformed, or a name comes twice.
     """
     section = read_section(tokens, "NETS", notes)
-    words, first, plus = section.words, section.first, section.first_options()
+    words, first, plus = tokens.array, section.first, section.first_options()
     nameless = np.flatnonzero(plus - first < 2)
     if nameless.size:
         tokens.fail("a net needs a name", index=section.statement(int(nameless[0]))[0])
@@ -42,14 +42,15 @@ def read_nets(tokens: Tokens, notes: Notes) -> DefNets:
     begin, degree = first + 2, (plus - first - 2) // 4
     # Connections of another spelling are appended in the usual one, and read there.
     respelled: list[str] = []
-    for number in numbers[_is_unusual(words, begin, plus)[numbers]].tolist():
+    for number in numbers[_is_unusual(tokens.marks, begin, plus)[numbers]].tolist():
         at, statement = section.statement(number)
         owners, owned, after = _connections(tokens, statement, at, notes)
         plus[number] = first[number] + after
         begin[number], degree[number] = words.size + len(respelled), len(owners)
         for pair in zip(owners, owned, strict=True):
             respelled += ("(", *pair, ")")
-    words = np.append(words, np.array(respelled, dtype=object))
+    if respelled:
+        words = np.append(words, np.array(respelled, dtype=object))
     opening, start = _openings(begin[numbers], degree[numbers])
     use, weight = _options(section, numbers, plus[numbers], notes)
     names = words[first[numbers] + 1].tolist()
@@ -107,7 +108,7 @@ def _options(
     section: Section, numbers: IntArray, plus: IntArray, notes: Notes
 ) -> tuple[list[str], IntArray]:
     """Use and weight of the nets of some statements, whose options begin at `plus`."""
-    words, first, end = section.words, section.first[numbers], section.end[numbers]
+    words, first, end = section.tokens.array, section.first[numbers], section.end[numbers]
     use = np.full(numbers.size, "SIGNAL", dtype=object)
     weight = np.ones(numbers.size, dtype=np.int64)
     only_use = end - plus == 3
@@ -126,11 +127,11 @@ def _options(
     return use.tolist(), weight
 
 
-def _is_unusual(words: np.ndarray, begin: IntArray, end: IntArray) -> NDArray[np.bool_]:
+def _is_unusual(marks: NDArray[np.uint8], begin: IntArray, end: IntArray) -> NDArray[np.bool_]:
     """[S] whether the words from `begin` to `end` are anything but `( component pin ) ...`."""
     degree = (end - begin) // 4
     opening, _ = _openings(begin, degree)
-    wrong = (words[opening] != "(") | (words[opening + 3] != ")")
+    wrong = (marks[opening] != ord("(")) | (marks[opening + 3] != ord(")"))
     unusual = (end - begin) % 4 != 0
     unusual[np.repeat(np.arange(begin.size), degree)[wrong]] = True
     return unusual

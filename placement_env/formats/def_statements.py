@@ -35,35 +35,33 @@ class Notes:
 
 
 class Section(NamedTuple):
-    """The S statements of a section.
+    """The S statements of a section, as places in the words of a file.
 
     Attributes:
-        tokens: The file, for messages.
-        words: [W] the words of the statements, as an array of `str` objects.
-        start: Index of the first of these words in the file.
-        first: [S] where each statement begins in `words`: its `-`.
+        tokens: The file.
+        first: [S] where each statement begins: its `-`.
         end: [S] where it ends: its `;`.
     """
 
     tokens: Tokens
-    words: np.ndarray
-    start: int
     first: IntArray
     end: IntArray
 
     def statement(self, number: int) -> tuple[int, list[str]]:
-        """The place in the file, for messages, and the words of one statement, without the `;`."""
+        """The place, for messages, and the words of one statement, without the `;`."""
         first = int(self.first[number])
-        return self.start + first, self.words[first : self.end[number]].tolist()
+        return first, self.tokens.words[first : self.end[number]]
 
     def statements(self) -> Iterator[tuple[int, list[str]]]:
         """`statement` of each."""
         return map(self.statement, range(self.first.size))
 
     def first_options(self) -> IntArray:
-        """[S] index in `words` of the first `+` of each statement; its end where it has none."""
-        plus = np.append(np.flatnonzero(self.words == "+"), self.words.size)
-        return np.minimum(plus[np.searchsorted(plus, self.first)], self.end)
+        """[S] place of the first `+` of each statement; its end where it has none."""
+        plus = np.flatnonzero(self.tokens.marks == ord("+"))
+        return np.minimum(
+            np.append(plus, self.tokens.marks.size)[plus.searchsorted(self.first)], self.end
+        )
 
     def check_unique(self, what: str, names: Sequence[str], numbers: Sequence[int]) -> None:
         """Refuse a name that comes twice; `numbers` are the statements that the names are of."""
@@ -74,7 +72,7 @@ class Section(NamedTuple):
             if name in seen:
                 self.tokens.fail(
                     f"{what} {name} comes twice",
-                    index=self.start + int(self.first[number]),
+                    index=int(self.first[number]),
                     hint="names must be unique",
                 )
             seen.add(name)
@@ -88,16 +86,16 @@ def read_section(tokens: Tokens, name: str, notes: Notes) -> Section:
             its header says.
     """
     expected = read_count(tokens, name)
-    start = tokens.at
-    end = _end_of_statements(tokens, name)
-    words = np.array(tokens.words[start:end], dtype=object)
-    ends = np.flatnonzero(words == ";")
-    first = np.append(0, ends + 1)[: ends.size]
-    strange = np.flatnonzero(words[first] != "-")
-    if strange.size:
-        at = int(first[strange[0]])
-        tokens.fail(f"expected - or END in {name}, found {words[at]!r}", index=start + at)
-    tokens.at = end + 1
+    ends = tokens.at + np.flatnonzero(tokens.marks[tokens.at :] == ord(";"))
+    first = np.append(tokens.at, ends + 1)
+    others = np.flatnonzero(tokens.marks[first[first < tokens.marks.size]] != ord("-"))
+    if not others.size:
+        tokens.fail_cut_off(name)
+    first, after = first[: others[0]], int(first[others[0]])
+    ends = ends[: first.size]
+    tokens.at = after + 1
+    if tokens.words[after] != "END":
+        tokens.fail(f"expected - or END in {name}, found {tokens.words[after]!r}")
     tokens.expect(name, f"the END of {name}")
     # More entries than announced are usual: tools that add tap cells leave the header as it was.
     if ends.size > expected:
@@ -107,7 +105,7 @@ def read_section(tokens: Tokens, name: str, notes: Notes) -> Section:
             f"{name} has {ends.size} entries, its header says {expected}",
             hint="entries are missing; correct the header or fetch the file again",
         )
-    return Section(tokens, words, start, first, ends)
+    return Section(tokens, first, ends)
 
 
 def read_count(tokens: Tokens, name: str) -> int:
@@ -187,16 +185,3 @@ def read_points(tokens: Tokens, words: list[str], at: int, inside: str) -> list[
             )
         )
     return points
-
-
-def _end_of_statements(tokens: Tokens, name: str) -> int:
-    """Index of the END that follows the last statement."""
-    end = tokens.at
-    while True:
-        try:
-            end = tokens.words.index("END", end)
-        except ValueError:
-            tokens.fail_cut_off(name)
-        if end == tokens.at or tokens.words[end - 1] == ";":
-            return end
-        end += 1

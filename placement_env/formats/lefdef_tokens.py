@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
 
 from placement_env.errors import InputError
 from placement_env.formats.text import read_text
@@ -32,8 +36,11 @@ class Tokens:
 
     def __init__(self, text: str, path: Path | str) -> None:
         self.path = str(path)
-        if "#" in text or '"' in text:
-            text = _QUOTED_OR_COMMENT.sub(_plain, text)
+        # Most of a DEF file has neither, and looking for them takes longer than cutting the words.
+        last = max(text.rfind("#"), text.rfind('"'))
+        if last >= 0:
+            head, newline, rest = text[last:].partition("\n")
+            text = _QUOTED_OR_COMMENT.sub(_plain, text[:last] + head) + newline + rest
         self._text = text
         self.words = text.split()
         self.at = 0
@@ -42,6 +49,23 @@ class Tokens:
     def of_file(cls, path: Path | str) -> Tokens:
         """The words of a file, plain or gzipped."""
         return cls(read_text(path), path)
+
+    @cached_property
+    def array(self) -> np.ndarray:
+        """[W] the words, as an array of `str` objects."""
+        return np.array(self.words, dtype=object)
+
+    @cached_property
+    def marks(self) -> NDArray[np.uint8]:
+        """[W] the codes of words of one letter, such as `;`, and 0 for all others."""
+        if not self._text.isascii():
+            codes = [ord(word) if len(word) == 1 and word.isascii() else 0 for word in self.words]
+            return np.array(codes, dtype=np.uint8)
+        codes = np.frombuffer(f" {self._text}  ".encode(), dtype=np.uint8)
+        # The white space of `str.split`: differences below zero wrap around.
+        blank = (codes == ord(" ")) | (codes - ord("\t") < 5) | (codes - 28 < 4)
+        start = np.flatnonzero(blank[:-1] & ~blank[1:]) + 1
+        return np.where(blank[start + 1], codes[start], 0).astype(np.uint8)
 
     def line_of(self, index: int) -> int:
         """Line of a word, counted from 1. Slow: for error messages only."""

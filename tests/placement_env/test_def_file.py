@@ -111,6 +111,33 @@ def test_small_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("END DESIGN\n", 'END DESIGN # the " end'),
+        ("- u1 INV", '# - u1 "OR" ;\n-  u1\n# " ;\nINV'),
+        ("- u1 INV", "#\u00e9 (\n- u1 INV"),
+        ("- u1 INV", "-\tu1\x0b\x1f\r\nINV"),
+        ("PLACED ( 200 0 ) FS", "PLACED ( 2e2 0 ) FS"),
+        ("COMPONENTS 3", "COMPONENTS 2"),
+        ("( u0 Z ) ( u1 A )", "( u0 Z + SYNTHESIZED ) ( u1 A )"),
+        ("- empty", "- MUSTJOIN ( u0 A ) ( u1 A ) ;\n- empty"),
+    ],
+)
+def test_other_spellings_of_the_same(tmp_path: Path, old: str, new: str) -> None:
+    assert SMALL.count(old) == 1
+    assert def_file.read(write(tmp_path, SMALL.replace(old, new))) == def_file.read(
+        write(tmp_path, SMALL)
+    )
+
+
+def test_names_of_any_letters(tmp_path: Path) -> None:
+    for name in ("\u00e9", "\u2167#", "a\x01b"):
+        design = def_file.read(write(tmp_path, SMALL.replace("u0", name)))
+        assert design.components.name == (name, "u1", "u2")
+        assert design.nets.component[1:3] == (name, name)
+
+
+@pytest.mark.parametrize(
     ("name", "components", "pins", "nets", "rows"),
     [
         # 294 cells and 255 tap cells, which the header does not count
