@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from agents.effort import Effort, check_effort
+from agents.floorplan_blocks import blocks_of, placement_of
 from agents.floorplan_lp import spread
 from agents.progress import ProgressCallback
 from agents.sequence_pair import (
@@ -28,11 +29,9 @@ from placement_env.cores import usable_cores
 from placement_env.errors import ChipError, InputError
 from placement_env.kernels import compile_notice
 from placement_env.netlist import (
-    ORIENT_MATRIX,
     IntArray,
     Netlist,
     NodeKind,
-    Orient,
     Placement,
     largest_misfit,
 )
@@ -45,9 +44,9 @@ _HOT, _COLD = 0.1, 2e-4
 _PENALTY = 3.0
 #: Share of the budget that is left to the linear programs.
 _LAST_SHARE = 0.15
-#: Distance that blocks keep for rounding to float32, as a share of the outline's sides.
-_ROUNDING = 2.0**-21
-_TURNED = frozenset({Orient.W, Orient.E, Orient.FW, Orient.FE})
+#: Share of the budget after which soft blocks may take other shapes than the one nearest to a
+#: square. Squares have the shortest wires; others only help to fill the outline.
+_SQUARE_UNTIL = 0.6
 
 
 def place(
@@ -65,7 +64,8 @@ def place(
     """Place and turn all blocks of a netlist inside its canvas, without overlaps.
 
     Args:
-        netlist: A netlist of macros and fixed ports, without cells. Soft blocks keep their shape.
+        netlist: A netlist of macros and fixed ports, without cells. Blocks with an `aspect_range`
+            take one of some shapes of their area, unless they have pins off their centre.
         start: Where the ports are; blocks are placed from nothing. None where no net has a port.
         budget_s: Seconds that it may take; the compilation of kernels does not count.
         seed: The same seed, `moves` and `cores` give the same placement.
@@ -87,7 +87,7 @@ def place(
     if not nodes.size:
         return fixed
     compile_kernels()
-    blocks, orients = _blocks(netlist, fixed, nodes, gap_um)
+    blocks, shapes = blocks_of(netlist, fixed, nodes, gap_um)
     effort = Effort(budget_s=budget_s * (1 - _LAST_SHARE), moves=moves, progress=progress)
     chains = [
         _Chain(blocks, seed=seed * 1000 + number) for number in range(cores or usable_cores())
@@ -100,7 +100,10 @@ def place(
             effort.moves += _SLICE
             leader = min(chains, key=_Chain.rank)
             effort.tell("floorplanning", leader.best.cost[0])
-    inside = [chain.best for chain in chains if chain.best.cost[1] == 0]
+    inside = sorted(
+        (chain.best for chain in chains if chain.best.cost[1] == 0),
+        key=lambda packing: float(packing.cost[0]),
+    )
     if not inside:
         over = min(chain.best.cost[1] for chain in chains)
         raise ChipError(
@@ -108,10 +111,17 @@ def place(
             where=netlist.name,
             hint="give it a larger --budget, or more white space",
         )
-    best = min((_finished(blocks, chain) for chain in inside), key=lambda found: found[0])
-    length, shape, x, y = best
+    finished = []
+    took_s = 0.0
+    for packing in inside:
+        began_s = effort.elapsed_s
+        if finished and moves is None and began_s + took_s > budget_s:
+            break
+        finished.append(_finished(blocks, packing))
+        took_s = effort.elapsed_s - began_s
+    length, shape, x, y = min(finished, key=lambda found: found[0])
     effort.tell("floorplanning", length, last=True)
-    return _placement(netlist, fixed, nodes, orients, shape, x, y)
+    return placement_of(netlist, fixed, nodes, shapes, shape, x, y)
 
 
 class _Chain:
@@ -127,12 +137,15 @@ class _Chain:
             shuffle.permutation(count),
             shuffle.permutation(count),
         )
+        has = np.arange(blocks.width.shape[1]) < blocks.shapes[:, None]
+        slimness = np.where(has, abs(np.log(blocks.width / blocks.height)), np.inf)
+        self.now.shape[:] = np.where(blocks.in_order, slimness.argmin(axis=1), 0)
         self.best = empty_packing(count)
         self.best.cost[:] = np.inf
         # Hot moves at first, which accept everything, measure how much the wirelength changes.
         lengths = []
         for _ in range(50):
-            anneal(blocks, self.now, self.best, 20, 1e30, 0.0, self._random)
+            anneal(blocks, self.now, self.best, 20, 1e30, 0.0, False, self._random)
             lengths.append(self.now.cost[0])
         self._scale = float(np.std(lengths)) or 1.0
         self._penalty = _PENALTY * float(np.mean(lengths))
@@ -148,6 +161,7 @@ class _Chain:
             _SLICE,
             temperature,
             self._penalty,
+            spent >= _SQUARE_UNTIL,
             self._random,
         )
 
@@ -221,80 +235,6 @@ def _at_centre(netlist: Netlist) -> Placement:
     )
 
 
-def _blocks(
-    netlist: Netlist, fixed: Placement, nodes: IntArray, gap_um: float
-) -> tuple[Blocks, list[list[Orient]]]:
-    """The blocks with the orientations that make a difference, from the canvas's corner."""
-    canvas = netlist.canvas
-    number = np.full(netlist.num_nodes, -1, dtype=np.int64)
-    number[nodes] = np.arange(len(nodes))
-    pin_block = number[netlist.pin_node]
-    off_centre = np.zeros(len(nodes), dtype=bool)
-    off = (netlist.pin_dx_um != 0) | (netlist.pin_dy_um != 0)
-    off_centre[pin_block[off & (pin_block >= 0)]] = True
-    square = netlist.width_um[nodes] == netlist.height_um[nodes]
-    orients = [
-        list(Orient) if turned else [Orient.N] if even else [Orient.N, Orient.W]
-        for turned, even in zip(off_centre.tolist(), square.tolist(), strict=True)
-    ]
-    most = max(map(len, orients))
-    apart = gap_um + _ROUNDING * max(canvas.width_um, canvas.height_um)
-    width, height = np.zeros((len(nodes), most)), np.zeros((len(nodes), most))
-    for block, node in enumerate(nodes.tolist()):
-        for k, orient in enumerate(orients[block]):
-            sides = float(netlist.width_um[node]), float(netlist.height_um[node])
-            width[block, k], height[block, k] = sides[::-1] if orient in _TURNED else sides
-    width += apart
-    height += apart
-    pin_x, pin_y = np.zeros((netlist.num_pins, most)), np.zeros((netlist.num_pins, most))
-    pin_x[:] = (fixed.x_um[netlist.pin_node] + netlist.pin_dx_um - canvas.left_um)[:, None]
-    pin_y[:] = (fixed.y_um[netlist.pin_node] + netlist.pin_dy_um - canvas.bottom_um)[:, None]
-    for pin in np.flatnonzero(pin_block >= 0).tolist():
-        block = int(pin_block[pin])
-        offset = np.array([netlist.pin_dx_um[pin], netlist.pin_dy_um[pin]])
-        for k, orient in enumerate(orients[block]):
-            dx, dy = ORIENT_MATRIX[orient] @ offset
-            pin_x[pin, k] = (width[block, k] - apart) / 2 + dx
-            pin_y[pin, k] = (height[block, k] - apart) / 2 + dy
-    # Half of what blocks keep apart would be lost at the outline; a rounding error is kept there.
-    rounding = apart - gap_um
-    outline = np.array([canvas.width_um + apart, canvas.height_um + apart]) - 2 * rounding
-    blocks = Blocks(
-        width,
-        height,
-        np.array([len(those) for those in orients], dtype=np.int64),
-        netlist.net_start,
-        pin_block,
-        pin_x,
-        pin_y,
-        netlist.net_weight,
-        outline,
-    )
-    return blocks, orients
-
-
-def _placement(
-    netlist: Netlist,
-    fixed: Placement,
-    nodes: IntArray,
-    orients: list[list[Orient]],
-    shape: IntArray,
-    x: np.ndarray,
-    y: np.ndarray,
-) -> Placement:
-    canvas = netlist.canvas
-    rounding = _ROUNDING * max(canvas.width_um, canvas.height_um)
-    x_um, y_um, orient = fixed.x_um.copy(), fixed.y_um.copy(), fixed.orient.copy()
-    for block, node in enumerate(nodes.tolist()):
-        turned = orients[block][int(shape[block])]
-        sides = netlist.width_um[node], netlist.height_um[node]
-        width, height = sides[::-1] if turned in _TURNED else sides
-        x_um[node] = canvas.left_um + rounding + x[block] + width / 2
-        y_um[node] = canvas.bottom_um + rounding + y[block] + height / 2
-        orient[node] = turned
-    return Placement(x_um, y_um, orient)
-
-
 def compile_kernels(report: Callable[[str], None] | None = None) -> float:
     """Compile what `place` needs, unless it is compiled; returns the seconds that it took."""
     return compile_notice("floorplanner", _toy, report)
@@ -306,6 +246,7 @@ def _toy() -> None:
         two,
         two.copy(),
         np.ones(2, dtype=np.int64),
+        np.zeros(2, dtype=bool),
         np.array([0, 2]),
         np.array([0, 1]),
         np.zeros((2, 1)),
@@ -314,5 +255,5 @@ def _toy() -> None:
         np.full(2, 4.0),
     )
     now, best = empty_packing(2), empty_packing(2)
-    anneal(blocks, now, best, 2, 1.0, 1.0, random_state(1))
+    anneal(blocks, now, best, 2, 1.0, 1.0, True, random_state(1))
     wirelength(blocks, now.shape, now.x, now.y)

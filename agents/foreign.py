@@ -208,14 +208,12 @@ def _written(netlist: Netlist, start: Placement, folder: Path) -> _Files:
         numbered, _ = ct_protobuf.read(path)
         return _Files(path, begin, folder / "out.plc", lambda out: plc.read(out, numbered)[1])
     if netlist.rows is not None:
-        path = folder / "netlist.aux"
+        path, read_pl = folder / "netlist.aux", bookshelf.read_pl
         bookshelf.write(path, netlist, start)
     else:
-        path = folder / "netlist.blocks"
+        path, read_pl = folder / "netlist.blocks", floorplan.read_pl
         floorplan.write(path, netlist, start)
-    return _Files(
-        path, folder / "netlist.pl", folder / "out.pl", lambda out: bookshelf.read_pl(out, netlist)
-    )
+    return _Files(path, folder / "netlist.pl", folder / "out.pl", lambda out: read_pl(out, netlist))
 
 
 def _at_centre(netlist: Netlist, start: Placement) -> Placement:

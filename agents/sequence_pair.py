@@ -28,6 +28,8 @@ class Blocks(NamedTuple):
         width: [B, S] width of each block in each of the S shapes that it may take.
         height: [B, S] its height.
         shapes: [B] how many shapes each block has.
+        in_order: [B] whether the shapes of a block are in order, so that the next one is nearly the
+            same.
         net_start: [E + 1] first pin of each net.
         pin_block: [P] block of each pin; -1 for pins that do not move.
         pin_x: [P, S] offset from the block's lower left corner in each shape, or where a fixed pin
@@ -40,6 +42,7 @@ class Blocks(NamedTuple):
     width: FloatArray
     height: FloatArray
     shapes: IntArray
+    in_order: NDArray[np.bool_]
     net_start: IntArray
     pin_block: IntArray
     pin_x: FloatArray
@@ -178,7 +181,9 @@ def _reinsert(order: IntArray, source: int, target: int) -> None:
 
 
 @lean
-def _change(blocks: Blocks, packing: Packing, place: IntArray, random: RandomState) -> bool:
+def _change(
+    blocks: Blocks, packing: Packing, place: IntArray, reshapes: bool, random: RandomState
+) -> bool:
     """A random change of the orders or of a shape; False where there was nothing to change."""
     count = len(packing.first)
     kind = uniform(random)
@@ -186,6 +191,15 @@ def _change(blocks: Blocks, packing: Packing, place: IntArray, random: RandomSta
     if kind < 0.25:
         if blocks.shapes[block] < 2:
             return False
+        if blocks.in_order[block]:
+            if not reshapes:
+                return False
+            step = 2 * below(random, 2) - 1
+            other = int(packing.shape[block]) + step
+            if other < 0 or other >= blocks.shapes[block]:
+                return False
+            packing.shape[block] = other
+            return True
         other = below(random, int(blocks.shapes[block]) - 1)
         packing.shape[block] = other + 1 if other >= packing.shape[block] else other
         return True
@@ -226,6 +240,7 @@ def anneal(
     moves: int,
     temperature: float,
     penalty: float,
+    reshapes: bool,
     random: RandomState,
 ) -> None:
     """Metropolis moves at one temperature.
@@ -237,6 +252,7 @@ def anneal(
         moves: How many moves to try.
         temperature: In units of wirelength.
         penalty: Wirelength that an excess of 1 costs.
+        reshapes: Whether blocks whose shapes are in order may change theirs.
         random: State of the random numbers.
     """
     count = len(now.first)
@@ -255,7 +271,7 @@ def anneal(
     for _ in range(moves):
         for k in range(count):
             place[now.second[k]] = k
-        if not _change(blocks, tried, place, random):
+        if not _change(blocks, tried, place, reshapes, random):
             continue
         pack(blocks, tried, place, reach)
         rise = tried.cost[0] - now.cost[0] + penalty * (tried.cost[1] - now.cost[1])

@@ -215,7 +215,7 @@ def bookshelf_design(path: Path) -> Benchmark:
         InputError: One of the files that the .aux names is missing or malformed.
     """
     netlist, initial = bookshelf.read(path)
-    return _with_pl(netlist, initial, path)
+    return _with_pl(netlist, initial, path, bookshelf.read_pl)
 
 
 def floorplan_design(path: Path) -> Benchmark:
@@ -225,16 +225,19 @@ def floorplan_design(path: Path) -> Benchmark:
         InputError: One of its files is missing or malformed.
     """
     netlist, initial = floorplan.read(path)
-    return _with_pl(netlist, initial, path, allow_unplaced=True)
+    return _with_pl(netlist, initial, path, floorplan.read_pl)
 
 
 def _with_pl(
-    netlist: Netlist, initial: Placement, path: Path, *, allow_unplaced: bool = False
+    netlist: Netlist,
+    initial: Placement,
+    path: Path,
+    read_pl: Callable[[Path, Netlist], Placement],
 ) -> Benchmark:
     """A design whose placements are .pl files."""
 
     def read(file: Path) -> tuple[Netlist, Placement]:
-        return netlist, bookshelf.read_pl(file, netlist, allow_unplaced=allow_unplaced)
+        return netlist, read_pl(file, netlist)
 
     def write(folder: Path, placement: Placement) -> Path:
         target = folder / "placement.pl"

@@ -20,7 +20,7 @@ from benchmarks.published import Published
 from placement_env.cost.proxy import check_positions, proxy_cost, robust_proxy_cost
 from placement_env.density_overflow import density_overflow
 from placement_env.errors import InputError
-from placement_env.legality import hard_overlaps, outside
+from placement_env.legality import hard_overlaps, misshapen, outside
 from placement_env.netlist import Netlist, NodeKind, Placement, hpwl_um, oriented_size
 from placement_env.route_estimate import TrackSupply, estimate_routes
 from placement_env.row_legality import check_rows, overlapping_pairs
@@ -29,6 +29,7 @@ from placement_env.row_legality import check_rows, overlapping_pairs
 LEGALITY = (
     "placement__hard_overlaps__count",
     "placement__outside__count",
+    "placement__misshapen__count",
     "placement__cell_overlaps__count",
     "placement__off_site__count",
     "placement__off_row__count",
@@ -133,6 +134,8 @@ def score(
     else:
         scores["placement__hard_overlaps__count"] = len(hard_overlaps(netlist, placement))
         scores["placement__outside__count"] = len(outside(netlist, placement))
+        if netlist.aspect_range is not None:
+            scores["placement__misshapen__count"] = len(misshapen(netlist, placement))
     scores["placement__macro__count"] = len(netlist.nodes_of(NodeKind.HARD_MACRO))
     return scores
 

@@ -23,6 +23,7 @@ _COLUMNS = {
     "placement__hard_overlaps__count": "overlaps",
     "placement__cell_overlaps__count": "cell overlaps",
     "placement__outside__count": "outside",
+    "placement__misshapen__count": "misshapen",
     "placement__off_site__count": "off site",
     "placement__off_row__count": "off row",
 }

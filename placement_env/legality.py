@@ -1,4 +1,4 @@
-"""Whether macros lie inside the canvas and apart from each other.
+"""Whether macros lie inside the canvas and apart from each other, in shapes that they may have.
 
 Centres are rounded to float32 first, as the public macro placement challenge does, so that a
 placement that is legal here is legal there. The test is strict: any overlap, however small, counts.
@@ -10,6 +10,9 @@ import numpy as np
 
 from placement_env.errors import InputError
 from placement_env.netlist import FloatArray, IntArray, Netlist, NodeKind, Placement, oriented_size
+
+#: What shapes may be off by, as a share.
+_ROUNDED = 1e-6
 
 
 def hard_overlaps(netlist: Netlist, placement: Placement) -> list[tuple[int, int]]:
@@ -41,6 +44,26 @@ def outside(netlist: Netlist, placement: Placement) -> IntArray:
     )
     macros = netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO)
     return macros[out[macros]]
+
+
+def misshapen(netlist: Netlist, placement: Placement) -> IntArray:
+    """Nodes whose size is not the netlist's, nor a shape of its area that it may take; ascending.
+
+    Areas and proportions may be off by a millionth, for files that round.
+    """
+    if placement.size_um is None:
+        return np.empty(0, np.int64)
+    width, height = placement.size_um.T
+    same = (width == netlist.width_um) & (height == netlist.height_um)
+    allowed = same
+    if netlist.aspect_range is not None:
+        least, greatest = netlist.aspect_range.T
+        area = netlist.width_um * netlist.height_um
+        with np.errstate(invalid="ignore", divide="ignore"):
+            aspect = width / height
+            fits = (aspect >= least * (1 - _ROUNDED)) & (aspect <= greatest * (1 + _ROUNDED))
+        allowed = same | (fits & (abs(width * height - area) <= _ROUNDED * area))
+    return np.flatnonzero(~allowed)
 
 
 def check_fixed(netlist: Netlist, placement: Placement) -> None:

@@ -70,6 +70,9 @@ METRICS: dict[str, Metric] = {
     "placement__outside__count": Metric(
         "", "lower", "macros, and cells of a flat netlist, out of the canvas"
     ),
+    "placement__misshapen__count": Metric(
+        "", "lower", "soft blocks of another area or shape than they may have"
+    ),
     "placement__wirelength__hpwl_um": Metric("um", "lower", "half-perimeter wirelength"),
     "placement__macro__count": Metric("", "none", "hard macros"),
     # Cell placement

@@ -210,11 +210,14 @@ class Placement:
         x_um: [N] centres.
         y_um: [N] centres.
         orient: [N] `Orient` values, int64.
+        size_um: [N, 2] width and height at orientation N where nodes with an `aspect_range` have
+            taken other shapes than the netlist gives them; None where none has.
     """
 
     x_um: FloatArray
     y_um: FloatArray
     orient: IntArray
+    size_um: FloatArray | None = None
 
 
 def pin_net(netlist: Netlist) -> IntArray:
@@ -246,10 +249,10 @@ def turned_over(orient: IntArray, turn_x: FloatArray, turn_y: FloatArray) -> Int
 def oriented_size(netlist: Netlist, placement: Placement) -> tuple[FloatArray, FloatArray]:
     """[N], [N]: width and height of each node as it lies (W, E, FW and FE swap them)."""
     swapped = np.isin(placement.orient, [Orient.W, Orient.E, Orient.FW, Orient.FE])
-    return (
-        np.where(swapped, netlist.height_um, netlist.width_um),
-        np.where(swapped, netlist.width_um, netlist.height_um),
-    )
+    width, height = netlist.width_um, netlist.height_um
+    if placement.size_um is not None:
+        width, height = placement.size_um.T
+    return np.where(swapped, height, width), np.where(swapped, width, height)
 
 
 def node_boxes(netlist: Netlist, placement: Placement) -> FloatArray:

@@ -50,15 +50,22 @@ def read_pl(path: Path | str, netlist: Netlist, *, allow_unplaced: bool = False)
     return centred(netlist, corners.left, corners.bottom, corners.orient)
 
 
-def centred(netlist: Netlist, left: FloatArray, bottom: FloatArray, orient: IntArray) -> Placement:
+def centred(
+    netlist: Netlist,
+    left: FloatArray,
+    bottom: FloatArray,
+    orient: IntArray,
+    size_um: FloatArray | None = None,
+) -> Placement:
     """Lower left corners as centres; NaN as the centre of the canvas."""
     canvas = netlist.canvas
-    width, height = oriented_size(netlist, Placement(left, bottom, orient))
+    width, height = oriented_size(netlist, Placement(left, bottom, orient, size_um))
     unplaced = np.isnan(left) | np.isnan(bottom)
     return Placement(
         x_um=np.where(unplaced, (canvas.left_um + canvas.right_um) / 2, left + width / 2),
         y_um=np.where(unplaced, (canvas.bottom_um + canvas.top_um) / 2, bottom + height / 2),
         orient=orient,
+        size_um=size_um,
     )
 
 
@@ -184,7 +191,8 @@ def _read_lines(file: BookshelfFile, number_of: dict[str, int], *, allow_unplace
 def write_pl(path: Path | str, netlist: Netlist, placement: Placement) -> None:
     """Write a placement as .pl, gzipped if the name ends in .gz; fixed nodes are marked /FIXED.
 
-    Ports that are not fixed have no place yet, and get coordinates that say so.
+    Ports that are not fixed have no place yet, and get coordinates that say so. Nodes that have
+    taken another shape get DIMS, their size as they lie.
 
     Raises:
         InputError: The file cannot be written.
@@ -195,17 +203,34 @@ def write_pl(path: Path | str, netlist: Netlist, placement: Placement) -> None:
     bottom = np.where(nowhere, np.finfo(np.float64).max, _corner(placement.y_um, height / 2))
     lines = ["UCLA pl 1.0", ""]
     lines += [
-        f"{name}\t{x!r}\t{y!r}\t: {Orient(orient).name}{' /FIXED' if fixed else ''}"
-        for name, x, y, orient, fixed in zip(
+        f"{name}\t{x!r}\t{y!r}{shape}\t: {Orient(orient).name}{' /FIXED' if fixed else ''}"
+        for name, x, y, shape, orient, fixed in zip(
             netlist.node_name,
             left.tolist(),
             bottom.tolist(),
+            _dims(netlist, placement),
             placement.orient.tolist(),
             netlist.fixed.tolist(),
             strict=True,
         )
     ]
     write_text(path, "\n".join(lines) + "\n")
+
+
+def _dims(netlist: Netlist, placement: Placement) -> list[str]:
+    """[N] ` DIMS = (width, height)` of nodes that have taken another shape."""
+    if placement.size_um is None:
+        return [""] * netlist.num_nodes
+    own = np.stack([netlist.width_um, netlist.height_um], axis=1)
+    reshaped = (placement.size_um != own).any(axis=1)
+    return [
+        f"\tDIMS = ({width!r}, {height!r})" if is_reshaped else ""
+        for width, height, is_reshaped in zip(
+            *(side.tolist() for side in oriented_size(netlist, placement)),
+            reshaped.tolist(),
+            strict=True,
+        )
+    ]
 
 
 def _corner(centre: FloatArray, half: FloatArray) -> FloatArray:

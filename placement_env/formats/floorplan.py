@@ -25,9 +25,9 @@ from placement_env.formats.bookshelf_lines import BookshelfFile, header, with_or
 from placement_env.formats.bookshelf_nets import offsets, read_nets
 from placement_env.formats.bookshelf_pl import Corners, centred, read_corners
 from placement_env.formats.floorplan_write import write
+from placement_env.legality import misshapen
 from placement_env.netlist import (
     Canvas,
-    IntArray,
     Netlist,
     NodeKind,
     Orient,
@@ -35,7 +35,7 @@ from placement_env.netlist import (
     check_netlist,
 )
 
-__all__ = ["read", "write"]
+__all__ = ["read", "read_pl", "write"]
 
 _CORNER = re.compile(r"\(\s*([^\s,()]+)\s*,\s*([^\s,()]+)\s*\)")
 _COUNTS = ("numsoftrectangularblocks", "numsoftblocks", "numhardrectilinearblocks", "numterminals")
@@ -94,8 +94,21 @@ def read(path: Path | str, *, white_space: float = 0.15) -> tuple[Netlist, Place
         aspect_range=None if np.isnan(aspect).all() else aspect,
     )
     check_netlist(netlist, where=str(path))
-    orient = _orientations(netlist, corners, placed)
-    return netlist, centred(netlist, corners.left, corners.bottom, orient)
+    return netlist, _placement(netlist, corners, placed)
+
+
+def read_pl(path: Path | str, netlist: Netlist) -> Placement:
+    """A placement of the blocks, with the shapes that soft ones have taken (DIMS).
+
+    Blocks without a line are at the centre of the canvas.
+
+    Raises:
+        InputError: The file is malformed, names an unknown node, or has DIMS that a block cannot
+            have.
+    """
+    path = Path(path)
+    corners = read_corners(path, netlist.node_name, allow_unplaced=True, headed=False)
+    return _placement(netlist, corners, path)
 
 
 @dataclass
@@ -178,22 +191,34 @@ def _soft(
     return (math.sqrt(area), math.sqrt(area)), (least, greatest)
 
 
-def _orientations(netlist: Netlist, corners: Corners, placed: Path) -> IntArray:
-    """[N] orientations; where a size is stated it counts, since ami49's letters contradict theirs.
+def _placement(netlist: Netlist, corners: Corners, placed: Path) -> Placement:
+    """The corners as a placement; where a size is stated it counts.
+
+    Ami49's letters contradict its sizes, so a hard block that lies as its size says is turned or
+    not whatever its letter is.
 
     Raises:
-        InputError: A stated size is not that of the block, turned or not.
+        InputError: A stated size is none that the block can have.
     """
-    size = np.stack([netlist.width_um, netlist.height_um], axis=1)
+    own = np.stack([netlist.width_um, netlist.height_um], axis=1)
     stated = ~np.isnan(corners.size).any(axis=1)
-    as_is, turned = (corners.size == size).all(axis=1), (corners.size == size[:, ::-1]).all(axis=1)
-    for node in np.flatnonzero(stated & ~as_is & ~turned)[:1]:
+    as_is, turned = (corners.size == own).all(axis=1), (corners.size == own[:, ::-1]).all(axis=1)
+    orient = np.where(stated & as_is, Orient.N, np.where(stated & turned, Orient.W, corners.orient))
+    reshaped = stated & ~as_is & ~turned
+    size = np.where(reshaped[:, None], corners.size, own)
+    on_side = reshaped & np.isin(orient, [Orient.W, Orient.E, Orient.FW, Orient.FE])
+    size[on_side] = size[on_side, ::-1]
+    placement = centred(
+        netlist, corners.left, corners.bottom, orient, size if reshaped.any() else None
+    )
+    for node in misshapen(netlist, placement)[:1]:
         raise InputError(
             f"block {netlist.node_name[node]} has DIMS {corners.size[node].tolist()}, and is "
-            f"{size[node].tolist()} in the file of blocks",
+            f"{own[node].tolist()} in the file of blocks",
             where=str(placed),
+            hint="a soft block keeps its area and its range of width over height",
         )
-    return np.where(stated, np.where(as_is, Orient.N, Orient.W), corners.orient)
+    return placement
 
 
 def _others(placed: Path, blocks: list[str]) -> list[str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from agents import floorplanner
 from placement_env.errors import ChipError, InputError
 from placement_env.formats import floorplan
-from placement_env.legality import hard_overlaps, outside
+from placement_env.legality import hard_overlaps, misshapen, outside
 from placement_env.netlist import (
     Canvas,
     Netlist,
@@ -58,7 +59,11 @@ def blocks_of(
 
 
 def is_legal(netlist: Netlist, placement: Placement) -> bool:
-    return not hard_overlaps(netlist, placement) and not outside(netlist, placement).size
+    return (
+        not hard_overlaps(netlist, placement)
+        and not outside(netlist, placement).size
+        and not misshapen(netlist, placement).size
+    )
 
 
 def test_two_blocks_go_to_the_port() -> None:
@@ -123,6 +128,46 @@ def test_a_real_set_is_legal_and_the_same_again(data_file: DataFile) -> None:
     ports = netlist.nodes_of(NodeKind.PORT)
     assert np.array_equal(placed.x_um[ports], start.x_um[ports])
     assert set(placed.orient.tolist()) <= {Orient.N, Orient.W}
+
+
+def soft(netlist: Netlist, least: float, greatest: float) -> Netlist:
+    """The netlist with blocks of any proportions in a range."""
+    aspect = np.full((netlist.num_nodes, 2), (least, greatest), dtype=np.float64)
+    aspect[netlist.node_kind == NodeKind.PORT] = np.nan
+    return replace(netlist, aspect_range=aspect)
+
+
+def test_soft_blocks_take_the_shapes_that_fit() -> None:
+    """Two squares of 4 do not fit into 4 x 8 on its side, nor into 5.7 x 5.7; as 2 x 8 they do."""
+    netlist, start = blocks_of([(4, 4), (4, 4)], [[0, 1, 2]], 5.7)
+    with pytest.raises(ChipError, match="no floorplan inside"):
+        floorplanner.place(netlist, start, budget_s=1, seed=1, moves=20_000, cores=1)
+    placed = floorplanner.place(
+        soft(netlist, 0.25, 4), start, budget_s=1, seed=1, moves=20_000, cores=1
+    )
+    assert is_legal(soft(netlist, 0.25, 4), placed)
+    assert placed.size_um is not None
+    assert (placed.size_um[:2, 0] * placed.size_um[:2, 1]).tolist() == pytest.approx([16, 16])
+    assert set(placed.orient.tolist()) == {Orient.N}
+
+
+def test_soft_blocks_of_one_shape_take_it() -> None:
+    netlist, start = blocks_of([(4, 4), (3, 5)], [[0, 1, 2]], 20)
+    placed = floorplanner.place(
+        soft(netlist, 4, 4), start, budget_s=1, seed=1, moves=1_000, cores=1
+    )
+    assert is_legal(soft(netlist, 4, 4), placed)
+    assert placed.size_um is not None
+    assert placed.size_um[0].tolist() == pytest.approx([8, 2])
+
+
+def test_soft_blocks_with_pins_off_their_centre_keep_their_shape() -> None:
+    netlist, start = blocks_of([(2, 2), (2, 2)], [[0, 1]], 10, offsets=[(-1, 0), (0, 0)])
+    placed = floorplanner.place(
+        soft(netlist, 0.5, 2), start, budget_s=1, seed=1, moves=2_000, cores=1
+    )
+    assert placed.size_um is not None
+    assert placed.size_um[0].tolist() == [2, 2]
 
 
 def test_what_cannot_be_floorplanned_is_refused() -> None:

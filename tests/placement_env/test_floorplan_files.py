@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from placement_env.errors import InputError
 from placement_env.formats import floorplan
-from placement_env.netlist import Netlist, NodeKind, Orient, Placement
+from placement_env.legality import misshapen
+from placement_env.netlist import Canvas, Netlist, NodeKind, Orient, Placement, oriented_size
 from tests.placement_env.same_netlist import same_netlist
 
 DataFile = Callable[[str], Path]
@@ -175,6 +176,80 @@ def test_any_floorplan_survives_writing(
     assert again.pin_dy_um == pytest.approx(drawn.pin_dy_um, rel=1e-14, abs=1e-300)
     assert np.array_equal(places.orient, orient)
     assert places.x_um == pytest.approx(placement.x_um, rel=1e-12, abs=1e-9)
+
+
+@given(
+    aspect=st.floats(0.25, 4),
+    orient=st.sampled_from(Orient),
+    x=st.floats(-100, 100),
+)
+def test_shapes_of_soft_blocks_survive_writing(
+    aspect: float, orient: Orient, x: float, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "shapes"
+    folder.mkdir(exist_ok=True)
+    netlist, placement = floorplan.read(write(folder, FILES))
+    size = np.stack([netlist.width_um, netlist.height_um], axis=1)
+    size[2] = math.sqrt(400 * aspect), 400 / math.sqrt(400 * aspect)
+    turned = np.where(np.arange(5) == 2, orient, Orient.N).astype(np.int64)
+    placed = Placement(placement.x_um + x, placement.y_um, turned, size)
+    assert not misshapen(netlist, placed).size
+    floorplan.write(folder / "again.blocks", netlist, placed)
+    for places in (
+        floorplan.read(folder / "again.blocks")[1],
+        floorplan.read_pl(folder / "again.pl", netlist),
+    ):
+        width, height = oriented_size(netlist, places)
+        expected = oriented_size(netlist, placed)
+        assert (width[2], height[2]) == (expected[0][2], expected[1][2])
+        assert places.x_um == pytest.approx(placed.x_um, abs=1e-9)
+
+
+@pytest.mark.parametrize("size", ["(10, 10)", "(20, 21)", "(8, 50)", "(50, 8)", "(0, 0)"])
+def test_shapes_that_a_block_cannot_have_are_refused(size: str, tmp_path: Path) -> None:
+    netlist, _ = floorplan.read(write(tmp_path, FILES))
+    (tmp_path / "g.pl").write_text(f"s 0 0 DIMS = {size} : N\n")
+    with pytest.raises(InputError, match="block s has DIMS") as refused:
+        floorplan.read_pl(tmp_path / "g.pl", netlist)
+    assert refused.value.where == str(tmp_path / "g.pl")
+    (tmp_path / "g.pl").write_text("s 0 0 DIMS = (40, 10) : N\n")
+    assert floorplan.read_pl(tmp_path / "g.pl", netlist).x_um[2] == 20
+
+
+def test_other_shapes_than_allowed_are_counted() -> None:
+    netlist, _ = tiny_floorplan()
+    places = Placement(np.zeros(2), np.zeros(2), np.zeros(2, dtype=np.int64))
+    for size, expected in (
+        (None, []),
+        ([[2, 2], [3, 1]], []),
+        ([[4, 1], [3, 1]], []),
+        ([[8, 0.5], [3, 1]], [0]),
+        ([[2, 1], [3, 1]], [0]),
+        ([[2, 2], [1, 3]], [1]),
+        ([[np.nan, 2], [1, 3]], [0, 1]),
+    ):
+        placed = dataclasses.replace(places, size_um=None if size is None else np.array(size))
+        assert misshapen(netlist, placed).tolist() == expected
+
+
+def tiny_floorplan() -> tuple[Netlist, Placement]:
+    """A soft block of 2 x 2, whose width over height is from 1/4 to 4, and a hard one of 3 x 1."""
+    netlist = Netlist(
+        name="two",
+        node_name=("soft", "hard"),
+        node_kind=np.full(2, NodeKind.HARD_MACRO, dtype=np.int64),
+        width_um=np.array([2.0, 3.0]),
+        height_um=np.array([2.0, 1.0]),
+        fixed=np.zeros(2, dtype=bool),
+        pin_node=np.array([0, 1]),
+        pin_dx_um=np.zeros(2),
+        pin_dy_um=np.zeros(2),
+        net_start=np.array([0, 2]),
+        net_weight=np.ones(1),
+        canvas=Canvas(0.0, 0.0, 10.0, 10.0),
+        aspect_range=np.array([[0.25, 4.0], [np.nan, np.nan]]),
+    )
+    return netlist, Placement(np.array([5.0, 5.0]), np.array([2.0, 8.0]), np.zeros(2, np.int64))
 
 
 def _changed(netlist: Netlist, width: np.ndarray, height: np.ndarray, share: np.ndarray) -> Netlist:
