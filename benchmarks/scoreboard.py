@@ -82,15 +82,21 @@ def read_records(folder: Path) -> list[Record]:
 def scoreboard(records: Iterable[Record]) -> list[Board]:
     """One board a suite, in the order of the registry.
 
+    Of several records of one placer with one budget, that with the most seeds counts on a design.
+
     Raises:
         InputError: A record is of a suite that is not in the registry.
     """
-    rows: dict[str, list[tuple[str, Summary]]] = {}
+    rows: dict[str, dict[tuple[str, float, str], Summary]] = {}
     for record in records:
         suite = str(record.made_with.get("suite"))
         registry.designs_of(suite)
         name = placer_name(record.made_with)
-        rows.setdefault(suite, []).extend((name, row) for row in summarize(record.results))
+        known = rows.setdefault(suite, {})
+        for row in summarize(record.results):
+            key = (name, row.budget_s, row.design)
+            if key not in known or row.runs > known[key].runs:
+                known[key] = row
     return [_board(suite, rows[suite]) for suite in registry.SUITES if suite in rows]
 
 
@@ -110,12 +116,14 @@ def placer_name(made_with: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _board(suite: str, rows: Sequence[tuple[str, Summary]]) -> Board:
-    designs = [d for d in registry.designs_of(suite) if any(row.design == d for _, row in rows)]
-    metric = main_metric(rows[0][1].median_scores)
+def _board(suite: str, rows: Mapping[tuple[str, float, str], Summary]) -> Board:
+    """The board of a suite from a summary for each placer, budget and design."""
+    placed = {design for _, _, design in rows}
+    designs = [design for design in registry.designs_of(suite) if design in placed]
+    metric = main_metric(next(iter(rows.values())).median_scores)
     standings = [
-        _ours(name, budget_s, [row for n, row in rows if (n, row.budget_s) == (name, budget_s)])
-        for name, budget_s in dict.fromkeys((name, row.budget_s) for name, row in rows)
+        _ours(name, budget_s, [row for key, row in rows.items() if key[:2] == (name, budget_s)])
+        for name, budget_s in dict.fromkeys(key[:2] for key in rows)
     ]
     standings += _theirs(designs, metric)
     best = {

@@ -79,6 +79,16 @@ def test_placers_and_publications_are_ranked() -> None:
     assert second.wall_s == 9.5
 
 
+def test_the_record_with_more_seeds_counts() -> None:
+    few = record({"ariane133_ng45": [0.5], "nvdla_ng45": [0.7]})
+    many = record({"ariane133_ng45": [0.6, 0.6, 0.6]})
+    for records in ([few, many], [many, few]):
+        (board,) = scoreboard(records)
+        (ours,) = [row for row in board.standings if not row.source]
+        assert ours.values == {"ariane133_ng45": 0.6, "nvdla_ng45": 0.7}
+        assert ours.seeds == 3
+
+
 def test_what_is_not_legal_comes_last_and_is_never_best() -> None:
     good, bad = (
         record({"n10": [5e4]}, suite="gsrc", metric=HPWL),
