@@ -33,15 +33,18 @@ from placement_env.netlist import (
     Netlist,
     NodeKind,
     Placement,
-    largest_misfit,
 )
 
 #: Moves of a chain between two looks at the clock.
 _SLICE = 2_000
 #: The first and the last temperature as a share of the mean rise of random moves.
 _HOT, _COLD = 0.1, 2e-4
-#: What an excess of the outline by all of a side costs, as a share of the first wirelength.
-_PENALTY = 3.0
+#: What an excess of the outline by all of a side costs, as a share of the first wirelength, once
+#: half the budget is spent; and the share of that which it costs at first.
+_PENALTY, _FIRST_PENALTY = 3.0, 0.02
+#: Slices without a smaller excess after which a chain that is not inside the outline is heated
+#: anew, and the temperature that it gets. Few long blocks (hp) block each other.
+_STUCK, _REHEATED = 20, 0.5
 #: Share of the budget that is left to the linear programs.
 _LAST_SHARE = 0.15
 #: Share of the budget after which soft blocks may take other shapes than the one nearest to a
@@ -149,21 +152,26 @@ class _Chain:
             lengths.append(self.now.cost[0])
         self._scale = float(np.std(lengths)) or 1.0
         self._penalty = _PENALTY * float(np.mean(lengths))
+        self._hot, self._began, self._slices_stuck = _HOT, 0.0, 0
 
     def go(self, spent: float) -> None:
         """Try one slice of moves at the temperature of a share of the budget."""
-        hot = self._scale * _HOT
-        temperature = hot * (_COLD / _HOT) ** min(spent, 1.0)
+        if self._slices_stuck >= _STUCK:
+            self._hot, self._began, self._slices_stuck = _REHEATED, spent, 0
+        part = min((spent - self._began) / max(1 - self._began, 1e-9), 1.0)
+        before = self.best.cost[1]
         anneal(
             self._blocks,
             self.now,
             self.best,
             _SLICE,
-            temperature,
-            self._penalty,
+            self._scale * self._hot * (_COLD / self._hot) ** part,
+            self._penalty * (_FIRST_PENALTY + (1 - _FIRST_PENALTY) * min(2 * part, 1.0)),
             spent >= _SQUARE_UNTIL,
             self._random,
         )
+        improves = self.best.cost[1] == 0 or self.best.cost[1] < before
+        self._slices_stuck = 0 if improves else self._slices_stuck + 1
 
     def rank(self) -> tuple[float, float]:
         """Excess and wirelength of the best floorplan."""
@@ -215,15 +223,17 @@ def check(netlist: Netlist, start: Placement | None) -> None:
         ports = netlist.nodes_of(NodeKind.PORT)
         if not (np.isfinite(start.x_um[ports]) & np.isfinite(start.y_um[ports])).all():
             raise InputError("a port has no finite position", where=netlist.name)
-    misfit = largest_misfit(netlist)
-    if misfit is not None:
-        node, side = misfit
-        turned = min(netlist.canvas.width_um, netlist.canvas.height_um)
-        if max(netlist.width_um[node], netlist.height_um[node]) > turned:
-            raise InputError(
-                f"block {netlist.node_name[node]!r} has a greater {side} than the canvas",
-                where=netlist.name,
-            )
+    canvas = netlist.canvas
+    room = sorted((canvas.width_um, canvas.height_um))
+    sides = np.sort(np.stack([netlist.width_um[nodes], netlist.height_um[nodes]], axis=1), axis=1)
+    for node in nodes[(sides > room).any(axis=1)][:1].tolist():
+        raise InputError(
+            f"block {netlist.node_name[node]!r} of {netlist.width_um[node]:g} x "
+            f"{netlist.height_um[node]:g} does not fit into the canvas of {canvas.width_um:g} x "
+            f"{canvas.height_um:g}, turned or not",
+            where=netlist.name,
+            hint="make the canvas larger",
+        )
 
 
 def _at_centre(netlist: Netlist) -> Placement:

@@ -37,6 +37,11 @@ from placement_env.netlist import (
 
 __all__ = ["read", "read_pl", "write"]
 
+#: Width over height of outlines, as floorplanners have been compared with.
+_PROPORTIONS = (1, 1.5, 2, 3)
+#: The least play of the longest block, as a share of the outline's width.
+_PLAY = 1e-3
+
 _CORNER = re.compile(r"\(\s*([^\s,()]+)\s*,\s*([^\s,()]+)\s*\)")
 _COUNTS = ("numsoftrectangularblocks", "numsoftblocks", "numhardrectilinearblocks", "numterminals")
 
@@ -45,8 +50,9 @@ def read(path: Path | str, *, white_space: float = 0.15) -> tuple[Netlist, Place
     """Read a .blocks file and the .nets and .pl files of the same name beside it.
 
     Blocks are hard macros, terminals are ports and fixed. A soft block is a square, and its
-    `aspect_range` says which other shapes it may take. The canvas is the usual fixed outline: a
-    square at the origin with the area of the blocks and the white space; terminals may be outside.
+    `aspect_range` says which other shapes it may take. The canvas is the usual fixed outline at
+    the origin, with the area of the blocks and the white space: a square, or 1.5, 2 or 3 times as
+    wide as it is high where a block is longer than the square (hp). Terminals may be outside.
     Blocks without a line in the .pl file are at its centre.
 
     Args:
@@ -74,7 +80,7 @@ def read(path: Path | str, *, white_space: float = 0.15) -> tuple[Netlist, Place
     aspect = np.array(blocks.aspect + [(np.nan, np.nan)] * len(terminals)).reshape(-1, 2)
     nets = read_nets(with_or_without_gz(path.with_name(f"{file.stem}.nets")), names, headed=False)
     dx, dy = offsets(nets, size[:, 0], size[:, 1])
-    side = math.sqrt((size[:, 0] * size[:, 1]).sum() * (1 + white_space))
+    area = float((size[:, 0] * size[:, 1]).sum()) * (1 + white_space)
     is_terminal = np.arange(len(names)) >= len(blocks.name)
     netlist = Netlist(
         name=file.stem,
@@ -88,7 +94,7 @@ def read(path: Path | str, *, white_space: float = 0.15) -> tuple[Netlist, Place
         pin_dy_um=dy,
         net_start=nets.start,
         net_weight=np.ones(len(nets.name)),
-        canvas=Canvas(0.0, 0.0, side, side),
+        canvas=_outline(area, float(size.max(initial=0.0))),
         unit_um=None,
         net_name=tuple(nets.name),
         aspect_range=None if np.isnan(aspect).all() else aspect,
@@ -109,6 +115,15 @@ def read_pl(path: Path | str, netlist: Netlist) -> Placement:
     path = Path(path)
     corners = read_corners(path, netlist.node_name, allow_unplaced=True, headed=False)
     return _placement(netlist, corners, path)
+
+
+def _outline(area: float, longest: float) -> Canvas:
+    """The outline of an area in which the longest block has some play."""
+    for proportion in _PROPORTIONS:
+        width = math.sqrt(area * proportion)
+        if longest < width * (1 - _PLAY):
+            break
+    return Canvas(0.0, 0.0, width, width if proportion == 1 else area / width)
 
 
 @dataclass

@@ -170,9 +170,17 @@ def test_soft_blocks_with_pins_off_their_centre_keep_their_shape() -> None:
     assert placed.size_um[0].tolist() == [2, 2]
 
 
+def test_few_long_blocks_find_their_way_into_the_outline(data_file: DataFile) -> None:
+    netlist, start = floorplan.read(data_file("floorplan/mcnc/hp/hp.blocks.gz"))
+    assert netlist.canvas.width_um == pytest.approx(1.5 * netlist.canvas.height_um)
+    for seed in range(3):
+        placed = floorplanner.place(netlist, start, budget_s=1, seed=seed, moves=400_000, cores=1)
+        assert is_legal(netlist, placed)
+
+
 def test_what_cannot_be_floorplanned_is_refused() -> None:
     netlist, start = blocks_of([(4, 2), (20, 2)], [[0, 1, 2]], 10)
-    with pytest.raises(InputError, match="'b1' has a greater width than the canvas"):
+    with pytest.raises(InputError, match="'b1' of 20 x 2 does not fit into the canvas of 10 x 10"):
         floorplanner.place(netlist, start, budget_s=1, seed=1, moves=10)
     netlist, start = blocks_of([(6, 6), (6, 6)], [[0, 1, 2]], 10)
     with pytest.raises(ChipError, match="no floorplan inside the canvas") as caught:

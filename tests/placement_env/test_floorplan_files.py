@@ -84,6 +84,15 @@ def test_blocks_as_mcnc_writes_them(tmp_path: Path) -> None:
     assert placement.y_um.tolist() == [15, 7, centre, 40, 0]
 
 
+@pytest.mark.parametrize(("length", "proportion"), [(30, 1), (60, 1.5), (70, 2), (80, 3), (900, 3)])
+def test_long_blocks_get_a_long_outline(length: float, proportion: float, tmp_path: Path) -> None:
+    blocks = GSRC["blocks"].replace("30)", f"{length})").replace("20", f"{600 / length!r}")
+    netlist, _ = floorplan.read(write(tmp_path, GSRC, blocks=blocks), white_space=3.0)
+    canvas = netlist.canvas
+    assert canvas.width_um * canvas.height_um == pytest.approx(2560)
+    assert canvas.width_um / canvas.height_um == pytest.approx(proportion)
+
+
 def test_blocks_as_gsrc_writes_them(tmp_path: Path) -> None:
     netlist, placement = floorplan.read(write(tmp_path, GSRC))
     assert netlist.node_name == ("a", "b", "p1", "p2")
