@@ -19,11 +19,13 @@ from placement_env.formats import bookshelf, ct_protobuf, def_file, floorplan, l
 from placement_env.formats.lefdef_tracks import track_supply
 from placement_env.formats.text import read_text
 from placement_env.grouping import grouped_netlist
-from placement_env.netlist import Netlist, NodeKind, Placement
+from placement_env.netlist import IntArray, Netlist, NodeKind, Placement
 from placement_env.route_estimate import TrackSupply
 
 #: TILOS's soft macros have twice the area of their cells.
 _SOFT_MACRO_BLOAT = 2.0
+#: Digits of the longest number of a group that is read.
+_MOST_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -111,21 +113,33 @@ def grouped(path: Path, groups: Path, plc_files: Mapping[str, Path]) -> Benchmar
         InputError: As `clustered`, or `groups` does not give every node a group.
     """
     flat, _ = ct_protobuf.read(path)
-    words = read_text(groups).split()
     assert flat.source_index is not None
-    if not all(word.isdecimal() for word in words) or len(words) <= flat.source_index.max():
-        raise InputError(
-            f"expected a group number for each of the nodes of {path.name}, "
-            f"found {len(words)} words",
-            where=str(groups),
-            hint="is it the grouping of another netlist?",
-        )
     is_cell = flat.node_kind == NodeKind.STANDARD_CELL
-    number = np.array(words, dtype=np.int64)[flat.source_index]
+    number = _group_numbers(groups, path)[flat.source_index]
     netlist = grouped_netlist(flat, np.where(is_cell, number, -1), bloat=_SOFT_MACRO_BLOAT)
     if plc_files:
         netlist = _as_in_circuit_training(netlist, next(iter(plc_files.values())))
     return _with_plc(netlist, plc_files, path)
+
+
+def _group_numbers(groups: Path, netlist: Path) -> IntArray:
+    """The number of each node of the netlist's file, pins included."""
+    words = read_text(groups).split()
+    for at, word in enumerate(words):
+        if not word.isdecimal() or len(word) > _MOST_DIGITS:
+            raise InputError(
+                f"expected the number of a group as word {at + 1}, found {word!r}",
+                where=str(groups),
+            )
+    nodes = ct_protobuf.count_nodes(netlist)
+    if len(words) != nodes:
+        raise InputError(
+            f"expected a number for each of the {nodes} nodes of {netlist.name}, "
+            f"found {len(words)}",
+            where=str(groups),
+            hint="is it the grouping of another netlist, or was it cut off?",
+        )
+    return np.array(words, dtype=np.int64)
 
 
 def _as_in_circuit_training(netlist: Netlist, placed: Path) -> Netlist:

@@ -10,6 +10,9 @@ attributes from both.
 
 from __future__ import annotations
 
+#: Of longer lines, which damaged files make, only both ends are shown.
+_LONGEST_LINE, _SHOWN_END = 1000, 300
+
 
 class ChipError(Exception):
     """An error with what is wrong, where it is and what to do about it.
@@ -23,10 +26,11 @@ class ChipError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+        message = _shortened(message)
         super().__init__(message)
         self.message = message
-        self.where = where
-        self.hint = hint
+        self.where = _shortened(where)
+        self.hint = _shortened(hint)
 
     def __str__(self) -> str:
         """The whole error on up to three lines."""
@@ -48,3 +52,13 @@ class ToolMissing(ChipError):
     """A program or an optional package that the requested step needs."""
 
     exit_code = 3
+
+
+def _shortened(text: str) -> str:
+    """The text without the middle of its overlong lines."""
+    if len(text) <= _LONGEST_LINE:
+        return text
+    return "\n".join(
+        line if len(line) <= _LONGEST_LINE else f"{line[:_SHOWN_END]} … {line[-_SHOWN_END:]}"
+        for line in text.split("\n")
+    )

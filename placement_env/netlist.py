@@ -20,6 +20,10 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
+#: Larger sizes, offsets, places and weights are slips; arithmetic on those within cannot overflow.
+LARGEST = 1e18
+
+
 class NodeKind(IntEnum):
     """What a node is; the values are stored in `Netlist.node_kind`."""
 
@@ -324,16 +328,24 @@ def check_netlist(netlist: Netlist, *, where: str = "") -> None:
         refuse("net_start does not divide the pins into nets")
     for field in ("width_um", "height_um"):
         size = getattr(netlist, field)
-        bad = np.flatnonzero(~np.isfinite(size) | (size < 0))
+        bad = np.flatnonzero(~((size >= 0) & (size <= LARGEST)))
         if bad.size:
             node = int(bad[0])
-            refuse(f"node {netlist.node_name[node]!r} has {field} {size[node]}, expected >= 0")
+            name, found = netlist.node_name[node], size[node]
+            refuse(f"node {name!r} has {field} {found}, expected 0 to {LARGEST:g}")
     for field in ("pin_dx_um", "pin_dy_um", "net_weight"):
-        if not np.isfinite(getattr(netlist, field)).all():
-            refuse(f"{field} holds a number that is not finite")
+        values = getattr(netlist, field)
+        bad = np.flatnonzero(~(abs(values) <= LARGEST))
+        if bad.size:
+            refuse(f"{field} holds {values[bad[0]]}, expected at most {LARGEST:g}")
+    negative = np.flatnonzero(netlist.net_weight < 0)
+    if negative.size:
+        net = int(negative[0])
+        name = netlist.net_name[net] if netlist.net_name else f"number {net}"
+        refuse(f"net {name} has the weight {netlist.net_weight[net]}, expected at least 0")
     width, height = netlist.canvas.width_um, netlist.canvas.height_um
-    if not (np.isfinite(width) and np.isfinite(height) and width > 0 and height > 0):
-        refuse(f"the canvas is {width} x {height} um, expected positive sizes")
+    if not (0 < width <= LARGEST and 0 < height <= LARGEST):
+        refuse(f"the canvas is {width} x {height} um, expected positive sizes up to {LARGEST:g}")
 
 
 def largest_misfit(netlist: Netlist) -> tuple[int, Literal["width", "height"]] | None:

@@ -6,15 +6,15 @@ values stay text; `numbers` reads them.
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from placement_env.errors import InputError
+from placement_env.formats.text import read_text
 
-_COMMENT = re.compile(r"/\*.*?\*/|\\\r?\n", re.DOTALL)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|\\\n", re.DOTALL)
 _ITEM = re.compile(
     r"""\s*(?:
       (?P<close>\})
@@ -63,12 +63,7 @@ def read(path: Path) -> Group:
     Raises:
         InputError: The file cannot be read, or is not Liberty.
     """
-    try:
-        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
-            text = file.read()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path.name}: {error}", where=str(path)) from error
-    return _parse(text, path)
+    return _parse(read_text(path), path)
 
 
 def numbers(text: str) -> list[float]:
@@ -77,8 +72,13 @@ def numbers(text: str) -> list[float]:
 
 
 def _parse(text: str, path: Path) -> Group:
-    # A comment becomes as many newlines as it has, so that line numbers in messages stay right.
-    text = _COMMENT.sub(lambda match: " " + "\n" * match.group().count("\n"), text)
+    def blank(match: re.Match[str]) -> str:
+        if match.group().startswith("/*") and not match.group().endswith("*/", 2):
+            raise _wrong(text, match.start(), path, "a comment that is not closed")
+        # As many newlines as before keep the line numbers in messages right.
+        return " " + "\n" * match.group().count("\n")
+
+    text = _COMMENT.sub(blank, text)
     stack = [Group("file", [])]
     position = 0
     length = len(text.rstrip())

@@ -7,6 +7,7 @@ None.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,14 +102,21 @@ def read(aux_path: Path | str, *, allow_unplaced: bool = False) -> tuple[Netlist
 def _read_weights(path: Path | None, names: list[str]) -> FloatArray:
     """[E] net weights; one for nets that the file does not name."""
     weight = np.ones(len(names))
-    if path is None or not path.exists():
+    # A damaged name can be too long for the system; `Path.exists` would raise.
+    if path is None or not os.path.exists(path):
         return weight
     file = BookshelfFile.read(path, "wts")
     number_of = {name: index for index, name in enumerate(names)}
+    seen: set[str] = set()
     for line, words in file.body():
+        if words[0] in seen:
+            file.fail(line, f"{words[0]} comes twice")
+        seen.add(words[0])
         net = number_of.get(words[0])
         if net is not None and len(words) > 1:
             weight[net] = file.number(line, words[-1], f"the weight of {words[0]}")
+            if weight[net] < 0:
+                file.fail(line, f"the weight of {words[0]} is {words[-1]}, expected at least 0")
     return weight
 
 

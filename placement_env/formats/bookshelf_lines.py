@@ -7,7 +7,6 @@ name. Headers are spelled in various ways (`Numrows`, `NumRows`), so case does n
 from __future__ import annotations
 
 import itertools
-import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +15,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from placement_env.errors import InputError
+from placement_env.formats.decimals import decimal
 from placement_env.formats.text import read_text
+from placement_env.netlist import LARGEST
 
 _NEEDED = ("nodes", "nets", "pl", "scl")
 _OPTIONAL = ("wts", "shapes")
@@ -78,14 +79,14 @@ class BookshelfFile:
         """Raise `InputError` at a line."""
         raise InputError(message, where=f"{self.path}:{number}", hint=hint)
 
-    def number(self, line: int, word: str, what: str) -> float:
-        """A word as a finite number."""
+    def number(self, line: int, word: str, what: str, *, largest: float = LARGEST) -> float:
+        """A word as a number of usable size."""
         try:
-            value = float(word)
+            value = decimal(word)
         except ValueError:
             self.fail(line, f"expected a number for {what}, found {word!r}")
-        if not math.isfinite(value):
-            self.fail(line, f"{what} is {word}, expected a finite number")
+        if not abs(value) <= largest:
+            self.fail(line, f"{what} is {word}, expected a finite number up to {largest:g}")
         return value
 
     def count(self, line: int, words: list[str]) -> int:

@@ -56,8 +56,8 @@ def read_nets(path: Path, node_names: Sequence[str], *, headed: bool = True) -> 
         headed: The file must begin with `UCLA nets`.
 
     Raises:
-        InputError: The file is missing, cut off or malformed, names an unknown node, or has other
-            counts than its header.
+        InputError: The file is missing, cut off or malformed, names an unknown node or a net twice,
+            or has other counts than its header.
     """
     file = BookshelfFile.read(path, "nets", headed=headed)
     number_of = {name: index for index, name in enumerate(node_names)}
@@ -113,11 +113,14 @@ def _read_table(file: BookshelfFile, number_of: dict[str, int]) -> BookshelfNets
     drives = np.zeros(pins.size, dtype=bool)
     drives[count > 1] = table.are(pins[count > 1], 1, "O")
     named = iter(table.words(opens[table.length[opens] == 4], 3))
+    name = [
+        next(named) if words == 4 else f"net{net}"
+        for net, words in enumerate(table.length[opens].tolist())
+    ]
+    if len(set(name)) != len(name):
+        return None
     return BookshelfNets(
-        name=[
-            next(named) if words == 4 else f"net{net}"
-            for net, words in enumerate(table.length[opens].tolist())
-        ],
+        name=name,
         start=start,
         pin_node=np.array(nodes, dtype=np.int64),
         dx=full_dx,
@@ -144,6 +147,7 @@ class _Pins:
 def _read_lines(file: BookshelfFile, number_of: dict[str, int]) -> BookshelfNets:
     """The nets of any file, line by line, with the line of what is wrong."""
     nets = _Pins()
+    seen: set[str] = set()
     expected: dict[str, tuple[int, int]] = {}
     open_line, open_degree = 0, 0
     for line, words in file.body():
@@ -160,6 +164,9 @@ def _read_lines(file: BookshelfFile, number_of: dict[str, int]) -> BookshelfNets
                 file.fail(line, "NetDegree has no number")
             open_line, open_degree = line, file.count(line, parts[:1])
             nets.name.append(parts[1] if len(parts) > 1 else f"net{len(nets.name)}")
+            if nets.name[-1] in seen:
+                file.fail(line, f"net {nets.name[-1]} comes twice", "names must be unique")
+            seen.add(nets.name[-1])
         elif key in ("numnets", "numpins"):
             expected[key] = line, file.count(line, words)
         elif node is not None:

@@ -7,6 +7,7 @@ height) : N`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from placement_env.formats.bookshelf_lines import BookshelfFile
 from placement_env.formats.bookshelf_words import word_table
 from placement_env.formats.text import write_text
 from placement_env.netlist import (
+    LARGEST,
     FloatArray,
     IntArray,
     Netlist,
@@ -30,7 +32,7 @@ from placement_env.netlist import (
 
 _ORIENT = {orient.name: int(orient) for orient in Orient}
 #: Some tools write the largest double for a node without a place.
-_NOWHERE = 1e300
+_NOWHERE, _LARGEST_DOUBLE = 1e300, sys.float_info.max
 
 
 def read_pl(path: Path | str, netlist: Netlist, *, allow_unplaced: bool = False) -> Placement:
@@ -125,7 +127,7 @@ def _read_table(file: BookshelfFile, number_of: dict[str, int]) -> Corners | Non
     if not np.isin(count, (3, 5, 6)).all():
         return None
     node = list(map(number_of.get, table.words(lines, 0)))
-    x, y = table.floats(lines, 1), table.floats(lines, 2)
+    x, y = (table.floats(lines, column, largest=_LARGEST_DOUBLE) for column in (1, 2))
     turned, marked = lines[count >= 5], lines[count == 6]
     orient = list(map(_ORIENT.get, table.words(turned, 4)))
     usual = (
@@ -140,6 +142,8 @@ def _read_table(file: BookshelfFile, number_of: dict[str, int]) -> Corners | Non
     corners = _nowhere(len(number_of))
     index = np.array(node, dtype=np.int64)
     placed = (abs(x) < _NOWHERE) & (abs(y) < _NOWHERE)
+    if max(abs(x[placed]).max(initial=0), abs(y[placed]).max(initial=0)) > LARGEST:
+        return None
     corners.left[index[placed]], corners.bottom[index[placed]] = x[placed], y[placed]
     corners.orient[index[count >= 5]] = np.array(orient, dtype=np.int64)
     corners.fixed[index[count == 6]] = True
@@ -160,10 +164,9 @@ def _read_lines(file: BookshelfFile, number_of: dict[str, int], *, allow_unplace
         if seen[node]:
             file.fail(line, f"node {words[0]} comes twice")
         seen[node] = True
-        x = file.number(line, words[1], f"x of {words[0]}")
-        y = file.number(line, words[2], f"y of {words[0]}")
-        if abs(x) < _NOWHERE and abs(y) < _NOWHERE:
-            corners.left[node], corners.bottom[node] = x, y
+        place = _place(file, line, words)
+        if place is not None:
+            corners.left[node], corners.bottom[node] = place
         rest = words[3:]
         if rest[:2] == ["DIMS", "="] and len(rest) >= 4:
             sides = rest[2].strip("(,"), rest[3].strip(",)")
@@ -186,6 +189,17 @@ def _read_lines(file: BookshelfFile, number_of: dict[str, int], *, allow_unplace
             "the file was probably cut off; fetch or write it again",
         )
     return corners
+
+
+def _place(file: BookshelfFile, line: int, words: list[str]) -> tuple[float, float] | None:
+    """The corner that a line states; None for a node without a place."""
+    named = [(words[1], f"x of {words[0]}"), (words[2], f"y of {words[0]}")]
+    x, y = (file.number(line, word, what, largest=_LARGEST_DOUBLE) for word, what in named)
+    if max(abs(x), abs(y)) >= _NOWHERE:
+        return None
+    for word, what in named:
+        file.number(line, word, what)
+    return x, y
 
 
 def write_pl(path: Path | str, netlist: Netlist, placement: Placement) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 from placement_env.formats.bookshelf_lines import BookshelfFile, header
 from placement_env.netlist import Orient, Rows
 
+#: More sites in a row are taken for a slip.
+_MOST_SITES = 10_000_000
 _ORIENT = {orient.name: int(orient) for orient in Orient}
 
 
@@ -86,14 +88,10 @@ def _core_row(
     orient = int(Orient.N) if word in ("0", "1") else _ORIENT.get(word)
     if orient is None:
         file.fail(line, f"expected an orientation for Siteorient, found {word!r}")
-    return [
-        (
-            file.number(line, origin, "SubrowOrigin"),
-            bottom,
-            height,
-            spacing,
-            file.count(line, [sites]),
-            orient,
-        )
-        for origin, sites in subrows
-    ]
+    found: list[tuple[float, float, float, float, int, int]] = []
+    for origin, words in subrows:
+        left, sites = file.number(line, origin, "SubrowOrigin"), file.count(line, [words])
+        if sites > _MOST_SITES:
+            file.fail(line, f"the row has {sites} sites, expected at most {_MOST_SITES}")
+        found.append((left, bottom, height, spacing, sites, orient))
+    return found

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placement_env.formats.decimals import decimals
-from placement_env.netlist import FloatArray, IntArray
+from placement_env.netlist import LARGEST, FloatArray, IntArray
 
 _COMMENT = re.compile(r"^[^\S\n]*#.*", re.MULTILINE)
 #: The white space of `str.split`; other control characters are in no usual file.
@@ -60,10 +60,13 @@ class WordTable(NamedTuple):
             same[same] = self.codes[start[same] + k] == ord(letter)
         return same
 
-    def floats(self, lines: IntArray, column: int) -> FloatArray | None:
-        """As `words`, for finite numbers; None where one is not."""
+    def floats(
+        self, lines: IntArray, column: int, *, largest: float = LARGEST
+    ) -> FloatArray | None:
+        """As `words`, for numbers of usable size; None where one is not."""
         at = self.first[lines] + column
-        return decimals(self.codes, self.start[at], self.end[at])
+        numbers = decimals(self.codes, self.start[at], self.end[at])
+        return numbers if numbers is not None and (abs(numbers) <= largest).all() else None
 
     def head(self, keys: tuple[str, ...]) -> tuple[int, dict[str, str]]:
         """The number of lines at the top that state counts, and what they state.

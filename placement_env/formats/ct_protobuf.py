@@ -17,7 +17,6 @@ Rules that are easy to get wrong:
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +25,10 @@ from placement_env.errors import InputError
 from placement_env.formats.ct_protobuf_blocks import NodeTable, parse_blocks
 from placement_env.formats.ct_protobuf_layout import parse_layout
 from placement_env.formats.ct_protobuf_write import write
+from placement_env.formats.decimals import decimal
 from placement_env.formats.text import line_of, read_text
 from placement_env.netlist import (
+    LARGEST,
     Canvas,
     FloatArray,
     IntArray,
@@ -38,7 +39,7 @@ from placement_env.netlist import (
     check_netlist,
 )
 
-__all__ = ["read", "write"]
+__all__ = ["count_nodes", "read", "write"]
 
 _PIN = -1  # A kind beside those of NodeKind.
 _KINDS: dict[str, int] = {
@@ -97,6 +98,16 @@ def read(path: Path) -> tuple[Netlist, Placement]:
     return netlist, Placement(x, y, orient)
 
 
+def count_nodes(path: Path) -> int:
+    """How many nodes a netlist lists, with all pins and without `__metadata__`.
+
+    Raises:
+        InputError: The file is missing, or something in it is not a node.
+    """
+    text = read_text(path)
+    return len((parse_layout(text) or parse_blocks(text, path)).name)
+
+
 class _Nodes:
     """The nodes of a file, and what their attributes must be; errors name the node's line."""
 
@@ -118,7 +129,7 @@ class _Nodes:
             )
         except ValueError:
             numbers = np.array([np.nan])
-        if not np.isfinite(numbers).all():
+        if not (abs(numbers) <= LARGEST).all() or not _are_plain(values):
             self._refuse_first(key, nodes, values, default)
         return numbers
 
@@ -130,14 +141,20 @@ class _Nodes:
             if value is None:
                 if default is None:
                     raise self.error(node, f"node {name!r} has no {key!r}")
-            elif not _is_finite(value):
-                message = f"{key!r} of node {name!r} is {value!r}, expected a number"
-                raise self.error(node, message)
+            elif not _is_usable(value):
+                expected = f"expected a number up to {LARGEST:g}"
+                raise self.error(node, f"{key!r} of node {name!r} is {value!r}, {expected}")
 
 
-def _is_finite(text: str) -> bool:
+def _are_plain(values: list[str | None]) -> bool:
+    """Whether none is a number to `float` alone; all at once, since there are many."""
+    text = "".join(value for value in values if value is not None)
+    return text.isascii() and "_" not in text
+
+
+def _is_usable(text: str) -> bool:
     try:
-        return math.isfinite(float(text))
+        return abs(decimal(text)) <= LARGEST
     except ValueError:
         return False
 

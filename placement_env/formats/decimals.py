@@ -18,6 +18,19 @@ _TENS = 10.0 ** np.arange(_MOST_DIGITS + 1)
 _ZERO, _POINT, _PLUS, _MINUS = b"0.+-"
 
 
+def decimal(word: str) -> float:
+    """The number that a word states, which may be infinite or NaN.
+
+    Python's `float` takes 1_000 and the digits of all scripts as well, which no format does.
+
+    Raises:
+        ValueError: It states none.
+    """
+    if "_" in word or not word.isascii():
+        raise ValueError(f"{word!r} is not a decimal number")
+    return float(word)
+
+
 def decimals(codes: NDArray[np.uint8], start: IntArray, end: IntArray) -> FloatArray | None:
     """[W] the numbers at `codes[start:end]`; None where one is no number, or infinite or NaN.
 
@@ -48,7 +61,7 @@ def decimals(codes: NDArray[np.uint8], start: IntArray, end: IntArray) -> FloatA
     number[sign == _MINUS] *= -1
     for k in np.flatnonzero(~usual).tolist():
         try:
-            number[k] = float(codes[start[k] : end[k]].tobytes())
+            number[k] = decimal(codes[start[k] : end[k]].tobytes().decode("ascii"))
         except ValueError:
             return None
     return number if np.isfinite(number).all() else None

@@ -6,8 +6,10 @@ from placement_env.formats.def_design import DefGcells, DefRow, DefTracks
 from placement_env.formats.def_statements import ORIENT, Notes
 from placement_env.formats.lefdef_tokens import Tokens
 
-#: More sites in a row are taken for a slip.
-_MOST_SITES = 10_000_000
+#: How many characters a statement has in its quotes.
+_CHARACTERS = {"DIVIDERCHAR": 1, "BUSBITCHARS": 2}
+#: More sites or tracks, or lines of sites, in one statement are taken for a slip.
+_MOST_SITES, _MOST_LINES = 10_000_000, 100_000
 
 
 def read_word(tokens: Tokens, statement: str) -> str:
@@ -18,8 +20,11 @@ def read_word(tokens: Tokens, statement: str) -> str:
 
 
 def read_quoted(tokens: Tokens, statement: str) -> str:
-    """The one word of DIVIDERCHAR or BUSBITCHARS, without its quotes."""
+    """The characters of DIVIDERCHAR or BUSBITCHARS, without their quotes."""
     word = tokens.text(statement)
+    count = _CHARACTERS[statement]
+    if len(word) != count or '"' in word:
+        tokens.fail(f"expected {count} characters in {statement}, found {word!r}")
     tokens.statement(statement)
     return word
 
@@ -64,8 +69,9 @@ def read_row(tokens: Tokens, notes: Notes) -> DefRow:
         columns = tokens.integer(inside)
         tokens.expect("BY", inside)
         rows = tokens.integer(inside)
-        if not 1 <= columns <= _MOST_SITES or not 1 <= rows <= _MOST_SITES:
-            tokens.fail(f"{inside} has {columns} x {rows} sites, expected 1 to {_MOST_SITES}")
+        if not 1 <= columns <= _MOST_SITES or not 1 <= rows <= _MOST_LINES:
+            most = f"expected 1 to {_MOST_SITES} x {_MOST_LINES}"
+            tokens.fail(f"{inside} has {columns} x {rows} sites, {most}")
         if tokens.peek() == "STEP":
             tokens.take(inside)
             step_x, step_y = tokens.integer(inside), tokens.integer(inside)
@@ -81,6 +87,8 @@ def _read_lines(tokens: Tokens, inside: str) -> tuple[str, int, int, int]:
     start = tokens.integer(inside)
     tokens.expect("DO", inside)
     count = tokens.integer(inside)
+    if not 0 <= count <= _MOST_SITES:
+        tokens.fail(f"{inside} has {count} lines, expected 0 to {_MOST_SITES}")
     tokens.expect("STEP", inside)
     return axis, start, count, tokens.integer(inside)
 

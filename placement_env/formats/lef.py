@@ -166,6 +166,8 @@ def _read_layer(tokens: Tokens) -> Layer:
             tokens.statement(inside)
     if not kind:
         tokens.fail(f"{inside} has no TYPE")
+    if min(width, *pitch) < 0:
+        tokens.fail(f"{inside} has width {width} and pitch {pitch}, expected at least 0")
     return Layer(name, kind, direction, pitch, offset, width)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from placement_env.formats.decimals import decimal
 from placement_env.formats.lef_library import Macro, MacroPin, Shape
 from placement_env.formats.lefdef_tokens import Tokens
+from placement_env.netlist import LARGEST
 
 #: More repetitions of one shape are taken for a slip.
 _MOST_STEPS = 1_000_000
@@ -135,10 +137,10 @@ def _read_geometry(
         if word in ("MASK", "ITERATE", "(", ")") or (index and words[index - 1] == "MASK"):
             continue
         try:
-            numbers.append(float(word))
+            numbers.append(decimal(word))
         except ValueError:
             tokens.fail(f"expected a number in {inside}, found {word!r}", index=start + index)
-        if not abs(numbers[-1]) < float("inf"):
+        if not abs(numbers[-1]) <= LARGEST:
             tokens.fail(f"{word} in {inside} is not a finite number", index=start + index)
     x, y = numbers[0::2], numbers[1::2]
     if len(x) != len(y) or len(x) < 2 or (kind == "RECT" and len(x) != 2):
@@ -146,6 +148,8 @@ def _read_geometry(
     left, right = min(x) - width_um / 2, max(x) + width_um / 2
     bottom, top = min(y) - width_um / 2, max(y) + width_um / 2
     columns, rows, step_x, step_y = repeat
+    if not (abs(step_x) <= LARGEST and abs(step_y) <= LARGEST):
+        tokens.fail(f"steps of {step_x} and {step_y} in {inside} are not usable", index=start)
     if not (0 <= columns <= _MOST_STEPS and 0 <= rows <= _MOST_STEPS // max(columns, 1)):
         tokens.fail(f"{columns} x {rows} repetitions in {inside} are too many", index=start)
     return [
@@ -167,7 +171,7 @@ def _read_steps(
     """`DO columns BY rows STEP dx dy`."""
     try:
         if len(words) == 7 and words[2] == "BY" and words[4] == "STEP":
-            return int(words[1]), int(words[3]), float(words[5]), float(words[6])
+            return int(words[1]), int(words[3]), decimal(words[5]), decimal(words[6])
     except ValueError:
         pass
     tokens.fail(f"expected DO n BY m STEP dx dy in {inside}, found {' '.join(words)}", index=at)

@@ -112,7 +112,7 @@ def where_is(design: DefDesign, statement: str) -> str:
     except InputError:
         return place
     words = r"\s+".join(re.escape(word) for word in statement.split())
-    found = re.search(rf"(?m)^\s*{words}(?=\s)", text)
+    found = re.search(rf"(?m)^[^\S\n]*{words}(?=\s)", text)
     if found is None:
         return place
     line = text.count("\n", 0, text.index("-", found.start())) + 1

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placement_env.errors import InputError
+from placement_env.formats.decimals import decimal
 from placement_env.formats.text import read_text
+from placement_env.netlist import LARGEST
 
 # Both alternatives begin with their letter; looking back first would be six times slower.
 _QUOTED_OR_COMMENT = re.compile(r'#(?<!\S#)[^\n]*|"[^"]*"')
@@ -124,14 +126,14 @@ class Tokens:
             self.fail(f"expected {expected!r} in {inside}, found {word[:40]!r}")
 
     def number(self, inside: str = "the file") -> float:
-        """The next word as a finite number."""
+        """The next word as a number of usable size."""
         word = self.take(inside)
         try:
-            value = float(word)
+            value = decimal(word)
         except ValueError:
             self.fail(f"expected a number in {inside}, found {word[:40]!r}")
-        if not abs(value) < float("inf"):
-            self.fail(f"{word} in {inside} is not a finite number")
+        if not abs(value) <= LARGEST:
+            self.fail(f"{word} in {inside} is not a finite number up to {LARGEST:g}")
         return value
 
     def integer(self, inside: str = "the file") -> int:
@@ -175,10 +177,12 @@ def whole_number(word: str) -> int:
     Raises:
         ValueError: It states none, or none that a double holds exactly.
     """
+    if "_" in word:
+        raise ValueError(f"{word!r} is not a whole number")
     try:
         value = int(word)
     except ValueError:
-        real = float(word)
+        real = decimal(word)
         if not real.is_integer():
             raise
         value = int(real)

@@ -19,8 +19,21 @@ import numpy as np
 
 from placement_env.errors import InputError
 from placement_env.formats.ct_protobuf_write import pin_names
+from placement_env.formats.decimals import decimal
 from placement_env.formats.text import read_text, write_text
-from placement_env.netlist import Canvas, Grid, IntArray, Netlist, NodeKind, Orient, Placement
+from placement_env.netlist import (
+    LARGEST,
+    Canvas,
+    Grid,
+    IntArray,
+    Netlist,
+    NodeKind,
+    Orient,
+    Placement,
+)
+
+#: More grid cells, or a smoothing over more, are taken for a slip, before they fill the memory.
+_MOST_CELLS = 10_000_000
 
 _NUMBER = r"([-+]?[\d.]+(?:[eE][-+]?\d+)?)"
 _HEADER_LINES = {
@@ -132,7 +145,9 @@ def _place(
     if len(fields) != 5:
         return f"the line has {len(fields)} fields"
     try:
-        index, at_x, at_y = int(fields[0]), float(fields[1]), float(fields[2])
+        if not fields[0].isdecimal():
+            raise ValueError
+        index, at_x, at_y = int(fields[0]), decimal(fields[1]), decimal(fields[2])
     except ValueError:
         return f"{' '.join(fields[:3])!r} is not an index and two numbers"
     row = row_of.get(index)
@@ -140,7 +155,7 @@ def _place(
         return f"node {index} is not a port, macro or cell of the netlist"
     if not np.isnan(x[row]):
         return f"node {index} is placed a second time"
-    if not (np.isfinite(at_x) and np.isfinite(at_y)):
+    if not (abs(at_x) <= LARGEST and abs(at_y) <= LARGEST):
         return f"node {index} is placed at {fields[1]}, {fields[2]}"
     turned = "N" if fields[3] == "-" else fields[3]
     if turned not in Orient.__members__:
@@ -152,15 +167,7 @@ def _place(
 
 
 def _header(text: str, path: Path) -> PlcHeader:
-    found: dict[str, tuple[str, ...]] = {}
-    for line in text.split("\n"):
-        if not line.startswith("#"):
-            if line:
-                break
-            continue
-        for key, pattern in _HEADER_LINES.items():
-            if match := pattern.match(line):
-                found.setdefault(key, match.groups())
+    found = _header_numbers(text, path)
     for key, words in (
         ("grid", "# Columns : …  Rows : …"),
         ("size", "# Width : …  Height : …"),
@@ -171,28 +178,46 @@ def _header(text: str, path: Path) -> PlcHeader:
             raise InputError(
                 f"the header has no line `{words}`", where=str(path), hint="is this a .plc file?"
             )
-    columns, rows = (int(value) for value in found["grid"])
-    width, height = (float(value) for value in found["size"])
-    h_routes, v_routes = (float(value) for value in found["routes"])
-    h_macro, v_macro = (float(value) for value in found["macro_routes"])
+    columns, rows = map(int, found["grid"])
+    width, height = found["size"]
+    (h_routes, v_routes), (h_macro, v_macro) = found["routes"], found["macro_routes"]
+    smoothing = int(found.get("smoothing", (0.0,))[0])
     if (
-        columns < 1
-        or rows < 1
-        or width <= 0
-        or height <= 0
+        min(columns, rows) < 1
+        or max(columns * rows, smoothing) > _MOST_CELLS
+        or min(width, height) <= 0
         or min(h_routes, v_routes, h_macro, v_macro) < 0
     ):
         raise InputError("the header states an impossible canvas or grid", where=str(path))
-    cost = {
-        key: float(found[key][0]) if key in found else None
-        for key in ("wirelength", "density", "congestion")
-    }
-    smoothing = int(found["smoothing"][0]) if "smoothing" in found else 0
+    cost = {key: found.get(key, (None,))[0] for key in ("wirelength", "density", "congestion")}
     return PlcHeader(
         Canvas(0.0, 0.0, width, height),
         Grid(columns, rows, h_routes, v_routes, h_macro, v_macro, smoothing),
         **cost,
     )
+
+
+def _header_numbers(text: str, path: Path) -> dict[str, tuple[float, ...]]:
+    """What the header states, by the keys of `_HEADER_LINES`."""
+    found: dict[str, tuple[float, ...]] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.startswith("#"):
+            if line.strip():
+                break
+            continue
+        for key, pattern in _HEADER_LINES.items():
+            if not (match := pattern.match(line)):
+                continue
+            where = f"{path}:{number}"
+            try:
+                values = tuple(decimal(word) for word in match.groups())
+            except ValueError:
+                raise InputError(f"not a number in {line!r}", where=where) from None
+            if line[match.end() :].strip() or not max(map(abs, values)) <= LARGEST:
+                raise InputError(f"not a usable line of the header: {line!r}", where=where)
+            if found.setdefault(key, values) != values:
+                raise InputError(f"the header says otherwise before: {line!r}", where=where)
+    return found
 
 
 def write(

@@ -23,7 +23,7 @@ _DIGITS = {"b": (1, "01"), "o": (3, "01234567"), "h": (4, "0123456789abcdef")}
 _CONSTANTS = {"0": CONSTANT_ZERO, "1": CONSTANT_ONE}
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 #: Wider vectors are taken for a slip, before they fill the memory.
-_WIDEST = 1 << 20
+_WIDEST = 1 << 17
 
 
 class VerilogNets:

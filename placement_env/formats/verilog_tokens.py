@@ -9,22 +9,24 @@ from typing import NoReturn
 from placement_env.errors import InputError
 from placement_env.formats.text import read_text
 
+#: What is no word is outside the group. A comment that does not end is one word up to the end of
+#: the file, so that nobody looks for its end again and again.
 _TOKEN = re.compile(
     r"""
-      \\[^\s]+                                      # escaped identifier
-    | [A-Za-z_][A-Za-z0-9_$]*                       # identifier or keyword
-    | \(\*(?!\s*\)).*?\*\)                          # attribute
-    | [.(),;\[\]{}]                                 # what the language is mostly made of
-    | \d*\s*'[sS]?[bBdDhHoO]\s*[0-9a-fA-FxXzZ?_]+   # sized number
-    | \d[\d_]*                                      # number
-    | //[^\n]* | /\*.*?\*/                          # comment
-    | `[^\n]*                                       # compiler directive
-    | "[^"\n]*"
-    | [^\s]
+      (?: //[^\n]* | /\*.*?\*/ | \(\*(?!\s*+\)).*?\*\) )  # comment, attribute
+    | `[^\n]*                                    # compiler directive
+    | ( \\[^\s]+                                 # escaped identifier
+      | [A-Za-z_][A-Za-z0-9_$]*                  # identifier or keyword
+      | /\*.* | \(\*(?!\s*+\)).*                 # comment or attribute that does not end
+      | [.(),;\[\]{}]                            # what the language is mostly made of
+      | \d[\d_]*+(?:\s*+'[sS]?[bBdDhHoO]\s*+[0-9a-fA-FxXzZ?_]++)?  # number, sized or not
+      | '[sS]?[bBdDhHoO]\s*+[0-9a-fA-FxXzZ?_]++
+      | "[^"\n]*"
+      | [^\s]
+      )
     """,
     re.VERBOSE | re.DOTALL,
 )
-_BLANKED = ("//", "/*", "(*", "`")
 
 
 class VerilogTokens:
@@ -38,7 +40,14 @@ class VerilogTokens:
     def __init__(self, text: str, path: Path | str) -> None:
         self.path = str(path)
         self._text = text
-        self.words = [word for word in _TOKEN.findall(text) if not word.startswith(_BLANKED)]
+        self.words = list(filter(None, _TOKEN.findall(text)))
+        if self.words and self.words[-1].startswith(("/*", "(*")):
+            begin = self.words[-1][:2]
+            self.fail(
+                f"{begin} is not closed",
+                len(self.words) - 1,
+                hint=f"add {begin[::-1]}, or fetch the file again if it was cut off",
+            )
 
     @classmethod
     def of_file(cls, path: Path | str) -> VerilogTokens:
@@ -50,7 +59,7 @@ class VerilogTokens:
         seen = -1
         start = 0
         for match in _TOKEN.finditer(self._text):
-            if match.group().startswith(_BLANKED):
+            if not match[1]:
                 continue
             seen += 1
             start = match.start()

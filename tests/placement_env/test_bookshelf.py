@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from placement_env.errors import InputError
 from placement_env.formats import bookshelf
 from placement_env.formats.text import read_text, write_text
-from placement_env.netlist import Canvas, NodeKind, Orient, Placement, hpwl_um, pin_positions
+from placement_env.netlist import (
+    Canvas,
+    Netlist,
+    NodeKind,
+    Orient,
+    Placement,
+    Rows,
+    hpwl_um,
+    pin_positions,
+)
 from tests.placement_env.same_netlist import same_netlist, same_placement
 
 DataFile = Callable[[str], Path]
@@ -236,6 +245,74 @@ def test_columns_and_lines_read_the_same(data_file: DataFile, tmp_path: Path, na
     same_placement(places, placement)
 
 
+@st.composite
+def flat_designs(draw: st.DrawFn) -> tuple[Netlist, Placement]:
+    """Ports, cells and macros on two rows, with pins that lie on their nodes."""
+    kinds = draw(
+        st.lists(
+            st.sampled_from([NodeKind.PORT, NodeKind.STANDARD_CELL, NodeKind.HARD_MACRO]),
+            min_size=1,
+            max_size=6,
+        )
+    )
+    nodes = range(len(kinds))
+    heights = {NodeKind.PORT: [0.0, 2.5], NodeKind.STANDARD_CELL: [10.0]}
+    height = np.array([draw(st.sampled_from(heights.get(kind, [20.0, 35.25]))) for kind in kinds])
+    width = np.array([draw(st.floats(0.5, 60)) for _ in nodes])
+    nets = draw(
+        st.lists(st.lists(st.sampled_from(nodes), min_size=1, max_size=4), min_size=1, max_size=4)
+    )
+    pin_node = np.array([node for net in nets for node in net], dtype=np.int64)
+    share = np.array([[draw(st.floats(-0.5, 0.5)) for _ in "xy"] for _ in pin_node])
+    is_port = np.array([kind == NodeKind.PORT for kind in kinds])
+    rows = Rows(
+        x_um=np.array([0.0, -5.5]),
+        y_um=np.array([0.0, 10.0]),
+        height_um=np.full(2, 10.0),
+        site_width_um=np.array([1.0, 0.25]),
+        sites=np.array([100, 400]),
+        orient=np.array([Orient.N, Orient.FS], dtype=np.int64),
+    )
+    netlist = Netlist(
+        name="any",
+        node_name=tuple(f"n{node}" for node in nodes),
+        node_kind=np.array(kinds, dtype=np.int64),
+        width_um=width,
+        height_um=height,
+        fixed=is_port | np.array([draw(st.booleans()) for _ in nodes]),
+        pin_node=pin_node,
+        pin_dx_um=share[:, 0] * width[pin_node],
+        pin_dy_um=share[:, 1] * height[pin_node],
+        net_start=np.cumsum([0] + [len(net) for net in nets]),
+        net_weight=np.array([draw(st.floats(0, 1e6)) for _ in nets]),
+        canvas=Canvas(-5.5, 0, 100, 20),
+        rows=rows,
+        unit_um=None,
+        net_name=tuple(f"net/{net}" for net in range(len(nets))),
+    )
+    place = st.floats(-200, 200)
+    x, y = (np.array([draw(place) for _ in nodes]) for _ in "xy")
+    orient = np.array([draw(st.sampled_from(Orient)) for _ in nodes], dtype=np.int64)
+    return netlist, Placement(x, y, orient)
+
+
+@settings(deadline=None)
+@given(design=flat_designs())
+def test_any_design_survives_writing(
+    design: tuple[Netlist, Placement], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "any_design"
+    folder.mkdir(exist_ok=True)
+    netlist, placement = design
+    bookshelf.write(folder / "any.aux", netlist, placement)
+    again, places = bookshelf.read(folder / "any.aux")
+    same_netlist(again, netlist)
+    assert np.array_equal(places.orient, placement.orient)
+    # A corner is written, and not every centre is a corner and half a size to the last bit.
+    assert places.x_um == pytest.approx(placement.x_um, abs=1e-12)
+    assert places.y_um == pytest.approx(placement.y_um, abs=1e-12)
+
+
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     netlist, placement = bookshelf.read(write(tmp_path))
     with pytest.raises(InputError, match=r"must end in \.aux"):
@@ -244,8 +321,9 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
         bookshelf.write(tmp_path / "t.aux", dataclasses.replace(netlist, rows=None), placement)
 
 
-def test_missing_weights_count_as_one(tmp_path: Path) -> None:
-    aux = write(tmp_path)
+@pytest.mark.parametrize("name", ["s.wts", "9" * 5000 + ".wts"])
+def test_missing_weights_count_as_one(name: str, tmp_path: Path) -> None:
+    aux = write(tmp_path, aux=FILES["aux"].replace("s.wts", name))
     (tmp_path / "s.wts").unlink()
     assert bookshelf.read(aux)[0].net_weight.tolist() == [1, 1, 1]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placement_env.formats.decimals import decimals
+from placement_env.formats.decimals import decimal, decimals
 from placement_env.netlist import FloatArray
 
 
@@ -34,9 +34,17 @@ def test_numbers_are_read_as_python_reads_them(words: list[str]) -> None:
     assert found.tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("word", ["x", "-", ".", "1.2.3", "1-2", "nan", "inf", "1e400", "--1", ":"])
+@pytest.mark.parametrize(
+    "word", ["x", "-", ".", "1.2.3", "1-2", "nan", "inf", "1e400", "--1", ":", "1_0", "_1"]
+)
 def test_what_is_no_finite_number_is_refused(word: str) -> None:
     assert read(["1", word, "2"]) is None
+
+
+@pytest.mark.parametrize("word", ["1_000", "1_0.5", "½", "٣", "１２", "x", ""])
+def test_what_only_python_takes_for_a_number_is_refused(word: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        decimal(word)
 
 
 def test_no_numbers() -> None:

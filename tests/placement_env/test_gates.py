@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,14 @@ def test_hierarchy_is_refused_with_a_remedy(tmp_path: Path) -> None:
         gates.read(write(tmp_path, twins))
 
 
+@pytest.mark.parametrize("piece", [" ", "/* ", "(*", "' ", "9 ", "\\", '"'])
+def test_many_openings_that_are_not_closed_take_no_long(piece: str, tmp_path: Path) -> None:
+    """Looking for the end of each would take hours."""
+    text = SMALL.replace("wire clk;", f"wire clk; {piece * 1_000_000}\n")
+    with suppress(InputError):
+        assert gates.read(write(tmp_path, text)).name == "top"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message", "line"),
     [
@@ -242,6 +251,7 @@ def test_hierarchy_is_refused_with_a_remedy(tmp_path: Path) -> None:
         ("1'b1", "1'b2", "not of its base", 19),
         ("{2{", "{999999999{", "too wide", 19),
         ("wire n1,", "wire [999999999:0] n1,", "too wide", 11),
+        ("wire n1,", "wire [1000000:0] n1,", "too wide", 11),
         ("n1 = clk", "n1 = bus", "an assign of 4 bits to 1 bits", 15),
         ("assign tied = 1'b0;", "assign tied = 1'b0; assign tied = 1'b1;", "both 0 and 1", 14),
         ("assign tied", "always @(posedge clk) tied", "'always' is not gate level", 14),

@@ -309,6 +309,16 @@ def test_error_names_the_line(tmp_path: Path, library: lef.LefLibrary) -> None:
     assert caught.value.where == f"{tmp_path / 'small.def'}:{line}"
 
 
+def test_many_empty_lines_make_no_error_slow(tmp_path: Path, library: lef.LefLibrary) -> None:
+    """Looking over the rest of them from each would take hours."""
+    text = SMALL.replace("- loose INV", "\n" * 1_000_000 + "- loose INW")
+    with pytest.raises(InputError, match="cell INW is in no LEF") as caught:
+        lefdef.to_netlist(design_of(tmp_path, text), library)
+    assert caught.value.where.endswith(
+        f":{SMALL[: SMALL.index('- loose')].count(chr(10)) + 1000001}"
+    )
+
+
 def test_foreign_placements_are_refused(tmp_path: Path, library: lef.LefLibrary) -> None:
     design = design_of(tmp_path, SMALL)
     netlist, placement = lefdef.to_netlist(design, library)
