@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from chipflow.commands.bench_all import run_all
+from chipflow.commands.bench_all import run_all, show_scoreboard
 from chipflow.commands.bench_gate import gate
 from chipflow.commands.bench_list import list_suites
 from chipflow.commands.bench_speed import speed
@@ -18,6 +18,7 @@ bench = typer.Typer(
 )
 bench.command()(speed)
 bench.command("all")(run_all)
+bench.command("scoreboard")(show_scoreboard)
 bench.command()(gate)
 bench.command("list")(list_suites)
 

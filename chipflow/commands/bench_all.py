@@ -1,12 +1,15 @@
-"""`chipflow bench all`: every suite, every placer, one scoreboard."""
+"""`chipflow bench all` and `scoreboard`: every suite, every placer, one page."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from benchmarks.scoreboard import Board
 
 _MACROS = ("search", "annealing", "greedy", "quadratic", "random")
 #: The placers that each suite is for, the first one first. Designs without macros have cells to
@@ -57,16 +60,12 @@ def run_all(
     from agents import placers
     from benchmarks import registry
     from benchmarks.registry import is_within_reach
-    from benchmarks.scoreboard import read_records, scoreboard
-    from benchmarks.scoreboard_table import to_markdown
     from chipflow.commands.inputs import designs_of, make_folder
     from chipflow.commands.interrupt import interrupts
     from chipflow.commands.macro_options import MacroOptions
     from chipflow.commands.progress_lines import ProgressLines
     from chipflow.commands.suite_runs import SuiteRuns, budgets, run_and_keep
-    from chipflow.report.scoreboard_page import to_html
     from placement_env.errors import ChipError, InputError
-    from placement_env.formats.text import write_text
 
     for name in agent or ():
         placers.named(name)
@@ -107,11 +106,7 @@ def run_all(
                 failures = [error]
             for error in failures:
                 failed.setdefault(str(error), []).append(placer)
-    boards = scoreboard(read_records(out)) if any(out.rglob("results.json")) else []
-    if boards:
-        write_text(out / "scoreboard.md", to_markdown(boards))
-        write_text(out / "scoreboard.html", to_html(boards))
-        typer.echo(to_markdown(boards), nl=False)
+    boards = _write_scoreboard(out) if any(out.rglob("results.json")) else []
     if ctrl_c.seen:
         typer.echo("interrupted: only the runs that were finished are kept", err=True)
         raise typer.Exit(130)
@@ -122,6 +117,29 @@ def run_all(
         raise typer.Exit(1)
     if failed:
         raise typer.Exit(1)
+
+
+def show_scoreboard(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder with results.json files, at any depth.")
+    ],
+) -> None:
+    """Write scoreboard.md and scoreboard.html from the results that are there, without any run."""
+    _write_scoreboard(folder)
+
+
+def _write_scoreboard(folder: Path) -> list[Board]:
+    """The scoreboard of all results in a folder, written there and printed."""
+    from benchmarks.scoreboard import read_records, scoreboard
+    from benchmarks.scoreboard_table import to_markdown
+    from chipflow.report.scoreboard_page import to_html
+    from placement_env.formats.text import write_text
+
+    boards = scoreboard(read_records(folder))
+    write_text(folder / "scoreboard.md", to_markdown(boards))
+    write_text(folder / "scoreboard.html", to_html(boards))
+    typer.echo(to_markdown(boards), nl=False)
+    return boards
 
 
 def _known() -> set[str]:

@@ -45,6 +45,9 @@ def test_all_placers_come_onto_one_scoreboard(chipflow: CommandLine, tmp_path: P
     page = (tmp_path / "b/scoreboard.html").read_text()
     assert page.count("<table") == 2
     assert "tilos_greedy" in {file.parent.name for file in tmp_path.rglob("results.json")}
+    (tmp_path / "b/scoreboard.md").unlink()
+    assert chipflow("bench", "scoreboard", "b").out == text
+    assert (tmp_path / "b/scoreboard.md").read_text() == text
     # A second call makes what is new, and a placer of yours stands beside the others.
     (tmp_path / "mine.py").write_text("def stay(netlist, start, **options):\n    return start\n")
     ended = chipflow(*command, "--agent", "mine:stay", "--agent", "random", "-q")
@@ -82,6 +85,12 @@ def test_one_failure_does_not_stop_the_others(
     assert ended.code == 1
     assert "failed, random: not on this machine" in ended.err
     assert "| random | 0.1 | 1 |" in ended.out
+
+
+def test_a_scoreboard_of_nothing_is_refused(chipflow: CommandLine, tmp_path: Path) -> None:
+    ended = chipflow("bench", "scoreboard", tmp_path)
+    assert ended.code == 2
+    assert "there are no results of benchmarks" in ended.err
 
 
 def test_what_no_suite_is_for_is_refused(chipflow: CommandLine) -> None:
