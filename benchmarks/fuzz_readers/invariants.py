@@ -71,7 +71,8 @@ def same_design(one: Netlist, other: Netlist) -> None:
     Pin offsets may differ: a format may state them in percent, or leave it to the reader to find
     out from where they are.
     """
-    for what in ("node_name", "node_kind", "pin_node", "net_start"):
+    _require(one.node_name == other.node_name, "names are not the same once written and read again")
+    for what in ("node_kind", "pin_node", "net_start"):
         equal = np.array_equal(getattr(one, what), getattr(other, what))
         _require(equal, f"{what} is not the same once written and read again")
     for what in ("width_um", "height_um", "net_weight"):
@@ -110,6 +111,9 @@ def _check_placement(netlist: Netlist, placement: Placement) -> None:
     _bounded(placement.x_um, "a place")
     _bounded(placement.y_um, "a place")
     _require(np.isin(placement.orient, list(Orient)).all(), "an orientation is unknown")
+    if placement.size_um is not None:
+        _require(placement.size_um.shape == (netlist.num_nodes, 2), "there are not N sizes")
+        _require((placement.size_um >= 0).all(), "a size is negative or no number")
     _require(bool(np.isfinite(hpwl_um(netlist, placement))), "the wirelength is not finite")
 
 

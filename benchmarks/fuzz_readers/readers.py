@@ -162,7 +162,7 @@ def _documents(folder: str, names: str, read: Read) -> dict[str, Document]:
 
 _ICCAD04 = _documents(
     "bookshelf",
-    "small.aux small.nodes small.nets small.wts small.pl small.scl",
+    "small.aux small.nodes small.nets small.wts small.pl small.scl small.shapes",
     _bookshelf("small.aux"),
 )
 _OLD = _documents(
@@ -175,7 +175,8 @@ _CIRCUIT_TRAINING = DOCUMENTS / "circuit_training"
 
 #: The documents of each reader, by its name.
 READERS: dict[str, tuple[Document, ...]] = {
-    **{kind: (_ICCAD04[kind], _OLD[kind]) for kind in _ICCAD04},
+    **{kind: (_ICCAD04[kind], _OLD[kind]) for kind in _OLD},
+    "shapes": (_ICCAD04["shapes"],),
     **{f"floorplan-{kind}": (_MCNC[kind], _GSRC[kind]) for kind in _MCNC},
     "hgr": tuple(
         Document(DOCUMENTS / "hmetis", name, _hypergraph(name))

@@ -171,6 +171,8 @@ def _read_lines(file: BookshelfFile, number_of: dict[str, int], *, allow_unplace
         if rest[:2] == ["DIMS", "="] and len(rest) >= 4:
             sides = rest[2].strip("(,"), rest[3].strip(",)")
             corners.size[node] = [file.number(line, side, f"DIMS of {words[0]}") for side in sides]
+            if corners.size[node].min() < 0:
+                file.fail(line, f"{words[0]} has DIMS {' '.join(rest[2:4])}, expected at least 0")
             rest = rest[4:]
         for word in rest:
             word = word.strip(":/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from placement_env.formats.decimals import decimal
 from placement_env.formats.def_areas import DefBlockage, DefBox, DefGroup, DefHalo, DefRegion
 from placement_env.formats.def_statements import (
     Notes,
@@ -149,7 +150,7 @@ def _boxes(tokens: Tokens, words: list[str], at: int, inside: str) -> tuple[DefB
 
 def _percent(tokens: Tokens, word: str, at: int, inside: str) -> float:
     try:
-        value = float(word)
+        value = decimal(word)
     except ValueError:
         value = -1.0
     if not 0 <= value <= 100:

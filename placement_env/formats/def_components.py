@@ -108,8 +108,9 @@ def _places(section: Section, numbers: IntArray) -> tuple[IntArray, IntArray]:
 
 def _whole_numbers(words: np.ndarray) -> FloatArray:
     """[n] the words as numbers; NaN where one is not whole, or larger than a double can count."""
-    letters = "".join(words.tolist())
-    if "_" in letters or not letters.isascii():  # NumPy would read 1_000, as Python does.
+    # Python's `float` takes 1_000 and the digits of all scripts as well.
+    text = "".join(words.tolist())
+    if "_" in text or not text.isascii():
         return np.full(words.size, np.nan)
     try:
         number = words.astype(np.float64)

@@ -6,10 +6,9 @@ from placement_env.formats.def_design import DefGcells, DefRow, DefTracks
 from placement_env.formats.def_statements import ORIENT, Notes
 from placement_env.formats.lefdef_tokens import Tokens
 
-#: How many characters a statement has in its quotes.
-_CHARACTERS = {"DIVIDERCHAR": 1, "BUSBITCHARS": 2}
 #: More sites or tracks, or lines of sites, in one statement are taken for a slip.
 _MOST_SITES, _MOST_LINES = 10_000_000, 100_000
+_CHARACTERS = {"DIVIDERCHAR": 1, "BUSBITCHARS": 2}
 
 
 def read_word(tokens: Tokens, statement: str) -> str:
@@ -20,11 +19,10 @@ def read_word(tokens: Tokens, statement: str) -> str:
 
 
 def read_quoted(tokens: Tokens, statement: str) -> str:
-    """The characters of DIVIDERCHAR or BUSBITCHARS, without their quotes."""
+    """The character or the two of DIVIDERCHAR or BUSBITCHARS, without quotes."""
     word = tokens.text(statement)
-    count = _CHARACTERS[statement]
-    if len(word) != count or '"' in word:
-        tokens.fail(f"expected {count} characters in {statement}, found {word!r}")
+    if len(word) != _CHARACTERS[statement] or '"' in word:
+        tokens.fail(f"expected {_CHARACTERS[statement]} characters in {statement}, found {word!r}")
     tokens.statement(statement)
     return word
 

@@ -23,8 +23,6 @@ from placement_env.netlist import Canvas, Netlist, NodeKind, Placement, check_ne
 
 #: Beyond this a double is no longer every whole number.
 _LARGEST_WEIGHT = 2**53
-#: Digits of the longest whole number that is read.
-_MOST_DIGITS = 16
 #: More nodes without a net or a weight are taken for a slip, before they fill the memory.
 _MOST_LOOSE_NODES = 1_000_000
 
@@ -46,7 +44,7 @@ def read(path: Path | str) -> tuple[Netlist, None]:
 
     lines = _lines(path)
     head, words = next(lines, (1, []))
-    if not 2 <= len(words) <= 3 or not _are_whole(words):
+    if not 2 <= len(words) <= 3 or not all(map(_is_count, words)):
         hint = "expected 'nets nodes [1 | 10 | 11]' first"
         fail(head, f"not the head of a hypergraph: {' '.join(words)[:60]!r}", hint)
     num_nets, num_nodes = int(words[0]), int(words[1])
@@ -64,7 +62,7 @@ def read(path: Path | str) -> tuple[Netlist, None]:
         )
     numbers: list[list[int]] = []
     for line, words in rest:
-        if not _are_whole(words):
+        if not all(map(_is_count, words)):
             fail(line, f"expected whole numbers, found {' '.join(words)[:60]!r}")
         numbers.append([int(word) for word in words])
         if max(numbers[-1]) > _LARGEST_WEIGHT:
@@ -103,9 +101,9 @@ def read(path: Path | str) -> tuple[Netlist, None]:
     return netlist, None
 
 
-def _are_whole(words: list[str]) -> bool:
-    """Whether all are whole numbers of sensible length."""
-    return all(word.isdecimal() and len(word) <= _MOST_DIGITS for word in words)
+def _is_count(word: str) -> bool:
+    """Whether a word is a whole number of a size that occurs; Python refuses to read any size."""
+    return word.isdecimal() and len(word) < 17
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -116,6 +116,7 @@ DAMAGES = [
     ("top.def", "DO 300 STEP", "DO -300 STEP", "TRACKS has -300 lines, expected 0 to"),
     ("top.def", 'DIVIDERCHAR "/"', 'DIVIDERCHAR "//"', "expected 1 characters in DIVIDERCHAR"),
     ("top.def", 'BUSBITCHARS "[]"', 'BUSBITCHARS []"', "expected 2 characters in BUSBITCHARS"),
+    ("blocks.pl", "DIMS = (40, 10)", "DIMS = (-40, -10)", "soft has DIMS (-40, -10), expected at"),
     # NaN and numbers that nobody means
     ("small.scl", "Coordinate : 90", "Coordinate : nan", "expected a finite number"),
     ("netlist.plc", "80 7e1 N", "80 nan N", "node 5 is placed at 80, nan"),
@@ -164,6 +165,7 @@ DAMAGES = [
     ("cells.lef", "SIZE 10 BY 20", "SIZE 1_0 BY 20", "expected a number in MACRO RAM, found '1_0'"),
     ("cells.lef", "RECT -1 -2 9 18", "RECT -1 -2 9 1_8", "expected a number in OBS"),
     ("top.def", "( 1000 2000 ) FS", "( 1_000 2000 ) FS", "expected an integer"),
+    ("top.def", "PARTIAL 45.5", "PARTIAL 4_5.5", "expected 0 to 100 for PARTIAL"),
     # Comments that do not end
     ("top.v", "tools write it. */", "tools write it.", "/* is not closed"),
     ("top.v", "(* top = 1 *)", "(* top = 1", "(* is not closed"),
