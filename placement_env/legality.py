@@ -59,7 +59,8 @@ def misshapen(netlist: Netlist, placement: Placement) -> IntArray:
     if netlist.aspect_range is not None:
         least, greatest = netlist.aspect_range.T
         area = netlist.width_um * netlist.height_um
-        with np.errstate(invalid="ignore", divide="ignore"):
+        # A side next to nothing makes an infinite proportion, which is out of any range.
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             aspect = width / height
             fits = (aspect >= least * (1 - _ROUNDED)) & (aspect <= greatest * (1 + _ROUNDED))
         allowed = same | (fits & (abs(width * height - area) <= _ROUNDED * area))

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import resource
 import tempfile
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def run_all(readers: list[str], cases: int, seed: int, jobs: int) -> dict[str, T
         tempfile.TemporaryDirectory() as folder,
         # Spawned, since a fork takes over locks of threads that it does not have.
         ProcessPoolExecutor(
-            jobs, multiprocessing.get_context("spawn"), initializer=_limit_memory
+            jobs, multiprocessing.get_context("spawn"), initializer=_prepare_process
         ) as pool,
     ):
         futures = [pool.submit(_run_batch, *batch, seed, folder) for batch in batches]
@@ -39,8 +40,17 @@ def run_all(readers: list[str], cases: int, seed: int, jobs: int) -> dict[str, T
     return tallies
 
 
-def _limit_memory() -> None:
+def _prepare_process() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, resource.RLIM_INFINITY))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as the one that started it has ended, even if that was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _run_batch(reader: str, numbers: range, seed: int, folder: str) -> Tally:

@@ -119,11 +119,9 @@ def read_pl(path: Path | str, netlist: Netlist) -> Placement:
 
 def _outline(area: float, longest: float) -> Canvas:
     """The outline of an area in which the longest block has some play."""
-    for proportion in _PROPORTIONS:
-        width = math.sqrt(area * proportion)
-        if longest < width * (1 - _PLAY):
-            break
-    return Canvas(0.0, 0.0, width, width if proportion == 1 else area / width)
+    widths = [math.sqrt(area * proportion) for proportion in _PROPORTIONS]
+    width = next((width for width in widths if longest < width * (1 - _PLAY)), widths[-1])
+    return Canvas(0.0, 0.0, width, width if width == widths[0] else area / width)
 
 
 @dataclass

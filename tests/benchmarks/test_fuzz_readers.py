@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -160,3 +161,31 @@ def test_failures_end_in_an_exit_code(
     monkeypatch.setattr(command_line, "run_all", lambda *_: {"def": tally})
     assert command_line.main(["--seed", "3"]) == 1
     assert "--replay def:7 --seed 3\nKeyError: 'x'" in capsys.readouterr().out
+
+
+def test_a_killed_run_leaves_no_process_behind() -> None:
+    words = [sys.executable, "-m", "benchmarks.fuzz_readers", "--cases", "1000000", "--jobs", "2"]
+    with subprocess.Popen(words) as parent:
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+        if not children.parent.exists():
+            pytest.skip("needs /proc")
+        workers = _wait_for(lambda: [*children.read_text().split()][1:])
+        assert len(workers) >= 1
+        parent.kill()
+    assert _wait_for(lambda: not any(map(_runs, workers)))
+
+
+def _runs(process: str) -> bool:
+    """Whether a process has not ended; one that nobody has waited for yet has."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def _wait_for(find: Callable[[], Any]) -> Any:
+    """What `find` finds within 30 s."""
+    end = time.monotonic() + 30
+    while not (found := find()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found

@@ -15,6 +15,8 @@ from benchmarks.fuzz_readers.readers import READERS, Document
 from placement_env.errors import InputError
 from tests.placement_env.same_netlist import same_netlist, same_placement
 
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
+
 ALL_DOCUMENTS = [document for documents in READERS.values() for document in documents]
 EACH_READER = [pytest.param(documents[0], id=reader) for reader, documents in READERS.items()]
 EACH_DOCUMENT = [
@@ -166,6 +168,7 @@ DAMAGES = [
     ("cells.lef", "RECT -1 -2 9 18", "RECT -1 -2 9 1_8", "expected a number in OBS"),
     ("top.def", "( 1000 2000 ) FS", "( 1_000 2000 ) FS", "expected an integer"),
     ("top.def", "PARTIAL 45.5", "PARTIAL 4_5.5", "expected 0 to 100 for PARTIAL"),
+    ("blocks.pl", "DIMS = (40, 10)", "DIMS = (40, 1e-320)", "block soft has DIMS [40.0, 1e-320]"),
     # Comments that do not end
     ("top.v", "tools write it. */", "tools write it.", "/* is not closed"),
     ("top.v", "(* top = 1 *)", "(* top = 1", "(* is not closed"),
