@@ -24,7 +24,7 @@ from placement_env.netlist import Canvas, Netlist, NodeKind, Placement, check_ne
 #: Beyond this a double is no longer every whole number.
 _LARGEST_WEIGHT = 2**53
 #: More nodes without a net or a weight are taken for a slip, before they fill the memory.
-_MOST_LOOSE_NODES = 1_000_000
+_MOST_LOOSE_NODES = 100_000
 
 
 def read(path: Path | str) -> tuple[Netlist, None]:
