@@ -1,111 +1,144 @@
-"""A Gymnasium environment in which an agent places hard macros one by one; see `MacroPlacementEnv`.
+"""A Gymnasium environment in which an agent places hard macros; see `MacroPlacementEnv`.
 
 `import placement_env.registration` makes it known as `chipflow/MacroPlacement-v0`.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from placement_env.cost.model import cost_model
-from placement_env.cost.proxy import ProxyCost, evaluate
+from placement_env.cost.proxy import ProxyCost
 from placement_env.env_input import load
 from placement_env.errors import InputError
-from placement_env.graph import adjacency, node_features, relative_positions
-from placement_env.macro_grid import MacroGrid
-from placement_env.netlist import (
-    FloatArray,
-    Grid,
-    IntArray,
-    Netlist,
-    NodeKind,
-    Placement,
-    oriented_size,
-)
+from placement_env.graph import node_features, to_hetero
+from placement_env.macro_board import MacroBoard
+from placement_env.netlist import Grid, Netlist, NodeKind, Placement
 from placement_env.raster import raster
-from placement_env.soft_rule import SoftRule
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
 
 Observation = dict[str, Any]
+Action = Any
+Objective = Callable[[Netlist, Placement], float]
 
 
-class MacroPlacementEnv(gymnasium.Env[Observation, np.int64]):
-    """Place the hard macros of a netlist one by one on a grid; the reward is the proxy cost.
+class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
+    """Place the hard macros of a netlist on a grid; the reward is the drop of the proxy cost.
 
     ## Description
-    The netlist is that of a chip: ports and fixed macros stand still, hard macros are placed by the
-    agent, largest first, and soft macros and standard cells follow by a rule (`soft_rule.py`). An
-    episode places every movable hard macro once.
+    The netlist is that of a chip. Ports and fixed macros stand still, the agent places the movable
+    hard macros, and soft macros and standard cells follow by rules. There are two starts:
+
+    - `start="construct"`: the canvas is empty, and macros are placed one by one, the largest first.
+      Those that do not stand yet are points where their nets pull them: they add to wirelength and
+      routes, and cover nothing. Soft macros and cells wait where nets pull them and spread
+      (`soft_rule.py`); after the last macro they follow again, and soft macros settle.
+    - `start="improve"`: everything stands. A step takes a macro to another place, or exchanges it
+      with another one, and the soft macros that it is connected to settle.
+
+    To settle is to go to a cheaper place near by while there is one, decided on the exact cost
+    (`cost/settle.py`). M is the number of movable hard macros, numbered largest first; N the number
+    of nodes.
 
     ## Action Space
-    `Discrete(columns * rows)`: the grid cell for the current macro, `row * columns + column`, row 0
-    at the bottom. The macro's centre goes to the cell's centre, moved inwards just so far that the
-    macro lies inside the canvas. Orientations stay as the start placement has them.
+    A cell is `row * columns + column`, row 0 at the bottom. A macro's centre goes to the cell's
+    centre, moved inwards just so far that the macro lies inside the canvas. Orientations stay as
+    the placement has them.
 
-    A cell is legal if the macro there overlaps no placed and no fixed macro, exactly. Legal cells
-    are 1 in `info["action_mask"]` and in the observation's `mask`, and True in `action_masks()`.
+    - construct: `Discrete(columns * rows)`, the cell for the current macro. It is legal if the
+      macro there overlaps no standing and no fixed macro, exactly.
+    - improve: `MultiDiscrete([M, columns * rows])`, a macro and a cell. Where the macro overlaps
+      another one there, it is exchanged with the macro on the cell's centre, if both fit. Which
+      cells are legal depends on the macro: `place_mask(macro)` says it. A pair that is not legal
+      changes nothing, costs a step, and is explained in `info["refused"]`.
+
+    `action_masks()` gives the mask as SB3-contrib's MaskablePPO asks for it: [columns * rows] bool,
+    or for improve [M + columns * rows], one mask for each part of the action.
 
     ## Observation Space
-    `Dict` of `Box`, N the number of nodes:
+    `Dict` of `Box`:
 
     | key | shape | range | what |
     | --- | --- | --- | --- |
-    | nodes | (N, 12) float32 | [0, 1] | features of `graph.node_features` (kind, size, degree), |
-    | | | | then x and y as shares of the canvas, placed (1) or not, current (1) or not |
-    | current | (1,) int64 | [0, N - 1] | node to place now |
-    | mask | (columns * rows,) int8 | {0, 1} | legal cells |
-    | occupancy | (rows, columns) float32 | [0, 1] | share of each cell under placed macros |
-    | pull | (rows, columns) float32 | [0, 1] | distance from each cell to what the current macro |
-    | | | | is connected to, weighted; 0 at the best cell, 1 at the worst |
+    | position | (N, 2) float32 | [0, 1] | centres as shares of the canvas |
+    | standing | (M,) int8 | {0, 1} | macros that stand |
+    | current | (1,) int64 | [0, M - 1] | macro to place now; of improve the one last moved |
+    | maps | (5, rows, columns) float32 | [0, 1] | see below |
+    | mask | as `action_masks()`, int8 | {0, 1} | legal actions |
+    | passed | (1,) float32 | [0, 1] | share of the episode that has passed |
 
-    Nodes that are not placed yet are where their nets pull them. The edges between the nodes never
-    change within an environment: `env.unwrapped.edges`, a SciPy sparse matrix [N, N].
+    Maps are: share of each cell under standing and fixed macros; wirelength of the current macro's
+    nets with it in that cell, 0 where it is least and 1 where it is most; density d of the cost as
+    d / (1 + d); horizontal congestion in the same way; vertical congestion.
+
+    What never changes is not observed again and again: `env.unwrapped.features` [N, 8] says what
+    nodes are (`graph.node_features`), `env.unwrapped.edges` [N, N] (SciPy, sparse) how they are
+    connected, and `env.unwrapped.graph()` gives both, with positions, as PyG `HeteroData`.
 
     ## Rewards
-    The proxy cost is wirelength + 0.5 density + 0.5 congestion of all nodes (`cost.proxy`, exact).
-    Macros that are not placed yet are points where their nets pull them: they add to wirelength
-    and routes, and cover nothing.
-    - `reward="dense"`: by how much the step changed the cost, negated. The rewards of an episode
-      sum to the cost before the first step minus the final cost.
-    - `reward="terminal"`: minus the final cost on the last step, else 0.
+    - `reward="dense"`: by how much the step lowered the objective, the rules for soft macros
+      included. The rewards of an episode sum to the objective before the first step minus that
+      after the last.
+    - `reward="terminal"`: 0 until the last step, and then: construct, minus the objective; improve,
+      by how much the episode lowered it.
 
-    An illegal action, and a step after which the next macro has no legal cell, end the episode with
-    `-dead_end_penalty` on top.
+    The objective is `"proxy"`, the proxy cost wirelength + 0.5 density + 0.5 congestion of all
+    nodes (`cost/proxy.py`); `"hpwl"`, the wirelength part of it alone; or a function of netlist and
+    placement, such as the wirelength after cells are placed (`agents.downstream`). A function is
+    called at the ends of an episode only, so its reward is always terminal.
+
+    A step after which the next macro has no legal cell ends the episode with `-dead_end_penalty` on
+    top.
 
     ## Starting State
-    No movable hard macro is placed. `reset` checks that the netlist is feasible. The start is the
-    same for every seed.
+    construct: no movable hard macro stands; the same for every seed. improve:
+    `reset(options={"placement": ...})`, else the environment's placement. Macros that overlap
+    others there go to the nearest legal cell, the largest first; then a share `shake` of the macros
+    goes to random legal cells. `reset` checks that each macro fits somewhere.
 
     ## Episode End
-    - Termination: all movable hard macros are placed, or a dead end (see Rewards).
-    - Truncation: never; an episode has at most as many steps as there are macros.
+    - Termination: construct, when all macros stand, or at a dead end.
+    - Truncation: improve, after `horizon` steps.
 
     ## Information
     `reset` and `step` return
-    - `action_mask`: (columns * rows,) int8, legal cells of the current macro; all 0 at the end.
+    - `action_mask`: the mask, int8; all 0 at the end of a construction.
     - `reward_terms`: dict of `wirelength`, `density`, `congestion` and `cost` as things stand.
-    - `macro`: name of the current macro; empty at the end.
-    - `placed`: number of macros placed.
+    - `macro`: name of the current macro; empty at the end of a construction.
+    - `placed`: number of macros that stand.
     - `dead_end`: "" or the reason why the episode ended early.
+    - `refused`: "" or the reason why the last action changed nothing (improve).
 
     `env.unwrapped.placement()` is the placement as it stands.
+
+    ## Errors
+    `InputError` with the macro, the cell and the reason for an action outside the mask of a
+    construction, an action outside the space, and a step after the end.
 
     ## Arguments
     - `netlist`: a `Netlist`, or a path: `.pb.txt` of Circuit Training (with a `.plc`) or `.aux` of
       Bookshelf, gzipped or not.
-    - `placement`: a `Placement` with the positions of ports and fixed macros, or the path of a
-      `.plc`, which also states canvas and grid. By default: `initial.plc` beside a `.pb.txt`, and
-      what a Bookshelf design comes with.
+    - `placement`: a `Placement`, or the path of a `.plc`, which also states canvas and grid. By
+      default: `initial.plc` beside a `.pb.txt`, and what a Bookshelf design comes with. construct
+      needs the positions of ports and fixed macros only.
+    - `start`: "construct" or "improve".
     - `grid`: routing grid for netlists without one (`netlist.Grid`); the cost needs it.
     - `columns`, `rows`: size of the action grid; by default that of the routing grid.
     - `reward`: "dense" or "terminal".
-    - `spread`: how evenly soft macros and cells spread, 0 to 1.
+    - `objective`: "proxy", "hpwl" or a function.
+    - `spread`: how evenly soft macros and cells spread where they follow, 0 to 1.
+    - `sweeps`: how often soft macros settle: construct, all of them after the last macro; improve,
+      those connected to moved macros after each step.
+    - `horizon`: steps of an episode of improve; by default 2 M.
+    - `shake`: share of macros that improve moves at random first.
     - `dead_end_penalty`: what an early end costs.
     - `render_mode`: None or "rgb_array".
 
@@ -120,202 +153,266 @@ class MacroPlacementEnv(gymnasium.Env[Observation, np.int64]):
         netlist: Netlist | str | Path,
         placement: Placement | str | Path | None = None,
         *,
+        start: Literal["construct", "improve"] = "construct",
         grid: Grid | None = None,
         columns: int | None = None,
         rows: int | None = None,
         reward: Literal["dense", "terminal"] = "dense",
+        objective: Literal["proxy", "hpwl"] | Objective = "proxy",
         spread: float = 0.5,
+        sweeps: int = 1,
+        horizon: int | None = None,
+        shake: float = 0.0,
         dead_end_penalty: float = 5.0,
         render_mode: str | None = None,
     ) -> None:
-        if reward not in ("dense", "terminal"):
-            raise InputError(f"reward is {reward!r}, expected 'dense' or 'terminal'")
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise InputError(f"render_mode is {render_mode!r}, expected None or 'rgb_array'")
+        for name, value, known in (
+            ("start", start, ("construct", "improve")),
+            ("reward", reward, ("dense", "terminal")),
+            ("objective", objective, ("proxy", "hpwl")),
+            ("render_mode", render_mode, (None, *self.metadata["render_modes"])),
+        ):
+            if value not in known and not (name == "objective" and callable(value)):
+                wanted = " or ".join(repr(word) for word in known)
+                raise InputError(f"{name} is {value!r}, expected {wanted}")
+        if sweeps < 0 or not 0 <= shake <= 1 or (horizon is not None and horizon < 1):
+            raise InputError(
+                f"sweeps={sweeps}, shake={shake}, horizon={horizon}",
+                hint="expected sweeps of 0 or more, a shake from 0 to 1, a horizon of 1 or more",
+            )
         self.netlist, self.start = load(netlist, placement, grid)
         self.render_mode = render_mode
-        self._dense = reward == "dense"
+        self.features = node_features(self.netlist).astype(np.float32)
+        self._improves = start == "improve"
+        self._objective = objective
+        self._dense = reward == "dense" and not callable(objective)
         self._penalty = float(dead_end_penalty)
-        model = cost_model(self.netlist, self.start.orient)
-        nodes = model.nodes  # with flags of our own, which macros switch on when they are placed
-        nodes = nodes._replace(is_macro=nodes.is_macro.copy(), is_hard=nodes.is_hard.copy())
-        self._model = replace(model, nodes=nodes)
+        self._sweeps, self._shake = sweeps, shake
         assert self.netlist.grid is not None
-        self.grid = MacroGrid(
-            self.netlist.canvas,
-            columns or self.netlist.grid.columns,
-            rows or self.netlist.grid.rows,
+        self.board = MacroBoard(
+            self.netlist,
+            self.start,
+            columns=columns or self.netlist.grid.columns,
+            rows=rows or self.netlist.grid.rows,
+            spread=spread,
         )
-        self.edges = adjacency(self.netlist)
-        self._width, self._height = oriented_size(self.netlist, self.start)
-        hard = self.netlist.node_kind == NodeKind.HARD_MACRO
-        self._fixed_macros = np.flatnonzero(hard & self.netlist.fixed)
-        self.order = _largest_first(self.netlist, np.flatnonzero(hard & ~self.netlist.fixed))
-        self._soft = SoftRule(self.netlist, ~hard & ~self.netlist.fixed, spread=spread)
-        self._features = node_features(self.netlist).astype(np.float32)
-        everything = SoftRule(self.netlist, ~self.netlist.fixed, spread=spread)
-        self._unplaced = everything.place(self.start.x_um, self.start.y_um)
+        self.edges = self.board.edges
+        macros, cells = len(self.board.order), self.board.grid.cells
+        self._horizon = (horizon or max(2 * macros, 1)) if self._improves else macros
+        self._feasible = False
+        self._steps = 0
+        self._current = 0
+        self._dead_end = self._refused = ""
+        self._mask = np.zeros(macros + cells if self._improves else cells, dtype=bool)
+        self._position = np.zeros((self.netlist.num_nodes, 2), dtype=np.float32)
 
-        cells, nodes = self.grid.columns * self.grid.rows, self.netlist.num_nodes
-        shape, features = (self.grid.rows, self.grid.columns), self._features.shape[1] + 4
-        self.action_space = spaces.Discrete(cells)
+        shape = (5, self.board.grid.rows, self.board.grid.columns)
+        self.action_space = (
+            spaces.MultiDiscrete([max(macros, 1), cells])
+            if self._improves
+            else spaces.Discrete(cells)
+        )
         self.observation_space = spaces.Dict(
             {
-                "nodes": spaces.Box(0.0, 1.0, (nodes, features), np.float32),
-                "current": spaces.Box(0, nodes - 1, (1,), np.int64),
-                "mask": spaces.Box(0, 1, (cells,), np.int8),
-                "occupancy": spaces.Box(0.0, 1.0, shape, np.float32),
-                "pull": spaces.Box(0.0, 1.0, shape, np.float32),
+                "position": spaces.Box(0.0, 1.0, self._position.shape, np.float32),
+                "standing": spaces.Box(0, 1, (macros,), np.int8),
+                "current": spaces.Box(0, max(macros - 1, 1), (1,), np.int64),
+                "maps": spaces.Box(0.0, 1.0, shape, np.float32),
+                "mask": spaces.Box(0, 1, self._mask.shape, np.int8),
+                "passed": spaces.Box(0.0, 1.0, (1,), np.float32),
             }
         )
-        self._begin()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Take all movable hard macros off.
+        """Begin an episode.
 
         Raises:
             InputError: The netlist has no movable hard macro, or one that has no legal place.
         """
         super().reset(seed=seed)
-        self._check_feasible()
-        self._begin()
+        if not self._feasible:
+            self.board.check_feasible()
+            self._feasible = True
+        self._steps = self._current = 0
+        self._dead_end = self._refused = ""
+        if self._improves:
+            self.board.stand((options or {}).get("placement", self.start))
+            self._shake_macros()
+        else:
+            self.board.clear()
+        self._update_mask()
+        self._first = self._value() if self._improves or self._dense else 0.0
         return self._observation(), self._info()
 
-    def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Place the current macro.
+    def step(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Place or move a macro.
 
         Raises:
-            InputError: The episode is over, or the action is no cell of the grid.
+            InputError: The episode is over, or the action is not legal.
         """
-        if self._step >= len(self.order) or self._dead_end:
+        if not self._mask.any() or self._steps >= self._horizon:
             raise InputError("the episode is over", hint="call reset() first")
-        if not self.action_space.contains(action):
-            raise InputError(f"action {action!r} is outside {self.action_space}")
-        before = self._cost.total
-        reward = 0.0
-        if self._mask[int(action)]:
-            self._put(self.order[self._step], int(action))
-            self._step += 1
-            self._update()
-            if self._dense:
-                reward = before - self._cost.total
-            if self._step < len(self.order) and not self._mask.any():
-                self._dead_end = "the next macro has no legal cell"
+        before = self._value() if self._dense else 0.0
+        if self._improves:
+            self._move(action)
         else:
-            self._dead_end = "the cell is not legal"
-        terminated = self._step == len(self.order) or bool(self._dead_end)
-        if terminated and not self._dense:
-            reward -= self._cost.total
+            self._construct(action)
+        self._steps += 1
+        whole = self._steps == self._horizon
+        if whole and not self._improves:
+            self.board.follow()
+            self.board.settle(sweeps=self._sweeps)
+        self._current = self._current if self._improves else min(self._steps, self._horizon - 1)
+        self._update_mask()
+        if not whole and not self._mask.any():
+            self._dead_end = f"no legal cell is left for the macro {self._name(self._current)!r}"
+        over = whole or bool(self._dead_end)
+        reward = 0.0
+        if self._dense:
+            reward = before - self._value()
+        elif over:
+            reward = self._first - self._value()
         if self._dead_end:
             reward -= self._penalty
-            self._mask = np.zeros_like(self._mask)
-        return self._observation(), float(reward), terminated, False, self._info()
+        terminated, truncated = over and not self._improves, over and self._improves
+        return self._observation(), float(reward), terminated, truncated, self._info()
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """(columns * rows,) legal cells of the current macro, as SB3-contrib's MaskablePPO asks."""
+        """The mask of actions, see the class, as SB3-contrib's MaskablePPO asks for it."""
         return self._mask.copy()
 
+    def place_mask(self, macro: int) -> NDArray[np.bool_]:
+        """[columns * rows] cells that an action of improve can take the macro to, legally."""
+        board = self.board
+        mask = board.legal(macro).ravel()
+        taken: dict[int, bool] = {}
+        for cell in np.flatnonzero(~mask):
+            other = board.on(int(cell))
+            if other >= 0 and other != macro:
+                if other not in taken:
+                    taken[other] = board.can_swap(macro, other)
+                mask[cell] = taken[other]
+        return mask
+
     def placement(self) -> Placement:
-        """Where everything is now; macros that are not placed are where their nets pull them."""
-        return Placement(self._x.copy(), self._y.copy(), self.start.orient.copy())
+        """Where everything is now; macros that do not stand are where their nets pull them."""
+        return self.board.placement()
 
     def proxy_cost(self) -> ProxyCost:
         """The proxy cost of `placement()`."""
-        return self._cost
+        return self.board.cost
+
+    def graph(self) -> HeteroData:
+        """The netlist, the action grid and the placement as PyTorch Geometric data."""
+        grid = self.board.grid
+        return to_hetero(self.netlist, self.placement(), places=(grid.columns, grid.rows))
 
     def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
-        """(height, width, 3) picture of the placed macros, the soft ones and the current one."""
+        """(height, width, 3) picture of the macros that stand, the soft ones and the last one."""
         if self.render_mode is None:
             return None
-        soft = self.netlist.nodes_of(NodeKind.SOFT_MACRO)
-        current = self.order[self._step : self._step + 1]
+        placement, soft = self.placement(), self.netlist.nodes_of(NodeKind.SOFT_MACRO)
+        half = np.stack([self.netlist.width_um[soft], self.netlist.height_um[soft]], axis=1) / 2
+        centre = np.stack([placement.x_um[soft], placement.y_um[soft]], axis=1)
+        standing = np.flatnonzero(self.board.standing)
+        boxes = np.concatenate([self.board.fixed_boxes(), self.board.boxes(standing)])
+        last = self._current if self._improves else self._steps - 1
+        last_box = self.board.boxes(standing[standing == last])
         return raster(
             self.netlist.canvas,
             [
-                (self._boxes(soft), (214, 230, 210), (188, 210, 183)),
-                (self._boxes(self._standing()), (74, 111, 165), (38, 64, 103)),
-                (self._boxes(current), (230, 159, 0), (150, 100, 0)),
+                (np.hstack([centre - half, centre + half]), (214, 230, 210), (188, 210, 183)),
+                (boxes, (74, 111, 165), (38, 64, 103)),
+                (last_box, (230, 159, 0), (150, 100, 0)),
             ],
         )
 
-    def _begin(self) -> None:
-        self._x, self._y = self.start.x_um.copy(), self.start.y_um.copy()
-        self._x[self.order], self._y[self.order] = (axis[self.order] for axis in self._unplaced)
-        self._model.nodes.is_macro[self.order] = self._model.nodes.is_hard[self.order] = False
-        self._step = 0
-        self._dead_end = ""
-        self._update()
+    def _construct(self, action: Action) -> None:
+        cell = self._checked(action)
+        if not self._mask[cell]:
+            raise InputError(
+                f"the macro {self._name(self._current)!r} cannot go to cell {cell} (row "
+                f"{cell // self.board.grid.columns}, column {cell % self.board.grid.columns}): "
+                f"{self._reason(self._current, cell)}",
+                where=self.netlist.name,
+                hint="take an action that the mask allows",
+            )
+        self.board.put(self._current, cell)
 
-    def _put(self, macro: int, action: int) -> None:
-        row, column = divmod(action, self.grid.columns)
-        x, y = self.grid.candidates(*self._size(macro))
-        self._x[macro], self._y[macro] = x[column], y[row]
-        self._model.nodes.is_macro[macro] = self._model.nodes.is_hard[macro] = True
-
-    def _update(self) -> None:
-        """Bring soft macros, cost and mask up to date with the placed macros."""
-        self._x, self._y = self._soft.place(self._x, self._y)
-        self._cost = evaluate(self._model, self._x, self._y)
-        if self._step < len(self.order):
-            macro = self.order[self._step]
-            placed = self._boxes(self._standing())
-            self._mask = self.grid.legal(*self._size(macro), placed).ravel()
+    def _move(self, action: Action) -> None:
+        macro, cell = self._checked(action)
+        self._refused = ""
+        moved = [macro]
+        if self.board.legal(macro).ravel()[cell]:
+            self.board.put(macro, cell)
+        elif (other := self.board.on(cell)) in (-1, macro) or not self.board.can_swap(macro, other):
+            self._refused = self._reason(macro, cell)
+            return
         else:
-            self._mask = np.zeros(self.grid.columns * self.grid.rows, dtype=bool)
+            self.board.swap(macro, other)
+            moved.append(other)
+        self._current = macro
+        self.board.settle(moved, sweeps=self._sweeps)
 
-    def _standing(self) -> IntArray:
-        """Hard macros that are in the way: fixed or placed."""
-        return np.concatenate([self._fixed_macros, self.order[: self._step]])
+    def _checked(self, action: Action) -> Any:
+        """The action as int, or macro and cell."""
+        wanted = np.asarray(action)
+        if not self.action_space.contains(wanted.astype(np.int64)):
+            raise InputError(f"action {action!r} is outside {self.action_space}")
+        return tuple(wanted.tolist()) if self._improves else int(wanted)
 
-    def _boxes(self, macros: IntArray) -> FloatArray:
-        """[K, 4] left, bottom, right and top, of centres rounded as `legality` rounds them."""
-        x = self._x[macros].astype(np.float32).astype(np.float64)
-        y = self._y[macros].astype(np.float32).astype(np.float64)
-        half_width, half_height = self._width[macros] / 2, self._height[macros] / 2
-        return np.stack([x - half_width, y - half_height, x + half_width, y + half_height], axis=1)
+    def _reason(self, macro: int, cell: int) -> str:
+        row, column = divmod(cell, self.board.grid.columns)
+        x, y = self.board.places[macro]
+        if not (np.isfinite(x[column]) and np.isfinite(y[row])):
+            return "it is larger than the canvas"
+        other = self.board.on(cell)
+        name = f"the macro {self._name(other)!r}" if other not in (-1, macro) else "another macro"
+        return f"it would overlap {name}"
 
-    def _size(self, macro: int) -> tuple[float, float]:
-        """Width and height of a macro as it lies."""
-        return float(self._width[macro]), float(self._height[macro])
+    def _name(self, macro: int) -> str:
+        return self.netlist.node_name[self.board.order[macro]]
 
-    def _current(self) -> int:
-        """The node to place now; the last one when all are placed."""
-        return int(self.order[min(self._step, len(self.order) - 1)])
+    def _shake_macros(self) -> None:
+        macros = len(self.board.order)
+        for macro in self.np_random.permutation(macros)[: round(self._shake * macros)]:
+            cells = np.flatnonzero(self.board.legal(int(macro)))
+            if len(cells):
+                self.board.put(int(macro), int(self.np_random.choice(cells)))
+
+    def _update_mask(self) -> None:
+        if self._improves:
+            self._mask[:] = True
+        elif self._steps < self._horizon:
+            self._mask = self.board.legal(self._current).ravel()
+        else:
+            self._mask[:] = False
+
+    def _value(self) -> float:
+        """The objective as things stand."""
+        if callable(self._objective):
+            return float(self._objective(self.netlist, self.placement()))
+        cost = self.board.cost
+        return cost.wirelength if self._objective == "hpwl" else cost.total
 
     def _observation(self) -> Observation:
-        current = self._current()
-        x, y = relative_positions(self.netlist, Placement(self._x, self._y, self.start.orient))
-        state = np.zeros((self.netlist.num_nodes, 4), dtype=np.float32)
-        state[:, 0], state[:, 1] = x.clip(0.0, 1.0), y.clip(0.0, 1.0)
-        state[:, 2] = self.netlist.fixed
-        state[self.order[: self._step], 2] = 1.0
-        state[current, 3] = 1.0
+        grid = self.board.grid
+        maps = np.empty((5, grid.rows, grid.columns), dtype=np.float32)
+        self.board.maps(self._current, maps)
+        self.board.positions(self._position)
         return {
-            "nodes": np.concatenate([self._features, state], axis=1),
-            "current": np.array([current], dtype=np.int64),
+            "position": self._position.copy(),
+            "standing": self.board.standing.astype(np.int8),
+            "current": np.array([self._current], dtype=np.int64),
+            "maps": maps,
             "mask": self._mask.astype(np.int8),
-            "occupancy": self.grid.covered(self._boxes(self._standing())).astype(np.float32),
-            "pull": self._pull(current),
+            "passed": np.array([self._steps / self._horizon], dtype=np.float32),
         }
 
-    def _pull(self, macro: int) -> NDArray[np.float32]:
-        """[rows, columns] weighted Manhattan distance to the macro's neighbours, in [0, 1]."""
-        begin, end = self.edges.indptr[macro : macro + 2]
-        near, weight = self.edges.indices[begin:end], self.edges.data[begin:end]
-        x, y = self.grid.candidates(*self._size(macro))
-        along_x = np.abs(x[:, None] - self._x[near]) @ weight  # [columns]
-        along_y = np.abs(y[:, None] - self._y[near]) @ weight  # [rows]
-        pull = along_y[:, None] + along_x[None, :]
-        low, high = float(pull.min()), float(pull.max())
-        return ((pull - low) / (high - low) if high > low else np.zeros_like(pull)).astype(
-            np.float32
-        )
-
     def _info(self) -> dict[str, Any]:
-        cost = self._cost
-        going_on = self._step < len(self.order) and not self._dead_end
+        cost = self.board.cost
         return {
             "action_mask": self._mask.astype(np.int8),
             "reward_terms": {
@@ -324,41 +421,8 @@ class MacroPlacementEnv(gymnasium.Env[Observation, np.int64]):
                 "congestion": cost.congestion,
                 "cost": cost.total,
             },
-            "macro": self.netlist.node_name[self._current()] if going_on else "",
-            "placed": self._step,
+            "macro": self._name(self._current) if self._mask.any() else "",
+            "placed": int(self.board.standing.sum()),
             "dead_end": self._dead_end,
+            "refused": self._refused,
         }
-
-    def _check_feasible(self) -> None:
-        name, canvas = self.netlist.node_name, self.netlist.canvas
-        if len(self.order) == 0:
-            raise InputError(
-                "the netlist has no movable hard macro to place",
-                where=self.netlist.name,
-                hint="is it the right netlist, and are its macros marked as fixed?",
-            )
-        fixed = self._boxes(self._fixed_macros)
-        for macro in self.order:
-            width, height = self._size(macro)
-            if not self.grid.legal(width, height, fixed).any():
-                reason = "fixed macros leave no room for it" if len(fixed) else "it does not fit"
-                raise InputError(
-                    f"the macro {name[macro]!r} of {width:g} x {height:g} um has no legal cell on "
-                    f"the canvas of {canvas.width_um:g} x {canvas.height_um:g} um: {reason}",
-                    where=self.netlist.name,
-                    hint="enlarge the canvas, or use a finer grid (columns, rows)",
-                )
-        area = float((self._width[self.order] * self._height[self.order]).sum())
-        if area > canvas.width_um * canvas.height_um:
-            raise InputError(
-                f"the hard macros have {area:g} um2, the canvas "
-                f"{canvas.width_um * canvas.height_um:g} um2; the largest macro is "
-                f"{name[self.order[0]]!r}",
-                where=self.netlist.name,
-                hint="enlarge the canvas",
-            )
-
-
-def _largest_first(netlist: Netlist, macros: IntArray) -> IntArray:
-    area = netlist.width_um[macros] * netlist.height_um[macros]
-    return macros[np.argsort(-area, kind="stable")]

@@ -13,11 +13,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from placement_env.errors import InputError
 from placement_env.netlist import FloatArray, IntArray, Netlist, NodeKind, Placement, pin_net
 
 if TYPE_CHECKING:
     import networkx as nx
-    from torch_geometric.data import Data
+    from torch_geometric.data import Data, HeteroData
 
 FEATURES = (
     "port",
@@ -100,6 +101,84 @@ def to_pyg(netlist: Netlist, placement: Placement | None = None, *, max_clique: 
     return data
 
 
+def to_hetero(
+    netlist: Netlist, placement: Placement | None = None, *, places: tuple[int, int] | None = None
+) -> HeteroData:
+    """The netlist as heterogeneous PyTorch Geometric data: its nodes, nets, and canvas cells.
+
+    Node types are `macro` (hard macros), `soft` (soft macros and standard cells), `port`, `net` and
+    `place` (cells of a grid over the canvas, row by row from the bottom). Each node is of one type;
+    nets of the same nodes are one, with the sum of their weights, and nets of one node are left out.
+
+    Args:
+        netlist: The netlist.
+        placement: Where its nodes are; gives `pos`.
+        places: Columns and rows of the places; by default those of the netlist's grid.
+
+    Returns:
+        `HeteroData` with, for `macro`, `soft` and `port`: `x` [n, 8] float32 (`node_features`),
+        `node` [n] int64, the index in the netlist, `movable` [n] bool, and `pos` [n, 2] float32 as
+        in `to_pyg`; for `net`: `x` [n, 2] float32, logarithms of the number of nodes and of the
+        weight; for `place`: `pos`. Edges with both directions stored: `pin` and `rev_pin` between
+        nodes and nets, with `edge_attr` [m, 2] float32, the weight of the net over the number of
+        its nodes, and whether the node drives it; `beside` between neighbouring places.
+
+    Raises:
+        InputError: The netlist has no grid, and `places` is missing.
+    """
+    import torch
+    from torch_geometric.data import HeteroData
+
+    if places is None and netlist.grid is None:
+        raise InputError(
+            "the netlist has no grid whose cells could be places",
+            where=netlist.name,
+            hint="pass places=(columns, rows)",
+        )
+    columns, rows = places or (netlist.grid.columns, netlist.grid.rows)  # type: ignore[union-attr]
+    data = HeteroData()
+    features = node_features(netlist).astype(np.float32)
+    position = None
+    if placement is not None:
+        position = np.column_stack(relative_positions(netlist, placement)).astype(np.float32)
+    number = np.zeros(netlist.num_nodes, dtype=np.int64)
+    kind = netlist.node_kind
+    types = {
+        "macro": kind == NodeKind.HARD_MACRO,
+        "soft": (kind == NodeKind.SOFT_MACRO) | (kind == NodeKind.STANDARD_CELL),
+        "port": kind == NodeKind.PORT,
+    }
+    for name, chosen in types.items():
+        nodes = np.flatnonzero(chosen)
+        number[nodes] = np.arange(len(nodes))
+        data[name].x = torch.from_numpy(features[nodes])
+        data[name].node = torch.from_numpy(nodes)
+        data[name].movable = torch.from_numpy(~netlist.fixed[nodes])
+        if position is not None:
+            data[name].pos = torch.from_numpy(position[nodes])
+
+    member, net, drives, weight = _merged_nets(netlist)
+    degree = np.bincount(net, minlength=len(weight))
+    about = np.column_stack([np.log(np.maximum(degree, 1)), np.log1p(weight)])
+    data["net"].x = torch.from_numpy(about.astype(np.float32))
+    share = np.column_stack([weight[net] / degree[net], drives]).astype(np.float32)
+    for name, chosen in types.items():
+        pins = chosen[member]
+        ends = torch.from_numpy(np.stack([number[member[pins]], net[pins]]))
+        for edge, index in (((name, "pin", "net"), ends), (("net", "rev_pin", name), ends.flip(0))):
+            data[edge].edge_index = index
+            data[edge].edge_attr = torch.from_numpy(share[pins])
+
+    row, column = np.divmod(np.arange(rows * columns), columns)
+    data["place"].pos = torch.from_numpy(
+        np.column_stack([(column + 0.5) / columns, (row + 0.5) / rows]).astype(np.float32)
+    )
+    east, north = np.flatnonzero(column < columns - 1), np.flatnonzero(row < rows - 1)
+    pairs = np.hstack([np.stack([east, east + 1]), np.stack([north, north + columns])])
+    data["place", "beside", "place"].edge_index = torch.from_numpy(np.hstack([pairs, pairs[::-1]]))
+    return data
+
+
 def to_networkx(
     netlist: Netlist, placement: Placement | None = None, *, max_clique: int = 32
 ) -> nx.Graph:
@@ -136,6 +215,39 @@ def relative_positions(netlist: Netlist, placement: Placement) -> tuple[FloatArr
         (placement.x_um - canvas.left_um) / canvas.width_um,
         (placement.y_um - canvas.bottom_um) / canvas.height_um,
     )
+
+
+def _merged_nets(
+    netlist: Netlist,
+) -> tuple[IntArray, IntArray, NDArray[np.bool_], FloatArray]:
+    """Nets of two nodes and more, those of the same nodes and driver merged.
+
+    Returns:
+        For each pair of a node and a net: the node, the net, and whether it drives; and the weight
+        of each net.
+    """
+    nodes, size = _distinct_nodes(netlist)
+    start = np.concatenate([[0], np.cumsum(size)])
+    found: dict[bytes, int] = {}
+    weight: list[float] = []
+    kept: list[IntArray] = []
+    for net in np.flatnonzero(size >= 2):
+        members = nodes[start[net] : start[net + 1]].copy()
+        members[1:].sort()
+        key = members.tobytes()
+        if key not in found:
+            found[key] = len(weight)
+            weight.append(0.0)
+            kept.append(members)
+        weight[found[key]] += float(netlist.net_weight[net])
+    if not kept:
+        none = np.empty(0, dtype=np.int64)
+        return none, none, none.astype(bool), np.empty(0)
+    degree = np.array([len(members) for members in kept])
+    first = np.zeros(int(degree.sum()), dtype=bool)
+    first[np.cumsum(degree) - degree] = True
+    net = np.repeat(np.arange(len(kept)), degree)
+    return np.concatenate(kept), net, first, np.array(weight)
 
 
 def _distinct_nodes(netlist: Netlist) -> tuple[IntArray, NDArray[np.int64]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from placement_env.kernels import lean
 from placement_env.netlist import Canvas, FloatArray
 
 
@@ -28,6 +29,11 @@ class MacroGrid:
     canvas: Canvas
     columns: int
     rows: int
+
+    @property
+    def cells(self) -> int:
+        """The number of cells."""
+        return self.columns * self.rows
 
     def candidates(self, width_um: float, height_um: float) -> tuple[FloatArray, FloatArray]:
         """[columns], [rows]: centres that a macro of this size can take; NaN if it does not fit."""
@@ -46,27 +52,77 @@ class MacroGrid:
             obstacles: [K, 4] left, bottom, right and top of what is in the way.
         """
         x, y = self.candidates(width_um, height_um)
-        fits = np.isfinite(y)[:, None] & np.isfinite(x)[None, :]
-        if len(obstacles) == 0:
-            return fits
-        half_width, half_height = width_um / 2, height_um / 2
-        left, bottom, right, top = obstacles.T[:, :, None]  # [K, 1] each
-        in_x = (x + half_width > left) & (x - half_width < right)  # [K, columns]
-        in_y = (y + half_height > bottom) & (y - half_height < top)  # [K, rows]
-        clashes = in_y.T.astype(np.float32) @ in_x.astype(np.float32)  # [rows, columns]
-        return fits & (clashes == 0)
+        legal = np.empty((self.rows, self.columns), dtype=bool)
+        free_cells(x, y, width_um / 2, height_um / 2, obstacles, -1, legal)
+        return legal
 
-    def covered(self, boxes: FloatArray) -> FloatArray:
-        """[rows, columns] share of each cell that the boxes [K, 4] cover, at most 1."""
+    def cover(self, box: FloatArray, occupancy: NDArray[np.float32]) -> None:
+        """Add to [rows, columns] the share of each cell that a box [4] covers."""
         canvas = self.canvas
-        x = np.linspace(canvas.left_um, canvas.right_um, self.columns + 1)
-        y = np.linspace(canvas.bottom_um, canvas.top_um, self.rows + 1)
-        if len(boxes) == 0:
-            return np.zeros((self.rows, self.columns))
-        left, bottom, right, top = boxes.T[:, :, None]
-        in_x = (np.minimum(x[1:], right) - np.maximum(x[:-1], left)).clip(0) / np.diff(x)
-        in_y = (np.minimum(y[1:], top) - np.maximum(y[:-1], bottom)).clip(0) / np.diff(y)
-        return (in_y.T @ in_x).clip(0.0, 1.0)
+        cover_cells(
+            (box[0] - canvas.left_um) * self.columns / canvas.width_um,
+            (box[1] - canvas.bottom_um) * self.rows / canvas.height_um,
+            (box[2] - canvas.left_um) * self.columns / canvas.width_um,
+            (box[3] - canvas.bottom_um) * self.rows / canvas.height_um,
+            occupancy,
+        )
+
+
+@lean
+def free_cells(
+    x: FloatArray,
+    y: FloatArray,
+    half_width: float,
+    half_height: float,
+    obstacles: FloatArray,
+    without: int,
+    legal: NDArray[np.bool_],
+) -> None:
+    """Write to [rows, columns] whether a macro at (x[column], y[row]) overlaps no obstacle.
+
+    Args:
+        x: [columns] candidate centres, ascending; NaN where there is none.
+        y: [rows] candidate centres.
+        half_width: Half the width of the macro.
+        half_height: Half its height.
+        obstacles: [K, 4] left, bottom, right and top.
+        without: An obstacle that does not count, or -1.
+        legal: Gets the answer.
+    """
+    rows, columns = len(y), len(x)
+    for row in range(rows):
+        for column in range(columns):
+            legal[row, column] = x[column] == x[column] and y[row] == y[row]
+    for i in range(len(obstacles)):
+        if i == without:
+            continue
+        left, bottom, right, top = obstacles[i, 0], obstacles[i, 1], obstacles[i, 2], obstacles[i, 3]
+        first = 0
+        while first < columns and not x[first] + half_width > left:
+            first += 1
+        last = first
+        while last < columns and x[last] - half_width < right:
+            last += 1
+        if first == last:
+            continue
+        for row in range(rows):
+            if y[row] + half_height > bottom and y[row] - half_height < top:
+                for column in range(first, last):
+                    legal[row, column] = False
+
+
+@lean
+def cover_cells(
+    left: float, bottom: float, right: float, top: float, occupancy: NDArray[np.float32]
+) -> None:
+    """Add to [rows, columns] the share of each cell of size one that a box covers."""
+    rows, columns = occupancy.shape
+    for row in range(max(int(bottom), 0), min(int(top) + 1, rows)):
+        tall = min(top, row + 1.0) - max(bottom, row * 1.0)
+        for column in range(max(int(left), 0), min(int(right) + 1, columns)):
+            wide = min(right, column + 1.0) - max(left, column * 1.0)
+            if wide > 0 and tall > 0:
+                occupancy[row, column] += wide * tall
 
 
 def _inside(low: float, high: float, cells: int, size: float) -> FloatArray:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from placement_env.cost.bound import Bound, new_bound
-from placement_env.cost.model import CostModel, GridShape, Nets, Nodes, Points, Rates
-from placement_env.cost.move import Tops, Trial, fill, new_trial, try_move
+from placement_env.cost.congestion import blocked_cells, cell_congestion
+from placement_env.cost.density import covered_cells
+from placement_env.cost.model import CostModel, GridShape, Int32Array, Nets, Nodes, Points, Rates
+from placement_env.cost.move import Tops, Trial, fill, fill_tops, new_trial, try_move
 from placement_env.cost.proxy import ProxyCost
+from placement_env.cost.settle import settle
 from placement_env.cost.state import State, new_state
 from placement_env.kernels import lean
 from placement_env.netlist import FloatArray, IntArray, turned_over
@@ -43,7 +48,14 @@ class IncrementalCost:
             self._trial,
         )
         self._moves = 0
+        most_nets = int(np.diff(model.nets.of_node_start).max(initial=0))
+        self._ends = np.empty((2, 2 * most_nets + 1))
         fill(*self._arguments)
+
+    @property
+    def state(self) -> State:
+        """The placement and its maps, to read; relative to the canvas's lower left corner."""
+        return self._state
 
     @property
     def cost(self) -> ProxyCost:
@@ -60,6 +72,30 @@ class IncrementalCost:
     def y_um(self) -> FloatArray:
         """[N] centres, a copy."""
         return self._state.y + self.model.bottom_um
+
+    def restart(self, x_um: FloatArray, y_um: FloatArray) -> None:
+        """Put all nodes at the centres [N], [N], and take over changed flags of the model."""
+        np.subtract(x_um, self.model.left_um, out=self._state.x)
+        np.subtract(y_um, self.model.bottom_um, out=self._state.y)
+        fill(*self._arguments)
+        self._moves = 0
+
+    def appear(self, node: int, *, hard: bool) -> None:
+        """Let a node of the model that is no macro take room where it is, from now on."""
+        self.model.nodes.is_macro[node] = True
+        self.model.nodes.is_hard[node] = hard
+        _appear(*self._arguments, node)
+
+    def settle(self, order: Int32Array, *, sweeps: int = 1) -> int:
+        """Move nodes to cheaper places near them, one after the other; how many moves it took.
+
+        Args:
+            order: Nodes that may move, into each other and up to the canvas's edges.
+            sweeps: How often each has its turn at most.
+        """
+        made = settle(*self._arguments, order, sweeps, self._ends[0], self._ends[1])
+        self._made(made)
+        return made
 
     def orient(self, orient: IntArray) -> IntArray:
         """[N] orientations now, of nodes that `orient` [N] gave the model."""
@@ -141,6 +177,36 @@ class IncrementalCost:
         if self._moves >= _REBUILD:
             fill(*self._arguments)
             self._moves = 0
+
+
+@lean
+def _appear(
+    nodes: Nodes,
+    points: Points,
+    nets: Nets,
+    grid: GridShape,
+    rates: Rates,
+    tops: Tops,
+    state: State,
+    bound: Bound,
+    trial: Trial,
+    node: int,
+) -> None:
+    """Add the cells that a macro covers and blocks."""
+    covered, amount = state.covered, state.amount
+    none: Any = np.int64(0)  # not a literal, for which Numba would compile once more
+    x, y = state.x[node], state.y[node]
+    wide, tall = nodes.half_width[node], nodes.half_height[node]
+    found = covered_cells(x, y, wide, tall, 1.0, grid, covered, amount, none)
+    for i in range(found):
+        state.density[covered[i]] += amount[i]
+        state.macros[covered[i]] += 1
+    if nodes.is_hard[node]:
+        found = blocked_cells(x, y, wide, tall, 1.0, grid, rates, covered, amount, none)
+        for i in range(found):
+            state.blockage[covered[i]] += amount[i]
+    cell_congestion(state.difference, state.blockage, grid, rates, state.running, state.congestion)
+    fill_tops(grid, rates, tops, state, bound, trial)
 
 
 _NO_PLACES, _NO_COSTS = np.empty((2, 0)), np.empty(0)
