@@ -1,50 +1,178 @@
 """Checkpoints of a training run: weights as safetensors, the trainer's state beside them.
 
-A checkpoint is a folder with `policy.safetensors` and `trainer.pt` (optimizer, step, state of the
-random numbers), read with `weights_only`, so that loading one runs no code from it.
+A checkpoint is a folder with `policy.safetensors`, whose header says which architecture the weights
+are of, and `trainer.safetensors` with the optimizer's moments and how far the run was. No file is
+unpickled, so loading one runs no code from it. A folder appears whole or not at all.
 """
 
 from __future__ import annotations
 
-import os
-import pickle
-import zipfile
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from agents.policy import GraphPolicy, PolicySize
 from placement_env.errors import InputError
 
-_WEIGHTS, _TRAINER = "policy.safetensors", "trainer.pt"
+_WEIGHTS, _TRAINER = "policy.safetensors", "trainer.safetensors"
+_PREFIX = "update_"
+#: Older checkpoints of a run are deleted.
+_KEPT = 2
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        update: Updates made.
+        step: Environment steps taken.
+        best_cost: Lowest final cost of any episode, infinite before the first.
+    """
+
+    update: int = 0
+    step: int = 0
+    best_cost: float = float("inf")
+
+
+def save_weights(file: Path, policy: GraphPolicy, about: Mapping[str, str] | None = None) -> None:
+    """Write the weights; `about` goes into the header.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    weights = {name: tensor.contiguous().cpu() for name, tensor in policy.state_dict().items()}
+    save_file(weights, file, metadata={"size": json.dumps(asdict(policy.size)), **(about or {})})
+
+
+def load_policy(path: Path) -> GraphPolicy:
+    """The policy that a checkpoint folder, a run's folder or a .safetensors file holds.
+
+    Raises:
+        InputError: The file is missing or damaged, or of another architecture.
+    """
+    file = newest(path) / _WEIGHTS if path.is_dir() else path
+    said = _header(file).get("size", "")
+    try:
+        size = PolicySize(**json.loads(said))
+    except (ValueError, TypeError):
+        size = None
+    ours = PolicySize()
+    if size is None or size.version != ours.version:
+        of = f"of architecture {size.version}" if size else "of no known architecture"
+        raise InputError(
+            f"the weights are {of}, this chipflow uses architecture {ours.version}",
+            where=str(file),
+            hint="train them again, or use the version of chipflow that wrote them",
+        )
+    policy = GraphPolicy(size)
+    _load(file, policy)
+    return policy
 
 
 def save_checkpoint(
-    folder: Path, policy: nn.Module, optimizer: torch.optim.Optimizer, step: int
-) -> None:
-    """Write a checkpoint; each file is replaced at once or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: tensor.contiguous() for name, tensor in policy.state_dict().items()}
-    save_file(weights, folder / f"{_WEIGHTS}.part", metadata={"step": str(step)})
-    state = {"optimizer": optimizer.state_dict(), "step": step, "rng": torch.get_rng_state()}
-    torch.save(state, folder / f"{_TRAINER}.part")
-    for name in (_WEIGHTS, _TRAINER):
-        os.replace(folder / f"{name}.part", folder / name)
+    folder: Path, policy: GraphPolicy, optimizer: torch.optim.Adam, progress: Progress
+) -> Path:
+    """Write a checkpoint into the folder of a run's checkpoints, and delete older ones."""
+    target = folder / f"{_PREFIX}{progress.update:08d}"
+    part = target.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    save_weights(part / _WEIGHTS, policy, {"step": str(progress.step)})
+    moments: dict[str, torch.Tensor] = {}
+    for name, weight in policy.named_parameters():
+        for key, value in optimizer.state.get(weight, {}).items():
+            moments[f"{name}/{key}"] = value.detach().clone().cpu().contiguous()
+    about = {item.name: repr(getattr(progress, item.name)) for item in fields(progress)}
+    save_file(moments, part / _TRAINER, metadata=about)
+    shutil.rmtree(target, ignore_errors=True)
+    part.rename(target)
+    for old in sorted(folder.glob(f"{_PREFIX}*"))[:-_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return target
 
 
-def load_weights(path: Path, policy: nn.Module) -> None:
-    """Read weights into a policy of the same shape.
+def load_checkpoint(path: Path, policy: GraphPolicy, optimizer: torch.optim.Adam) -> Progress:
+    """Read a checkpoint into a policy and its optimizer.
 
     Args:
-        path: A checkpoint folder or a .safetensors file.
+        path: A checkpoint, or the folder of a run, whose newest one is taken.
         policy: Gets the weights.
+        optimizer: Adam over the policy's parameters, in their order.
 
     Raises:
-        InputError: The file is missing or damaged, or is of a policy of another shape.
+        InputError: A file is missing or damaged, or is of a policy of another shape.
     """
-    file = path / _WEIGHTS if path.is_dir() else path
+    folder = newest(path)
+    said = _header(folder / _WEIGHTS).get("size", "")
+    ours = json.dumps(asdict(policy.size))
+    if said != ours:
+        raise InputError(
+            f"the checkpoint is of a policy of {said or 'unknown size'}, this run's is {ours}",
+            where=str(folder),
+            hint="use the --width and --layers of the run that wrote it",
+        )
+    _load(folder / _WEIGHTS, policy)
+    file = folder / _TRAINER
+    about = _header(file)
+    try:
+        moments = load_file(file)
+        for name, weight in policy.named_parameters():
+            keys = [key for key in moments if key.rpartition("/")[0] == name]
+            if keys:
+                optimizer.state[weight] = {
+                    key.rpartition("/")[2]: moments[key].to(
+                        "cpu" if key.endswith("/step") else weight.device
+                    )
+                    for key in keys
+                }
+        return Progress(int(about["update"]), int(about["step"]), float(about["best_cost"]))
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise InputError(f"the trainer's state cannot be read: {error}", where=str(file)) from None
+
+
+def newest(path: Path) -> Path:
+    """The checkpoint at `path`, or the newest one of the run whose folder it is.
+
+    Raises:
+        InputError: There is none.
+    """
+    if (path / _WEIGHTS).is_file():
+        return path
+    found = sorted(
+        [
+            folder
+            for part in (path, path / "checkpoints")
+            for folder in part.glob(f"{_PREFIX}*")
+            if folder.suffix != ".part"
+        ]
+    )
+    if not found:
+        raise InputError(
+            "there is no checkpoint here",
+            where=str(path),
+            hint="give the folder of a training run, of one of its checkpoints, or a .safetensors",
+        )
+    return found[-1]
+
+
+def _header(file: Path) -> dict[str, Any]:
+    try:
+        with safe_open(file, "pt") as opened:
+            return opened.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"the file cannot be read: {error}", where=str(file)) from None
+
+
+def _load(file: Path, policy: nn.Module) -> None:
     try:
         policy.load_state_dict(load_file(file))
     except (OSError, SafetensorError) as error:
@@ -53,29 +181,4 @@ def load_weights(path: Path, policy: nn.Module) -> None:
         raise InputError(
             f"the weights do not fit the policy: {str(error).splitlines()[-1].strip()}",
             where=str(file),
-            hint="use the hidden_size and graph_layers of the run that wrote them",
-        ) from None
-
-
-def load_checkpoint(
-    folder: Path, policy: nn.Module, optimizer: torch.optim.Optimizer | None = None
-) -> int:
-    """Read a checkpoint into a policy and its optimizer; returns the step it was written at.
-
-    Raises:
-        InputError: As `load_weights`, for either file.
-    """
-    load_weights(folder, policy)
-    file = folder / _TRAINER
-    if not zipfile.is_zipfile(file):
-        raise InputError("the trainer's state is missing or damaged", where=str(file))
-    try:
-        state = torch.load(file, weights_only=True, map_location="cpu")
-        if optimizer is not None:
-            optimizer.load_state_dict(state["optimizer"])
-            torch.set_rng_state(state["rng"])
-        return int(state["step"])
-    except (OSError, RuntimeError, KeyError, ValueError, pickle.UnpicklingError) as error:
-        raise InputError(
-            f"the trainer's state cannot be read: {str(error).splitlines()[0]}", where=str(file)
         ) from None

@@ -1,155 +1,233 @@
-r"""The graph policy: where does the current macro go, given the netlist and what is placed?
+r"""The graph policy: which macro goes where, given the netlist and what stands.
 
-Nodes get embeddings from graph layers over the netlist's weighted edges. The embedding of the
-current macro and the mean of all embeddings then steer a small convolutional network over the
-grid's maps, which gives one logit a cell; cells that are not legal get none.
+The netlist is encoded once an episode: macros, soft macros, ports and nets exchange messages. Three
+heads then answer at every step from the embeddings and the maps of the canvas, cheaply:
+
+- a pointer from a macro to the cells of the canvas (`place`),
+- a pointer to the macro to move next (`macro`, for improving a placement),
+- the value of the state.
+
+A fourth one, the *plan*, says for every node where it would end up, before anything is placed.
 
 References:
     A. Mirhoseini et al., "A graph placement methodology for fast chip design", Nature 594 (2021):
     node embeddings, and a masked distribution over grid cells.
     Y. Lai, Y. Mu, P. Luo, "MaskPlace", NeurIPS 2022 (arXiv 2211.13382): maps of position and
     wirelength as input of the policy.
+    O. Vinyals, M. Fortunato, N. Jaitly, "Pointer networks", NeurIPS 2015 (arXiv 1506.03134).
     E. Perez et al., "FiLM", AAAI 2018 (arXiv 1709.07871): steering of the feature maps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
-from torch.distributions import Categorical
+from torch_geometric.nn import HeteroDictLinear
 
-from placement_env.env import MacroPlacementEnv
+from agents.netlist_graph import NET_FEATURES, NODE_FEATURES, NODE_TYPES, NetlistGraph
 
-#: Logit of a cell that is not legal: its probability is exactly zero in float32.
+#: Logit of what is not legal: its probability is exactly zero in float32.
 _NEVER = -1e8
+#: Maps of an observation, and those added here: legal cells, and waves of each cell's place.
+_MAPS = 5
+_WAVES = (1.0, 2.0, 4.0)
+_PLACE_FEATURES = 4 + 4 * len(_WAVES)
 
 
-class GraphLayer(nn.Module):
-    r"""One round of messages over a fixed weighted graph.
+@dataclass(frozen=True)
+class PolicySize:
+    """What a checkpoint's weights have to fit.
 
-    .. math::
-        h_i' = \mathrm{ReLU}\Big(\mathrm{LN}\big(W_1 h_i + W_2 \sum_j \hat a_{ij} h_j\big)\Big)
-
-    with :math:`\hat A` the adjacency matrix whose rows sum to one. It is GraphSAGE's mean
-    aggregation with weights (W. Hamilton, R. Ying, J. Leskovec, arXiv 1706.02216); all states of a
-    batch share the graph, so the sum is one sparse product for the batch.
-
-    Args:
-        size: Features of a node, in and out.
-
-    Shapes:
-        - h: (B, N, size)
-        - neighbours: sparse (N, N)
-        - output: (B, N, size)
+    Attributes:
+        width: Features of a node, a net and a cell of the canvas.
+        layers: Rounds of messages.
+        version: Of this file's architecture; weights of another one cannot be used.
     """
 
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.own = nn.Linear(size, size)
-        self.near = nn.Linear(size, size, bias=False)
-        self.norm = nn.LayerNorm(size)
+    width: int = 64
+    layers: int = 4
+    version: int = 1
 
-    def forward(self, h: Tensor, neighbours: Tensor) -> Tensor:
-        """(B, N, size) features after one round."""
-        batch, nodes, size = h.shape
-        flat = h.transpose(0, 1).reshape(nodes, batch * size)  # (N, B * size)
-        mean = torch.sparse.mm(neighbours, flat).view(nodes, batch, size).transpose(0, 1)
-        return torch.relu(self.norm(self.own(h) + self.near(mean)))
+
+@dataclass(frozen=True)
+class Encoding:
+    """What the heads need of a netlist.
+
+    Attributes:
+        macro: (M, D) embeddings of the movable hard macros, in the environment's order.
+        whole: (D,) mean of the embeddings of all nodes.
+        plan: (N, 2) where each node would end up, as shares of the canvas.
+        node: (M,) indices in the netlist of those macros.
+    """
+
+    macro: Tensor
+    whole: Tensor
+    plan: Tensor
+    node: Tensor
+
+
+class NetLayer(nn.Module):
+    r"""One round of messages from nodes to their nets and back.
+
+    .. math::
+        u_e' = u_e + \phi\Big(\mathrm{mean}_{i \in e} W_{t(i)} \bar h_i + W \bar u_e\Big)
+        \qquad
+        h_i' = h_i + \psi_{t(i)}\Big(\bar h_i, \sum_{e \ni i} \hat w_{ie} u_e'\Big)
+
+    with t(i) the type of node i, :math:`\hat w` weights of its nets that sum to one, and a bar for
+    layer normalisation. This is message passing on a hypergraph (S. Bai, F. Zhang, P. H. S. Torr,
+    "Hypergraph convolution and hypergraph attention", arXiv 1901.08150) with types of nodes.
+
+    Args:
+        width: Features of a node and of a net, in and out.
+
+    Shapes:
+        - h: for each type (n, width)
+        - u: (E, width)
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.ModuleDict({kind: nn.LayerNorm(width) for kind in NODE_TYPES})
+        self.net_norm = nn.LayerNorm(width)
+        self.send = HeteroDictLinear(width, width, list(NODE_TYPES))
+        self.net = nn.Linear(width, width)
+        self.own = HeteroDictLinear(2 * width, width, list(NODE_TYPES))
+        self.out = HeteroDictLinear(width, width, list(NODE_TYPES))
+
+    def forward(
+        self, h: dict[str, Tensor], u: Tensor, graph: NetlistGraph
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Features of nodes and nets after one round."""
+        bar = {kind: self.norm[kind](part) for kind, part in h.items()}  # (n, D) each
+        sent = self.send(bar)
+        heard = self.net(self.net_norm(u))  # (E, D)
+        for kind in NODE_TYPES:
+            heard = heard + torch.sparse.mm(graph.to_net[kind], sent[kind])
+        u = u + torch.relu(heard)
+        both = {
+            kind: torch.cat([bar[kind], torch.sparse.mm(graph.from_net[kind], u)], dim=1)
+            for kind in NODE_TYPES
+        }  # (n, 2 D) each
+        change = self.out({kind: torch.relu(part) for kind, part in self.own(both).items()})
+        return {kind: h[kind] + change[kind] for kind in NODE_TYPES}, u
 
 
 class GraphPolicy(nn.Module):
-    """Actor and critic for one netlist's graph; the weights do not depend on the netlist.
+    """Actor and critic for any netlist.
 
     Args:
-        edges: (N, N) connection weights (`MacroPlacementEnv.edges`).
-        node_features: Features of a node in the observation.
-        size: Width of all layers.
-        layers: Rounds of messages.
+        size: Width and number of layers.
 
     Shapes:
-        Observations are those of `MacroPlacementEnv` with a batch dimension in front: nodes
-        (B, N, F), current (B, 1), mask (B, R * C), occupancy and pull (B, R, C).
+        Observations are those of `MacroPlacementEnv` with a batch dimension in front: current
+        (B, 1), maps (B, 5, R, C), mask, passed (B, 1), position (B, N, 2). A batch is of one
+        netlist.
     """
 
-    neighbours: Tensor
-
-    def __init__(
-        self, edges: sp.csr_array, node_features: int, *, size: int = 64, layers: int = 3
-    ) -> None:
+    def __init__(self, size: PolicySize | None = None) -> None:
         super().__init__()
-        self.register_buffer("neighbours", _row_normalised(edges), persistent=False)
-        self.embed = nn.Linear(node_features, size)
-        self.graph = nn.ModuleList(GraphLayer(size) for _ in range(layers))
-        self.lift = nn.Conv2d(5, size, kernel_size=3, padding=1)
-        self.film = nn.Linear(2 * size, 2 * size)
-        self.mix = nn.Conv2d(size, size, kernel_size=3, padding=1)
-        self.logit = nn.Conv2d(size, 1, kernel_size=1)
-        self.critic = nn.Sequential(nn.Linear(3 * size, size), nn.Tanh(), nn.Linear(size, 1))
-        # Small last layers: the first policy is near uniform over legal cells, the first value 0.
-        nn.init.orthogonal_(self.logit.weight, 0.01)
-        nn.init.zeros_(self.logit.bias if self.logit.bias is not None else torch.empty(0))
-        last = self.critic[-1]
-        assert isinstance(last, nn.Linear)
-        nn.init.orthogonal_(last.weight, 0.1)
-        nn.init.zeros_(last.bias)
+        self.size = size = size or PolicySize()
+        width = size.width
+        self.embed = HeteroDictLinear(NODE_FEATURES, width, list(NODE_TYPES))
+        self.embed_net = nn.Linear(NET_FEATURES, width)
+        self.layers = nn.ModuleList(NetLayer(width) for _ in range(size.layers))
+        self.norm = nn.ModuleDict({kind: nn.LayerNorm(width) for kind in NODE_TYPES})
+        self.to_plan = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 2))
 
-    def forward(self, observation: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """(B, R * C) masked logits and (B,) values."""
-        h = torch.relu(self.embed(observation["nodes"]))  # (B, N, D)
-        for layer in self.graph:
-            h = layer(h, self.neighbours)
-        batch = torch.arange(len(h), device=h.device)
-        context = torch.cat([h[batch, observation["current"][:, 0]], h.mean(dim=1)], dim=1)
+        self.query = nn.Linear(width, width)
+        self.key = nn.Sequential(
+            nn.Linear(_PLACE_FEATURES, width), nn.ReLU(), nn.Linear(width, width)
+        )
+        self.lift = nn.Conv2d(_MAPS + 2 + _PLACE_FEATURES, width, kernel_size=3, padding=1)
+        self.film = nn.Linear(2 * width, 2 * width)
+        self.mix = nn.Conv2d(width, width, kernel_size=3, padding=1)
+        self.logit = nn.Conv2d(width, 1, kernel_size=1)
+        self.choose = nn.Sequential(
+            nn.Linear(2 * width + _MAPS, width), nn.ReLU(), nn.Linear(width, 1)
+        )
+        self.critic = nn.Sequential(nn.Linear(3 * width + 1, width), nn.Tanh(), nn.Linear(width, 1))
+        # Small last layers: the first policy is near uniform over legal actions, the first value
+        # is 0, and the first plan is where nets pull.
+        for last, gain in (
+            (self.query, 0.1),
+            (self.logit, 0.01),
+            (self.choose[-1], 0.01),
+            (self.critic[-1], 0.1),
+            (self.to_plan[-1], 0.01),
+        ):
+            assert isinstance(last, (nn.Linear, nn.Conv2d))
+            nn.init.orthogonal_(last.weight, gain)
+            if last.bias is not None:
+                nn.init.zeros_(last.bias)
 
-        maps = self.lift(_maps(observation))  # (B, D, R, C)
+    def encode(self, graph: NetlistGraph) -> Encoding:
+        """Embeddings of a netlist; they serve a whole episode."""
+        h = {kind: torch.relu(part) for kind, part in self.embed(graph.x).items()}  # (n, D) each
+        u = torch.relu(self.embed_net(graph.net_x))  # (E, D)
+        for layer in self.layers:
+            h, u = layer(h, u, graph)
+        h = {kind: self.norm[kind](part) for kind, part in h.items()}
+        plan = u.new_zeros(len(graph.moves), 2)  # (N, 2)
+        for kind in NODE_TYPES:
+            at_first = graph.x[kind][:, -3:-1] + 0.5  # (n, 2)
+            moves = graph.x[kind][:, -1:]
+            plan = plan.index_copy(0, graph.node[kind], at_first + moves * self.to_plan(h[kind]))
+        return Encoding(
+            macro=h["macro"][graph.order],
+            whole=torch.cat(list(h.values())).mean(dim=0),
+            plan=plan.clamp(0.0, 1.0),
+            node=graph.node["macro"][graph.order],
+        )
+
+    def place(self, encoding: Encoding, observation: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """(B, R * C) masked logits of the current macro's cell, and (B,) values."""
+        maps = observation["maps"]  # (B, 5, R, C)
+        batch, _, rows, columns = maps.shape
+        current = observation["current"][:, 0]
+        macro = encoding.macro[current]  # (B, D)
+        whole = encoding.whole.expand(batch, -1)
+        context = torch.cat([macro, whole], dim=1)  # (B, 2 D)
+        where = _places(rows, columns, maps)  # (R * C, P)
+
+        pointer = self.query(macro) @ self.key(where).T / self.size.width**0.5  # (B, R * C)
+        mask = observation["mask"][:, -rows * columns :]
+        legal = mask.view(batch, 1, rows, columns).to(maps.dtype)
+        passed = observation["passed"][:, :, None, None].expand(-1, -1, rows, columns)
+        waves = where.T.view(1, -1, rows, columns).expand(batch, -1, -1, -1)
+        cells = self.lift(torch.cat([maps, legal, passed, waves], dim=1))  # (B, D, R, C)
         scale, shift = self.film(context)[:, :, None, None].chunk(2, dim=1)  # (B, D, 1, 1) each
-        maps = torch.relu(maps * (1 + scale) + shift)
-        maps = torch.relu(self.mix(maps))
-        logits = self.logit(maps).flatten(1)  # (B, R * C)
-        logits = logits.masked_fill(observation["mask"] == 0, _NEVER)
-        value = self.critic(torch.cat([context, maps.mean(dim=(2, 3))], dim=1))[:, 0]
-        return logits, value
+        cells = torch.relu(cells * (1 + scale) + shift)
+        cells = torch.relu(self.mix(cells))
+        logits = pointer + self.logit(cells).flatten(1)  # (B, R * C)
+        logits = logits.masked_fill(mask == 0, _NEVER)
+        seen = torch.cat([context, cells.mean(dim=(2, 3)), observation["passed"]], dim=1)
+        return logits, self.critic(seen)[:, 0]
 
-    def act(
-        self, observation: Mapping[str, Tensor], action: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Action, its log-probability, the entropy over legal cells, and the value; (B,) each.
-
-        Args:
-            observation: A batch of observations.
-            action: (B,) actions to judge; drawn from the policy where None.
-        """
-        logits, value = self(observation)
-        distribution = Categorical(logits=logits, validate_args=False)
-        if action is None:
-            action = distribution.sample()
-        return action, distribution.log_prob(action), distribution.entropy(), value
+    def macro(self, encoding: Encoding, observation: Mapping[str, Tensor]) -> Tensor:
+        """(B, M) logits of the macro to move next, from embeddings and the maps where they are."""
+        maps = observation["maps"]  # (B, 5, R, C)
+        batch, _, rows, columns = maps.shape
+        x, y = observation["position"][:, encoding.node].unbind(dim=2)  # (B, M) each
+        column, row = (x * columns).long(), (y * rows).long()
+        at = row.clamp(max=rows - 1) * columns + column.clamp(max=columns - 1)  # (B, M)
+        count = at.shape[1]
+        here = maps.flatten(2).gather(2, at[:, None].expand(-1, _MAPS, -1))  # (B, 5, M)
+        embedded = encoding.macro.expand(batch, -1, -1)  # (B, M, D)
+        whole = encoding.whole.expand(batch, count, -1)
+        return self.choose(torch.cat([embedded, whole, here.transpose(1, 2)], dim=2))[:, :, 0]
 
 
-def policy_for(env: MacroPlacementEnv, *, size: int = 64, layers: int = 3) -> GraphPolicy:
-    """A fresh policy for the environment's netlist."""
-    shape = env.observation_space["nodes"].shape  # type: ignore[index]
-    return GraphPolicy(env.edges, shape[1], size=size, layers=layers)
-
-
-def _maps(observation: Mapping[str, Tensor]) -> Tensor:
-    """(B, 5, R, C): occupancy, legality, pull, and each cell's own place in x and y."""
-    occupancy, pull = observation["occupancy"], observation["pull"]
-    _, rows, columns = occupancy.shape
-    legal = observation["mask"].view_as(occupancy).to(occupancy.dtype)
-    y = torch.linspace(0, 1, rows, device=pull.device)[None, :, None].expand_as(pull)
-    x = torch.linspace(0, 1, columns, device=pull.device)[None, None, :].expand_as(pull)
-    return torch.stack([occupancy, legal, pull, x, y], dim=1)
-
-
-def _row_normalised(edges: sp.csr_array) -> Tensor:
-    """Sparse (N, N) float32 with rows that sum to one; rows of loose nodes stay empty."""
-    coo = edges.tocoo()
-    total = np.asarray(edges.sum(axis=1)).ravel()
-    index = torch.from_numpy(np.stack([coo.row, coo.col]).astype(np.int64))
-    weight = torch.from_numpy((coo.data / total[coo.row]).astype(np.float32))
-    return torch.sparse_coo_tensor(index, weight, coo.shape, check_invariants=True).coalesce()
+def _places(rows: int, columns: int, like: Tensor) -> Tensor:
+    """(R * C, P): for each cell x, y, their squares, and waves of both."""
+    y, x = torch.meshgrid(
+        (torch.arange(rows) + 0.5) / rows, (torch.arange(columns) + 0.5) / columns, indexing="ij"
+    )
+    at = torch.stack([x, y], dim=-1).to(like).view(-1, 2)  # (R * C, 2)
+    waves = [at, at.square()]
+    for wave in _WAVES:
+        waves += [(torch.pi * wave * at).sin(), (torch.pi * wave * at).cos()]
+    return torch.cat(waves, dim=1)

@@ -1,5 +1,9 @@
 """Proximal policy optimisation with action masks, top to bottom in one function.
 
+An update plays whole episodes, so it depends on weights, optimizer, seed and its number alone: a
+run that goes on from a checkpoint gives the weights of a run that was never interrupted, bit for
+bit on the same machine.
+
 References:
     J. Schulman et al., "Proximal policy optimization algorithms", arXiv 1707.06347.
     S. Huang, S. Ontañón, "A closer look at invalid action masking in policy gradient algorithms",
@@ -18,9 +22,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch import distributed as dist
+from torch.distributions import Categorical
 
+from agents.netlist_graph import NetlistGraph
 from agents.policy import GraphPolicy
 from placement_env.env import MacroPlacementEnv
+from placement_env.errors import TrainingError
 from placement_env.netlist import Placement
 
 
@@ -29,13 +37,14 @@ class PpoSettings:
     """Hyperparameters, named as in the papers.
 
     Attributes:
-        total_steps: Environment steps in all.
-        num_steps: Steps of each environment between two updates.
+        total_steps: Environment steps in all, over all processes.
+        episodes: Episodes of each netlist between two updates, over all processes.
+        tasks: Netlists that are played between two updates, in turn.
         learning_rate: Adam's step size; falls to zero over the run.
         gamma: Discount; an episode's rewards sum to its cost, so none by default.
         gae_lambda: Trade of bias for variance in the advantage.
-        num_minibatches: Parts that a batch is split into.
-        update_epochs: Passes over a batch.
+        num_minibatches: Parts that a netlist's steps are split into.
+        update_epochs: Passes over the steps.
         clip_coef: Clip range of the probability ratio.
         ent_coef: Weight of the entropy bonus.
         vf_coef: Weight of the value loss.
@@ -44,7 +53,8 @@ class PpoSettings:
     """
 
     total_steps: int = 20_000
-    num_steps: int = 32
+    episodes: int = 16
+    tasks: int = 1
     learning_rate: float = 1e-3
     gamma: float = 1.0
     gae_lambda: float = 0.95
@@ -58,18 +68,35 @@ class PpoSettings:
 
 
 @dataclass(frozen=True)
+class Task:
+    """A netlist to learn on.
+
+    Attributes:
+        name: Of the netlist.
+        envs: Its environments, played side by side.
+        graph: The netlist as the policy reads it.
+        scale: What rewards are divided by, so that all netlists count alike.
+    """
+
+    name: str
+    envs: Sequence[MacroPlacementEnv]
+    graph: NetlistGraph
+    scale: float
+
+
+@dataclass(frozen=True)
 class Episode:
     """An episode that ended.
 
     Attributes:
-        step: Environment steps taken when it ended, over all environments.
+        task: Name of its netlist.
         episodic_return: Sum of its rewards.
         length: Its steps.
         cost: Final proxy cost; None at a dead end.
         placement: The final placement; None at a dead end.
     """
 
-    step: int
+    task: str
     episodic_return: float
     length: int
     cost: float | None
@@ -81,148 +108,282 @@ class Update:
     """One update of the policy.
 
     Attributes:
-        step: Environment steps taken so far, over all environments.
+        number: Which one, from 1.
+        step: Environment steps taken so far, over all environments and processes.
         scalars: TensorBoard tags to numbers.
-        episodes: Episodes that ended since the last update.
+        episodes: Episodes played for it, of this process.
     """
 
+    number: int
     step: int
     scalars: Mapping[str, float]
     episodes: Sequence[Episode]
 
 
 def learn(
-    envs: Sequence[MacroPlacementEnv],
+    tasks: Sequence[Task],
     policy: GraphPolicy,
     optimizer: torch.optim.Adam,
     settings: PpoSettings,
     *,
+    first_update: int = 0,
     first_step: int = 0,
     on_update: Callable[[Update], None] = lambda update: None,
 ) -> None:
     """Train `policy` in place. The same seed gives the same weights on the same machine.
 
+    Where `torch.distributed` runs, each process plays its share of the episodes, and gradients are
+    averaged.
+
     Args:
-        envs: Environments of one netlist, stepped in turn.
+        tasks: Netlists; `settings.tasks` of them are played for each update, in turn.
         policy: The policy; its device is used.
         optimizer: Adam over the policy's parameters.
         settings: Hyperparameters.
-        first_step: Steps that an earlier run has done.
+        first_update: Updates that an earlier run has made.
+        first_step: Environment steps that it took.
         on_update: Called after each update.
+
+    Raises:
+        TrainingError: A loss is not finite; the policy is as it was before that update.
     """
     device = next(policy.parameters()).device
-    shuffle = np.random.default_rng(settings.seed + first_step)
-    num_envs, num_steps = len(envs), settings.num_steps
-    batch_size = num_envs * num_steps
-    minibatch_size = max(1, batch_size // settings.num_minibatches)
-
+    rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    share = max(1, settings.episodes // world)
     started = time.monotonic()
-    step = first_step
-    states = [env.reset(seed=settings.seed + i)[0] for i, env in enumerate(envs)]
-    sums, lengths = np.zeros(num_envs), np.zeros(num_envs, dtype=int)
+    step, update = first_step, first_update
 
     while step < settings.total_steps:
+        # All that is random in an update follows from its number.
+        torch.manual_seed(hash_of(settings.seed, update, rank))
+        shuffle = np.random.default_rng([settings.seed, update, rank])
         # Step size falls to zero over the run.
         rate = settings.learning_rate * max(0.0, 1.0 - step / settings.total_steps)
         optimizer.param_groups[0]["lr"] = rate
 
-        # Roll out: T steps of B environments.
-        seen: list[Mapping[str, Tensor]] = []
-        actions = torch.zeros((num_steps, num_envs), dtype=torch.int64, device=device)  # (T, B)
-        log_probs, values, rewards, ends = (
-            torch.zeros((num_steps, num_envs), device=device) for _ in range(4)
-        )
-        episodes: list[Episode] = []
+        # Roll out whole episodes.
+        chosen = [
+            tasks[(update * settings.tasks + i) % len(tasks)]
+            for i in range(min(settings.tasks, len(tasks)))
+        ]
         policy.eval()
-        for t in range(num_steps):
-            observation = to_tensors(states, device)  # each (B, ...)
-            with torch.no_grad():
-                action, log_prob, _, value = policy.act(observation)
-            seen.append(observation)
-            actions[t], log_probs[t], values[t] = action, log_prob, value
-            for i, (env, chosen) in enumerate(zip(envs, action.tolist(), strict=True)):
-                states[i], reward, terminated, _, info = env.step(chosen)
-                step += 1
-                sums[i] += reward
-                lengths[i] += 1
-                rewards[t, i], ends[t, i] = reward, float(terminated)
-                if terminated:
-                    done = not info["dead_end"]
-                    cost = info["reward_terms"]["cost"] if done else None
-                    at = env.placement() if done else None
-                    episodes.append(Episode(step, float(sums[i]), int(lengths[i]), cost, at))
-                    sums[i], lengths[i] = 0.0, 0
-                    states[i] = env.reset()[0]
+        seeds = shuffle.integers(2**31, size=(len(chosen), share))
+        played = [
+            play(task, policy, settings, task_seeds.tolist())
+            for task, task_seeds in zip(chosen, seeds, strict=True)
+        ]
+        step += _over_all(sum(len(memory.reward) for memory, _ in played), device)
 
-        # Generalised advantage estimation, backwards in time.
-        with torch.no_grad():
-            _, next_value = policy(to_tensors(states, device))  # (B,)
-        advantages = torch.zeros_like(rewards)  # (T, B)
-        following = torch.zeros(num_envs, device=device)
-        for t in reversed(range(num_steps)):
-            going_on = 1.0 - ends[t]
-            delta = rewards[t] + settings.gamma * next_value * going_on - values[t]
-            following = delta + settings.gamma * settings.gae_lambda * going_on * following
-            advantages[t], next_value = following, values[t]
-        returns = advantages + values
-
-        # Flatten the batch: (T * B, ...).
-        batch = {key: torch.cat([observation[key] for observation in seen]) for key in seen[0]}
-        b_actions, b_log_probs = actions.flatten(), log_probs.flatten()
-        b_advantages, b_returns = advantages.flatten(), returns.flatten()
-
+        # Optimise. Minibatches are of one netlist, whose encoding they share.
         policy.train()
-        clip_fractions: list[float] = []
-        losses: dict[str, float] = {}
-        for _ in range(settings.update_epochs):
-            order = shuffle.permutation(batch_size)
-            for start in range(0, batch_size, minibatch_size):
-                pick = torch.from_numpy(order[start : start + minibatch_size]).to(device)  # (M,)
-                _, log_prob, entropy, value = policy.act(
-                    {key: part[pick] for key, part in batch.items()}, b_actions[pick]
+        before = {name: value.clone() for name, value in policy.state_dict().items()}
+        minibatches = [
+            (task, memory, part)
+            for _ in range(settings.update_epochs)
+            for task, (memory, _) in zip(chosen, played, strict=True)
+            for part in np.array_split(
+                shuffle.permutation(len(memory.reward)), settings.num_minibatches
+            )
+        ]
+        losses: dict[str, list[float]] = {}
+        for task, memory, part in minibatches:
+            pick = torch.from_numpy(part).to(device)  # (M,)
+            encoding = policy.encode(task.graph)
+            log_prob, entropy, value = judge(policy, encoding, memory, pick)
+            log_ratio = log_prob - memory.log_prob[pick]
+            ratio = log_ratio.exp()
+            advantage = memory.advantage[pick]
+            if len(pick) > 1:
+                advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+
+            clipped = ratio.clamp(1 - settings.clip_coef, 1 + settings.clip_coef)
+            policy_loss = -torch.min(advantage * ratio, advantage * clipped).mean()
+            value_loss = 0.5 * (value - memory.returns[pick]).square().mean()
+            entropy_loss = entropy.mean()
+            loss = policy_loss - settings.ent_coef * entropy_loss + settings.vf_coef * value_loss
+            optimizer.zero_grad()
+            loss.backward()
+            if world > 1:
+                for weight in policy.parameters():
+                    if weight.grad is None:
+                        weight.grad = torch.zeros_like(weight)
+                    dist.all_reduce(weight.grad)
+                    weight.grad /= world
+            norm = nn.utils.clip_grad_norm_(policy.parameters(), settings.max_grad_norm)
+            if not bool(torch.isfinite(norm)):
+                policy.load_state_dict(before)
+                raise TrainingError(
+                    f"the loss of update {update + 1} is not finite ({float(loss.detach())}, its "
+                    f"gradient {float(norm)})",
+                    where=task.name,
+                    hint="go on from the last checkpoint with a smaller --learning-rate",
                 )
-                log_ratio = log_prob - b_log_probs[pick]
-                ratio = log_ratio.exp()
-                advantage = b_advantages[pick]
-                if len(pick) > 1:
-                    advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+            optimizer.step()
 
-                clipped = ratio.clamp(1 - settings.clip_coef, 1 + settings.clip_coef)
-                policy_loss = -torch.min(advantage * ratio, advantage * clipped).mean()
-                value_loss = 0.5 * (value - b_returns[pick]).square().mean()
-                entropy_loss = entropy.mean()
-                loss = (
-                    policy_loss - settings.ent_coef * entropy_loss + settings.vf_coef * value_loss
-                )
-                optimizer.zero_grad()
-                loss.backward()
-                nn.utils.clip_grad_norm_(policy.parameters(), settings.max_grad_norm)
-                optimizer.step()
+            for tag, number in (
+                ("losses/policy_loss", policy_loss),
+                ("losses/value_loss", value_loss),
+                ("losses/entropy", entropy_loss),
+                ("losses/approx_kl", (ratio - 1 - log_ratio).mean()),
+                ("losses/clipfrac", ((ratio - 1).abs() > settings.clip_coef).float().mean()),
+            ):
+                losses.setdefault(tag, []).append(float(number.detach()))
 
-                outside = (ratio.detach() - 1).abs() > settings.clip_coef
-                clip_fractions.append(float(outside.float().mean()))
-                losses = {
-                    "losses/policy_loss": float(policy_loss.detach()),
-                    "losses/value_loss": float(value_loss.detach()),
-                    "losses/entropy": float(entropy_loss.detach()),
-                    "losses/approx_kl": float((ratio.detach() - 1 - log_ratio.detach()).mean()),
-                }
-
-        variance = float(b_returns.var(correction=0))
+        update += 1
+        values = torch.cat([memory.value for memory, _ in played])
+        returns = torch.cat([memory.returns for memory, _ in played])
+        variance = float(returns.var(correction=0))
         unexplained = float((returns - values).var(correction=0))
+        episodes = [episode for _, ended in played for episode in ended]
         scalars = {
             "charts/learning_rate": rate,
             "charts/SPS": (step - first_step) / (time.monotonic() - started),
-            **losses,
-            "losses/clipfrac": float(np.mean(clip_fractions)),
+            **{tag: float(np.mean(numbers)) for tag, numbers in losses.items()},
             "losses/explained_variance": 1 - unexplained / variance if variance else float("nan"),
+            "charts/episodic_return": float(np.mean([e.episodic_return for e in episodes])),
+            "charts/episodic_length": float(np.mean([e.length for e in episodes])),
         }
-        if episodes:
-            scalars["charts/episodic_return"] = _mean(e.episodic_return for e in episodes)
-            scalars["charts/episodic_length"] = _mean(float(e.length) for e in episodes)
         if costs := [episode.cost for episode in episodes if episode.cost is not None]:
-            scalars["placement/proxy_cost"] = _mean(costs)
-        on_update(Update(step, scalars, episodes))
+            scalars["placement/proxy_cost"] = float(np.mean(costs))
+        on_update(Update(update, step, scalars, episodes))
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The steps of some episodes of one netlist, one after the other.
+
+    Attributes:
+        observation: (S, ...) each; of improve `maps_before` as well, seen when choosing a macro.
+        macro: (S,) chosen macros; of construct None.
+        cell: (S,) chosen cells.
+        log_prob: (S,) of the actions when they were chosen.
+        value: (S,) when they were chosen.
+        reward: (S,) over the task's scale.
+        advantage: (S,) generalised advantage estimates.
+        returns: (S,) advantage + value.
+    """
+
+    observation: dict[str, Tensor]
+    macro: Tensor | None
+    cell: Tensor
+    log_prob: Tensor
+    value: Tensor
+    reward: Tensor
+    advantage: Tensor
+    returns: Tensor
+
+
+def play(
+    task: Task, policy: GraphPolicy, settings: PpoSettings, seeds: Sequence[int]
+) -> tuple[Memory, list[Episode]]:
+    """Play an episode for each seed, as many at a time as the task has environments."""
+    device = next(policy.parameters()).device
+    with torch.no_grad():
+        encoding = policy.encode(task.graph)
+    steps: list[list[dict[str, Any]]] = []
+    episodes: list[Episode] = []
+    for first in range(0, len(seeds), len(task.envs)):
+        envs = task.envs[: len(seeds) - first]
+        states = [env.reset(seed=seeds[first + i])[0] for i, env in enumerate(envs)]
+        courses: list[list[dict[str, Any]]] = [[] for _ in envs]
+        going = list(range(len(envs)))
+        while going:
+            batch = to_tensors([states[i] for i in going], device)  # each (B, ...)
+            macros, macro_log_prob = None, torch.zeros(len(going), device=device)
+            if improves(envs[0]):
+                with torch.no_grad():
+                    distribution = _categorical(policy.macro(encoding, batch))
+                    macros = distribution.sample()  # (B,)
+                    macro_log_prob = distribution.log_prob(macros)
+                seen = [envs[i].look(m) for i, m in zip(going, macros.tolist(), strict=True)]
+                batch = to_tensors(seen, device) | {"maps_before": batch["maps"]}
+            with torch.no_grad():
+                logits, value = policy.place(encoding, batch)
+                distribution = _categorical(logits)
+                cells = distribution.sample()  # (B,)
+                log_prob = distribution.log_prob(cells) + macro_log_prob
+            for j, i in enumerate(list(going)):
+                cell = int(cells[j])
+                action = cell if macros is None else (int(macros[j]), cell)
+                states[i], reward, terminated, truncated, info = envs[i].step(action)
+                courses[i].append(
+                    {
+                        "observation": {key: part[j] for key, part in batch.items()},
+                        "macro": None if macros is None else macros[j],
+                        "cell": cells[j],
+                        "log_prob": log_prob[j],
+                        "value": value[j],
+                        "reward": float(reward) / task.scale,
+                    }
+                )
+                if terminated or truncated:
+                    going.remove(i)
+                    whole = not info["dead_end"]
+                    episodes.append(
+                        Episode(
+                            task=task.name,
+                            episodic_return=sum(s["reward"] for s in courses[i]) * task.scale,
+                            length=len(courses[i]),
+                            cost=info["reward_terms"]["cost"] if whole else None,
+                            placement=envs[i].placement() if whole else None,
+                        )
+                    )
+        steps += courses
+
+    # Generalised advantage estimation, backwards in time; each episode has come to its end.
+    advantages: list[float] = []
+    for course in steps:
+        following, next_value, backwards = 0.0, 0.0, []
+        for s in reversed(course):
+            delta = s["reward"] + settings.gamma * next_value - float(s["value"])
+            following = delta + settings.gamma * settings.gae_lambda * following
+            next_value = float(s["value"])
+            backwards.append(following)
+        advantages += reversed(backwards)
+
+    flat = [s for course in steps for s in course]
+    value = torch.stack([s["value"] for s in flat])
+    advantage = torch.tensor(advantages, device=device)
+    memory = Memory(
+        observation={
+            key: torch.stack([s["observation"][key] for s in flat])
+            for key in flat[0]["observation"]
+        },
+        macro=torch.stack([s["macro"] for s in flat]) if flat[0]["macro"] is not None else None,
+        cell=torch.stack([s["cell"] for s in flat]),
+        log_prob=torch.stack([s["log_prob"] for s in flat]),
+        value=value,
+        reward=torch.tensor([s["reward"] for s in flat], device=device),
+        advantage=advantage,
+        returns=advantage + value,
+    )
+    return memory, episodes
+
+
+def judge(
+    policy: GraphPolicy, encoding: Any, memory: Memory, pick: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(M,) log-probabilities, entropies and values of remembered steps by the policy as it is."""
+    observation = {key: part[pick] for key, part in memory.observation.items()}
+    logits, value = policy.place(encoding, observation)
+    distribution = _categorical(logits)
+    log_prob, entropy = distribution.log_prob(memory.cell[pick]), distribution.entropy()
+    if memory.macro is not None:
+        before = observation | {"maps": observation["maps_before"]}
+        distribution = _categorical(policy.macro(encoding, before))
+        log_prob = log_prob + distribution.log_prob(memory.macro[pick])
+        entropy = entropy + distribution.entropy()
+    return log_prob, entropy, value
+
+
+def improves(env: MacroPlacementEnv) -> bool:
+    """Whether actions are pairs of a macro and a cell."""
+    return env.action_space.shape == (2,)
+
+
+def hash_of(*numbers: int) -> int:
+    """A seed that follows from some numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
 def to_tensors(states: Sequence[Mapping[str, Any]], device: torch.device) -> dict[str, Tensor]:
@@ -233,5 +394,14 @@ def to_tensors(states: Sequence[Mapping[str, Any]], device: torch.device) -> dic
     }
 
 
-def _mean(numbers: Any) -> float:
-    return float(np.mean(list(numbers)))
+def _over_all(count: int, device: torch.device) -> int:
+    """The sum of a number over all processes."""
+    if not dist.is_initialized():
+        return count
+    total = torch.tensor(count, device=device)
+    dist.all_reduce(total)
+    return int(total)
+
+
+def _categorical(logits: Tensor) -> Categorical:
+    return Categorical(logits=logits, validate_args=False)

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from chipflow.commands import bench, doctor, fetch, llm, place, run, score, server
+from chipflow.commands import bench, doctor, fetch, llm, place, run, score, server, train
 from llm_stages.errors import StageError
 from placement_env.errors import ChipError
 
@@ -41,6 +41,7 @@ app.command("run")(run.run)
 app.command("doctor")(doctor.doctor)
 app.command("place")(place.place)
 app.command("score")(score.score)
+app.command("train", context_settings=train.SETTINGS)(train.train)
 app.add_typer(bench.bench, name="bench")
 app.command("fetch")(fetch.fetch)
 app.add_typer(llm.llm, name="llm")

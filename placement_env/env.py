@@ -204,7 +204,6 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         self._current = 0
         self._dead_end = self._refused = ""
         self._mask = np.zeros(macros + cells if self._improves else cells, dtype=bool)
-        self._position = np.zeros((self.netlist.num_nodes, 2), dtype=np.float32)
 
         shape = (5, self.board.grid.rows, self.board.grid.columns)
         self.action_space = (
@@ -214,7 +213,7 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         )
         self.observation_space = spaces.Dict(
             {
-                "position": spaces.Box(0.0, 1.0, self._position.shape, np.float32),
+                "position": spaces.Box(0.0, 1.0, (self.netlist.num_nodes, 2), np.float32),
                 "standing": spaces.Box(0, 1, (macros,), np.int8),
                 "current": spaces.Box(0, max(macros - 1, 1), (1,), np.int64),
                 "maps": spaces.Box(0.0, 1.0, shape, np.float32),
@@ -295,6 +294,15 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
                     taken[other] = board.can_swap(macro, other)
                 mask[cell] = taken[other]
         return mask
+
+    def look(self, macro: int) -> Observation:
+        """The observation with a chosen macro as the current one, and cells it can go to as mask.
+
+        For agents that choose a macro first and a cell for it then (improve).
+        """
+        self._current = macro
+        mask = self.place_mask(macro).astype(np.int8)
+        return self._observation() | {"mask": mask}
 
     def placement(self) -> Placement:
         """Where everything is now; macros that do not stand are where their nets pull them."""
@@ -398,12 +406,9 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         return cost.wirelength if self._objective == "hpwl" else cost.total
 
     def _observation(self) -> Observation:
-        grid = self.board.grid
-        maps = np.empty((5, grid.rows, grid.columns), dtype=np.float32)
-        self.board.maps(self._current, maps)
-        self.board.positions(self._position)
+        maps, position = self.board.observe(self._current)
         return {
-            "position": self._position.copy(),
+            "position": position,
             "standing": self.board.standing.astype(np.int8),
             "current": np.array([self._current], dtype=np.int64),
             "maps": maps,

@@ -2,7 +2,8 @@
 
     ChipError            every error that the command line prints without a traceback
     ├── InputError       a file, an option or a netlist is wrong                exit code 2
-    └── ToolMissing      a program or a package that this step needs is absent  exit code 3
+    ├── ToolMissing      a program or a package that this step needs is absent  exit code 3
+    └── TrainingError    a training run cannot go on                            exit code 1
 
 `llm_stages` has a tree of its own (it imports nothing of ours); the command line reads the same
 attributes from both.
@@ -52,6 +53,10 @@ class ToolMissing(ChipError):
     """A program or an optional package that the requested step needs."""
 
     exit_code = 3
+
+
+class TrainingError(ChipError):
+    """A training run that cannot go on; what it had reached is kept."""
 
 
 def _shortened(text: str) -> str:

@@ -108,7 +108,7 @@ def to_hetero(
 
     Node types are `macro` (hard macros), `soft` (soft macros and standard cells), `port`, `net` and
     `place` (cells of a grid over the canvas, row by row from the bottom). Each node is of one type;
-    nets of the same nodes are one, with the sum of their weights, and nets of one node are left out.
+    nets of the same nodes are one, with the sum of their weights; nets of one node are left out.
 
     Args:
         netlist: The netlist.

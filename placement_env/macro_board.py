@@ -22,11 +22,13 @@ from placement_env.netlist import (
     Placement,
     oriented_size,
 )
+from placement_env.observed_maps import observe
 from placement_env.soft_rule import SoftRule
-from placement_env.wire_map import wire_map
 
 Mask = NDArray[np.bool_]
 Map = NDArray[np.float32]
+
+_NOBODY: Int32Array = np.empty(0, np.int32)
 
 
 class MacroBoard:
@@ -92,7 +94,8 @@ class MacroBoard:
         self._cleared = everything.place(start.x_um, start.y_um)
         self._cost = IncrementalCost(replace(model, nodes=nodes), *self._cleared)
         self._near = _soft_neighbours(self.edges, self.order, soft)
-        self._scratch = np.empty(columns), np.empty(rows)
+        self._relative_places = [(x - model.left_um, y - model.bottom_um) for x, y in self.places]
+        self._scratch = np.empty(columns + rows)
 
     @property
     def cost(self) -> ProxyCost:
@@ -176,15 +179,15 @@ class MacroBoard:
         """Whether two macros that stand may exchange their centres."""
         a, b = self.order[first], self.order[second]
         boxes = (
-            self._box(first, self._x[b], self._y[b]),
-            self._box(second, self._x[a], self._y[a]),
+            self._box(first, float(self._x[b]), float(self._y[b])),
+            self._box(second, float(self._x[a]), float(self._y[a])),
         )
         return all(self._is_free(box, first, second) for box in boxes) and not _overlap(*boxes)
 
     def swap(self, first: int, second: int) -> None:
         """Exchange the centres of two macros."""
         a, b = self.order[first], self.order[second]
-        places = (self._x[a], self._y[a]), (self._x[b], self._y[b])
+        places = [(float(self._x[node]), float(self._y[node])) for node in (a, b)]
         self._to(first, *places[1])
         self._to(second, *places[0])
 
@@ -201,43 +204,24 @@ class MacroBoard:
         if len(order) and sweeps:
             self._cost.settle(order, sweeps=sweeps)
 
-    def positions(self, out: Map) -> None:
-        """Write to [N, 2] the centres as shares of the canvas, in [0, 1]."""
-        state, canvas = self._cost.state, self.netlist.canvas
-        np.clip(state.x / canvas.width_um, 0.0, 1.0, out=out[:, 0], casting="same_kind")
-        np.clip(state.y / canvas.height_um, 0.0, 1.0, out=out[:, 1], casting="same_kind")
-
-    def maps(self, macro: int, out: Map) -> None:
-        """Write to [5, rows, columns] what `MacroPlacementEnv` calls maps, in [0, 1].
-
-        Density and congestion d become d / (1 + d).
-        """
-        model, state, grid = self._cost.model, self._cost.state, self.grid
-        np.minimum(self.occupancy, 1.0, out=out[0])
-        x, y = self.places[macro]
-        wire_map(
+    def observe(self, macro: int) -> tuple[Map, Map]:
+        """Maps [5, rows, columns], with the wirelength of a macro, and positions [N, 2]."""
+        model, grid = self._cost.model, self.grid
+        maps = np.empty((5, grid.rows, grid.columns), dtype=np.float32)
+        position = np.empty((self.netlist.num_nodes, 2), dtype=np.float32)
+        observe(
             model.points,
             model.nets,
-            state,
+            model.grid,
+            self._cost.state,
             self.order[macro],
-            x - model.left_um,
-            y - model.bottom_um,
-            *self._scratch,
-            out[1],
+            *self._relative_places[macro],
+            self._scratch,
+            self.occupancy,
+            maps,
+            position,
         )
-        shape = model.grid.rows, model.grid.columns
-        cells = model.num_cells
-        crowding = (
-            state.density.reshape(shape),
-            state.congestion[:cells].reshape(shape[::-1]).T,
-            state.congestion[cells:].reshape(shape),
-        )
-        for layer, values in zip(out[2:], crowding, strict=True):
-            if shape != layer.shape:
-                row = np.arange(grid.rows) * shape[0] // grid.rows
-                column = np.arange(grid.columns) * shape[1] // grid.columns
-                values = values[np.ix_(row, column)]
-            np.divide(values, 1 + values, out=layer, casting="same_kind")
+        return maps, position
 
     def boxes(self, macros: IntArray) -> FloatArray:
         """[K, 4] left, bottom, right and top of macros that stand."""
@@ -280,12 +264,10 @@ class MacroBoard:
 
     def _to(self, macro: int, x: float, y: float) -> None:
         node, own = int(self.order[macro]), len(self._is_fixed) + macro
-        self._cost.move(node, x, y)
+        self._cost.settle(_NOBODY, put=(node, x, y), appears=not self.standing[macro])
         if self.standing[macro]:
             _uncover(self.grid, self._boxes[own], self.occupancy)
-        else:
-            self._cost.appear(node, hard=True)
-            self.standing[macro] = True
+        self.standing[macro] = True
         self._x[node], self._y[node] = x, y
         self._boxes[own] = self._box(macro, x, y)
         self.grid.cover(self._boxes[own], self.occupancy)

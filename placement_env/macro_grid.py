@@ -96,7 +96,8 @@ def free_cells(
     for i in range(len(obstacles)):
         if i == without:
             continue
-        left, bottom, right, top = obstacles[i, 0], obstacles[i, 1], obstacles[i, 2], obstacles[i, 3]
+        left, bottom = obstacles[i, 0], obstacles[i, 1]
+        right, top = obstacles[i, 2], obstacles[i, 3]
         first = 0
         while first < columns and not x[first] + half_width > left:
             first += 1

@@ -10,11 +10,15 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from agents.train import TrainingArguments
 from chipflow.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-COMMANDS = sorted(set(re.findall(r"^    (?:\.venv/bin/)?chipflow (.+?)(?: +#.*)?$", README, re.M)))
+GUIDE = (ROOT / "docs" / "agent.md").read_text()
+COMMANDS = sorted(
+    set(re.findall(r"^    (?:\.venv/bin/)?chipflow (.+?)(?: +#.*)?$", README + GUIDE, re.M))
+)
 
 
 def test_the_test_command_is_what_ci_runs() -> None:
@@ -40,13 +44,15 @@ def test_commands_and_options_exist(line: str) -> None:
         depth += 1
     assert depth > 0, f"chipflow has no command {words[0]}"
     known = {option for parameter in command.params for option in parameter.opts}
+    if words[0] == "train":
+        known = {f"--{name.replace('_', '-')}" for name in TrainingArguments.__dataclass_fields__}
     given = [word for word in words[depth:] if word.startswith("-")]
     assert set(given) <= known
     assert CliRunner().invoke(app, [*words[:depth], "--help"]).exit_code == 0
 
 
 def test_linked_files_exist() -> None:
-    for page in ("README.md", "ARCHITECTURE.md", "examples/README.md"):
+    for page in ("README.md", "ARCHITECTURE.md", "docs/agent.md", "examples/README.md"):
         path = ROOT / page
         for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
             assert (path.parent / target).exists(), f"{page} links to {target}"

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from placement_env.cost.bound import Bound, new_bound
-from placement_env.cost.congestion import blocked_cells, cell_congestion
-from placement_env.cost.density import covered_cells
 from placement_env.cost.model import CostModel, GridShape, Int32Array, Nets, Nodes, Points, Rates
-from placement_env.cost.move import Tops, Trial, fill, fill_tops, new_trial, try_move
+from placement_env.cost.move import Tops, Trial, fill, new_trial, try_move
 from placement_env.cost.proxy import ProxyCost
 from placement_env.cost.settle import settle
 from placement_env.cost.state import State, new_state
@@ -80,21 +76,31 @@ class IncrementalCost:
         fill(*self._arguments)
         self._moves = 0
 
-    def appear(self, node: int, *, hard: bool) -> None:
-        """Let a node of the model that is no macro take room where it is, from now on."""
-        self.model.nodes.is_macro[node] = True
-        self.model.nodes.is_hard[node] = hard
-        _appear(*self._arguments, node)
-
-    def settle(self, order: Int32Array, *, sweeps: int = 1) -> int:
+    def settle(
+        self,
+        order: Int32Array,
+        *,
+        sweeps: int = 1,
+        put: tuple[int, float, float] | None = None,
+        appears: bool = False,
+    ) -> int:
         """Move nodes to cheaper places near them, one after the other; how many moves it took.
 
         Args:
             order: Nodes that may move, into each other and up to the canvas's edges.
             sweeps: How often each has its turn at most.
+            put: A node and the centre to which it goes before, whatever that costs.
+            appears: Whether that node was no macro for the model so far and is a hard one from now
+                on.
         """
-        made = settle(*self._arguments, order, sweeps, self._ends[0], self._ends[1])
-        self._made(made)
+        node, x_um, y_um = put or (-1, 0.0, 0.0)
+        if appears:
+            self.model.nodes.is_macro[node] = self.model.nodes.is_hard[node] = True
+        x, y = x_um - self.model.left_um, y_um - self.model.bottom_um
+        made = settle(
+            *self._arguments, node, x, y, appears, order, sweeps, self._ends[0], self._ends[1]
+        )
+        self._made(made + (put is not None))
         return made
 
     def orient(self, orient: IntArray) -> IntArray:
@@ -177,36 +183,6 @@ class IncrementalCost:
         if self._moves >= _REBUILD:
             fill(*self._arguments)
             self._moves = 0
-
-
-@lean
-def _appear(
-    nodes: Nodes,
-    points: Points,
-    nets: Nets,
-    grid: GridShape,
-    rates: Rates,
-    tops: Tops,
-    state: State,
-    bound: Bound,
-    trial: Trial,
-    node: int,
-) -> None:
-    """Add the cells that a macro covers and blocks."""
-    covered, amount = state.covered, state.amount
-    none: Any = np.int64(0)  # not a literal, for which Numba would compile once more
-    x, y = state.x[node], state.y[node]
-    wide, tall = nodes.half_width[node], nodes.half_height[node]
-    found = covered_cells(x, y, wide, tall, 1.0, grid, covered, amount, none)
-    for i in range(found):
-        state.density[covered[i]] += amount[i]
-        state.macros[covered[i]] += 1
-    if nodes.is_hard[node]:
-        found = blocked_cells(x, y, wide, tall, 1.0, grid, rates, covered, amount, none)
-        for i in range(found):
-            state.blockage[covered[i]] += amount[i]
-    cell_congestion(state.difference, state.blockage, grid, rates, state.running, state.congestion)
-    fill_tops(grid, rates, tops, state, bound, trial)
 
 
 _NO_PLACES, _NO_COSTS = np.empty((2, 0)), np.empty(0)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf
+from typing import Any
+
 from placement_env.cost.bound import Bound
-from placement_env.cost.congestion import cell_congestion
+from placement_env.cost.congestion import blocked_cells, cell_congestion
+from placement_env.cost.density import covered_cells
 from placement_env.cost.model import GridShape, Int32Array, Nets, Nodes, Points, Rates
-from placement_env.cost.move import Tops, Trial, try_move
+from placement_env.cost.move import Tops, Trial, fill_tops, try_move
 from placement_env.cost.state import State
 from placement_env.kernels import lean
 from placement_env.netlist import FloatArray
@@ -14,8 +18,9 @@ from placement_env.netlist import FloatArray
 _WORTH = 1e-9
 #: Nodes stay this share of the canvas away from its edges, so that they are inside in float32 too.
 MARGIN = 1e-6
-#: Places that a node tries: where its nets pull it, halfway there, and the four neighbouring cells.
-_PLACES = 6
+# Places that a node tries: where its nets pull it, halfway there, and two neighbouring cells, those
+# to the left and right in odd sweeps, those above and below in even ones.
+_PLACES = 4
 
 
 @lean
@@ -29,12 +34,16 @@ def settle(
     state: State,
     bound: Bound,
     trial: Trial,
+    first: int,
+    first_x: float,
+    first_y: float,
+    appears: bool,
     order: Int32Array,
     sweeps: int,
     ends: FloatArray,
     weights: FloatArray,
 ) -> int:
-    """Coordinate descent over `order`, each node inside the canvas.
+    """Put one node somewhere; then coordinate descent over `order`, each inside the canvas.
 
     Args:
         nodes: The netlist's nodes.
@@ -46,51 +55,101 @@ def settle(
         state: The placement; changes.
         bound: The bound of `state`.
         trial: Scratch and cost of `state`.
+        first: The node to put, whatever it costs, or -1.
+        first_x: Where to, relative to the canvas's corner.
+        first_y: Where to.
+        appears: Whether it has covered nothing so far, though `nodes` says that it is a macro.
         order: Nodes, in the order in which they move.
         sweeps: How often each of them has its turn; fewer if nothing moves any more.
         ends: Scratch, twice as many elements as the most nets that a node has.
         weights: Scratch of the same size.
 
     Returns:
-        The number of moves made.
+        The number of moves made in the descent.
     """
     canvas_width = grid.columns * grid.cell_width
     canvas_height = grid.rows * grid.cell_height
-    made = 0
-    for _ in range(sweeps):
-        before = made
-        for i in range(len(order)):
-            node: int = order[i]
+    made = before = 0
+    count = len(order)
+    pulled_x = pulled_y = 0.0
+    is_macro = is_hard = False
+    # One call of the pasted function serves both: it takes seconds to compile.
+    for turn in range(-1, sweeps * count * _PLACES):
+        place = turn % _PLACES
+        i = turn // _PLACES % max(count, 1)
+        threshold = -_WORTH
+        if turn < 0:
+            if first < 0:
+                continue
+            node: int = first
+            x, y = first_x, first_y
+            threshold = inf
+            is_macro, is_hard = nodes.is_macro[node], nodes.is_hard[node]
+            if appears:
+                nodes.is_macro[node] = nodes.is_hard[node] = False
+        else:
+            if i == 0 and place == 0 and turn > 0:
+                if made == before:
+                    break
+                before = made
+            node = order[i]
+            x, y = state.x[node], state.y[node]
+            if place == 0:
+                x = _pull(points, nets, state.point_x, node, ends, weights, x)
+                y = _pull(points, nets, state.point_y, node, ends, weights, y)
+                pulled_x, pulled_y = x, y
+            elif place == 1:
+                x, y = 0.5 * (x + pulled_x), 0.5 * (y + pulled_y)
+            elif turn // (count * _PLACES) % 2 == 0:
+                x += grid.cell_width if place == 2 else -grid.cell_width
+            else:
+                y += grid.cell_height if place == 2 else -grid.cell_height
             half_width = nodes.half_width[node] + MARGIN * canvas_width
             half_height = nodes.half_height[node] + MARGIN * canvas_height
-            pulled_x = _pull(points, nets, state.point_x, node, ends, weights, state.x[node])
-            pulled_y = _pull(points, nets, state.point_y, node, ends, weights, state.y[node])
-            for place in range(_PLACES):
-                x, y = state.x[node], state.y[node]
-                if place < 2:
-                    share = 1.0 if place == 0 else 0.5
-                    x += share * (pulled_x - x)
-                    y += share * (pulled_y - y)
-                elif place < 4:
-                    x += grid.cell_width if place == 2 else -grid.cell_width
-                else:
-                    y += grid.cell_height if place == 4 else -grid.cell_height
-                x = max(min(x, canvas_width - half_width), half_width)
-                y = max(min(y, canvas_height - half_height), half_height)
-                if x == state.x[node] and y == state.y[node]:
-                    continue
-                trial.node[0], trial.node[1] = node, -1
-                trial.x[0], trial.y[0] = x, y
-                trial.turn_x[0], trial.turn_y[0] = state.turn_x[node], state.turn_y[node]
-                if try_move(
-                    nodes, points, nets, grid, rates, tops, state, bound, trial, -_WORTH
-                ):
-                    made += 1
-        if made == before:
-            break
+            x = max(min(x, canvas_width - half_width), half_width)
+            y = max(min(y, canvas_height - half_height), half_height)
+            if x == state.x[node] and y == state.y[node]:
+                continue
+        trial.node[0], trial.node[1] = node, -1
+        trial.x[0], trial.y[0] = x, y
+        trial.turn_x[0], trial.turn_y[0] = state.turn_x[node], state.turn_y[node]
+        moved = try_move(nodes, points, nets, grid, rates, tops, state, bound, trial, threshold)
+        if turn >= 0:
+            made += moved
+        elif appears:
+            nodes.is_macro[node], nodes.is_hard[node] = is_macro, is_hard
+            _cover(nodes, grid, rates, tops, state, bound, trial, node)
     # Refused moves have left their congestion behind.
     cell_congestion(state.difference, state.blockage, grid, rates, state.running, state.congestion)
     return made
+
+
+@lean
+def _cover(
+    nodes: Nodes,
+    grid: GridShape,
+    rates: Rates,
+    tops: Tops,
+    state: State,
+    bound: Bound,
+    trial: Trial,
+    node: int,
+) -> None:
+    """Add the cells that a macro covers and blocks."""
+    covered, amount = state.covered, state.amount
+    none: Any = 0 * node  # not a literal, for which Numba would compile once more
+    x, y = state.x[node], state.y[node]
+    wide, tall = nodes.half_width[node], nodes.half_height[node]
+    found = covered_cells(x, y, wide, tall, 1.0, grid, covered, amount, none)
+    for i in range(found):
+        state.density[covered[i]] += amount[i]
+        state.macros[covered[i]] += 1
+    if nodes.is_hard[node]:
+        found = blocked_cells(x, y, wide, tall, 1.0, grid, rates, covered, amount, none)
+        for i in range(found):
+            state.blockage[covered[i]] += amount[i]
+    cell_congestion(state.difference, state.blockage, grid, rates, state.running, state.congestion)
+    fill_tops(grid, rates, tops, state, bound, trial)
 
 
 @lean

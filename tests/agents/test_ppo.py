@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
-from agents.policy import GraphPolicy, policy_for
-from agents.ppo import Episode, PpoSettings, Update, learn
-from agents.train import greedy, random_cost
+from agents.policy import GraphPolicy, PolicySize
+from agents.ppo import Episode, PpoSettings, Task, Update, learn
+from agents.train import TrainingArguments, greedy, make_task, random_episodes
 from placement_env.cost.proxy import proxy_cost
-from placement_env.env import MacroPlacementEnv
+from placement_env.errors import TrainingError
 from placement_env.legality import hard_overlaps
 from placement_env.synthetic import synthetic_netlist
 
+CPU = torch.device("cpu")
 SMALL = {"macros": 3, "soft": 4, "ports": 8, "cells": 5}
 
 
-def run(settings: PpoSettings, envs: int = 4) -> tuple[GraphPolicy, list[Update], list]:
+def task_of(mode: str = "construct", seed: int = 0) -> Task:
+    arguments = TrainingArguments(num_envs=4, mode=mode)
+    netlist, start = synthetic_netlist(**SMALL, seed=seed)
+    return make_task(netlist, start, arguments, CPU)[0]
+
+
+def run(
+    settings: PpoSettings, tasks: list[Task] | None = None
+) -> tuple[GraphPolicy, list[Update], list[Task]]:
     torch.manual_seed(settings.seed)
-    made = [MacroPlacementEnv(*synthetic_netlist(**SMALL)) for _ in range(envs)]
-    policy = policy_for(made[0], size=16, layers=2)
+    tasks = tasks or [task_of()]
+    policy = GraphPolicy(PolicySize(width=16, layers=2))
     optimizer = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, eps=1e-5)
     updates: list[Update] = []
-    learn(made, policy, optimizer, settings, on_update=updates.append)
-    return policy, updates, made
+    learn(tasks, policy, optimizer, settings, on_update=updates.append)
+    return policy, updates, tasks
 
 
 @pytest.fixture(autouse=True)
@@ -32,23 +44,25 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def test_a_seed_repeats_weights_and_episodes() -> None:
-    settings = PpoSettings(total_steps=96, num_steps=12, seed=3)
-    first, updates, _ = run(settings)
-    second, again, _ = run(settings)
+@pytest.mark.parametrize("mode", ["construct", "improve"])
+def test_a_seed_repeats_weights_and_episodes(mode: str) -> None:
+    settings = PpoSettings(total_steps=48, episodes=4, seed=3)
+    first, updates, _ = run(settings, [task_of(mode)])
+    second, again, _ = run(settings, [task_of(mode)])
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(a, b)
     returns = [[e.episodic_return for e in update.episodes] for update in updates]
     assert returns == [[e.episodic_return for e in update.episodes] for update in again]
-    other, *_ = run(PpoSettings(total_steps=96, num_steps=12, seed=4))
+    other, *_ = run(replace(settings, seed=4), [task_of(mode)])
     assert any(
         not torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True)
     )
 
 
 def test_updates_tell_steps_scalars_and_episodes() -> None:
-    _, updates, envs = run(PpoSettings(total_steps=96, num_steps=12))
-    assert [update.step for update in updates] == [48, 96]
+    _, updates, tasks = run(PpoSettings(total_steps=48, episodes=8))
+    assert [update.step for update in updates] == [24, 48]
+    assert [update.number for update in updates] == [1, 2]
     assert updates[0].scalars.keys() >= {
         *("charts/SPS", "charts/learning_rate", "charts/episodic_return"),
         *("charts/episodic_length", "losses/policy_loss", "losses/value_loss", "losses/entropy"),
@@ -58,20 +72,73 @@ def test_updates_tell_steps_scalars_and_episodes() -> None:
     assert all(np.isfinite(value) for value in updates[1].scalars.values())
     assert updates[1].scalars["charts/learning_rate"] == pytest.approx(5e-4)
     episodes: list[Episode] = [e for update in updates for e in update.episodes]
-    assert len(episodes) == 96 // 3
+    assert len(episodes) == 16
+    netlist = tasks[0].envs[0].netlist
     for episode in episodes:
         assert episode.length == 3
         assert episode.placement is not None
-        assert hard_overlaps(envs[0].netlist, episode.placement) == []
-        cost = proxy_cost(envs[0].netlist, episode.placement).total
+        assert hard_overlaps(netlist, episode.placement) == []
+        cost = proxy_cost(netlist, episode.placement).total
         assert episode.cost == pytest.approx(cost, abs=1e-12)
 
 
-def test_it_learns_a_small_netlist_well_above_random() -> None:
-    policy, updates, envs = run(PpoSettings(total_steps=1440, num_steps=24, learning_rate=3e-3))
-    costs = np.array([e.cost for update in updates for e in update.episodes], dtype=float)
-    spread = costs[:64].std()
-    assert costs[-64:].mean() < costs[:64].mean() - 0.5 * spread
-    reached, _ = greedy(envs[0], policy)
-    assert reached is not None
-    assert reached < random_cost(envs[0], seed=0) - spread
+def test_it_plays_its_netlists_in_turn() -> None:
+    tasks = [task_of(seed=seed) for seed in range(3)]
+    _, updates, _ = run(PpoSettings(total_steps=60, episodes=4, tasks=2), tasks)
+    played = [sorted({episode.task for episode in update.episodes}) for update in updates]
+    assert played == [
+        ["synthetic_0", "synthetic_1"],
+        ["synthetic_0", "synthetic_2"],
+        ["synthetic_1", "synthetic_2"],
+    ]
+
+
+def test_going_on_gives_the_weights_of_an_unbroken_run() -> None:
+    """The optimizer and the policy are all that an update depends on, beside its number."""
+    settings = PpoSettings(total_steps=72, episodes=4, seed=5)
+    whole, _, _ = run(settings)
+    torch.manual_seed(settings.seed)
+    policy = GraphPolicy(PolicySize(width=16, layers=2))
+    optimizer = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, eps=1e-5)
+
+    class Stop(Exception):
+        pass
+
+    def stop(update: Update) -> None:
+        if update.number == 3:
+            raise Stop
+
+    with pytest.raises(Stop):
+        learn([task_of()], policy, optimizer, settings, on_update=stop)
+    torch.rand(100)  # what else happens to the global random numbers does not count
+    learn([task_of()], policy, optimizer, settings, first_update=3, first_step=36)
+    for a, b in zip(whole.parameters(), policy.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("mode", ["construct", "improve"])
+def test_it_learns_a_small_netlist_well_above_random(mode: str) -> None:
+    settings = PpoSettings(total_steps=1440, episodes=16, learning_rate=3e-3)
+    policy, updates, tasks = run(settings, [task_of(mode)])
+    returns = np.array([e.episodic_return for update in updates for e in update.episodes])
+    assert returns[-64:].mean() > returns[:64].mean() + 0.5 * returns[:64].std()
+    if mode == "construct":
+        reached, _ = greedy(tasks[0], policy)
+        costs, _ = random_episodes(tasks[0].envs[0], seed=0)
+        assert reached is not None
+        assert reached < np.mean(costs) - np.std(costs)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_weights_before_it() -> None:
+    task = task_of()
+    broken = replace(task, scale=1e-300)  # rewards of 1e299 are not finite in float32
+    torch.manual_seed(0)
+    policy = GraphPolicy(PolicySize(width=16, layers=2))
+    before: dict[str, Any] = {key: value.clone() for key, value in policy.state_dict().items()}
+    optimizer = torch.optim.Adam(policy.parameters(), lr=1e-3)
+    with pytest.raises(TrainingError, match="not finite") as caught:
+        learn([broken], policy, optimizer, PpoSettings(total_steps=48, episodes=4))
+    assert caught.value.where == "synthetic_0"
+    assert "learning-rate" in caught.value.hint
+    for key, value in policy.state_dict().items():
+        assert torch.equal(value, before[key])

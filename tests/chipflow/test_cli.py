@@ -90,6 +90,23 @@ def test_wrong_usage_and_input_exit_with_2(arguments: list[str], message: str, h
     assert out == ""
 
 
+def test_train_takes_the_options_of_the_training(tmp_path: Path) -> None:
+    code, out, _ = chipflow("train", "--help")
+    assert code == 0
+    assert "usage: chipflow train" in out
+    assert "--checkpoint-every" in out
+    code, _, err = chipflow("train", "--no-such-option", "1")
+    assert code == 2
+    assert "--no-such-option" in err
+    code, out, err = chipflow(
+        *("train", "--netlist", "toy", "--total-steps", "32", "--episodes", "4", "--width", "8"),
+        *("--out", str(tmp_path), "--run-name", "mine"),
+    )
+    assert code == 0, err
+    assert (tmp_path / "mine" / "placement.plc").exists()
+    assert str(tmp_path / "mine") in out
+
+
 def test_an_unknown_key_is_named_with_its_line(toy: Path) -> None:
     (toy / "design.toml").write_text(fake_stages.DESIGN.replace("period_ns", "perod_ns"))
     code, _, err = chipflow("run", str(toy))

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from placement_env import graph
+from placement_env.errors import InputError
 from placement_env.formats import ct_protobuf, plc
 from placement_env.netlist import Canvas, Netlist, NodeKind, Placement
 
@@ -106,3 +108,41 @@ def test_a_real_netlist(data_file: Callable[[str], Path]) -> None:
     assert float(data["x"].max()) <= 1
     connected = set(data["edge_index"][0].tolist())
     assert connected >= set(netlist.nodes_of(NodeKind.HARD_MACRO).tolist())
+
+
+def test_the_heterogeneous_view_has_nets_as_nodes() -> None:
+    """Nets of the same nodes and driver are one; each pin of a node is one edge, both ways."""
+    nets = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [3, 3], [4, 1]]
+    netlist = netlist_of(nets, 6, [1.0, 2.0, 4.0, 8.0, 16.0])
+    x = np.linspace(10, 30, 6)
+    data = graph.to_hetero(netlist, Placement(x, x, np.zeros(6, np.int64)), places=(3, 2))
+    assert data.validate()
+    assert {kind: data[kind].node.tolist() for kind in ("macro", "soft", "port")} == {
+        "macro": [0, 4],
+        "soft": [1, 3, 5],
+        "port": [2],
+    }
+    assert data["net"].x.shape == (3, 2)  # three of the nets have two nodes and differ
+    weights = np.expm1(data["net"].x[:, 1].numpy())
+    assert weights == pytest.approx([3.0, 4.0, 16.0], rel=1e-5)
+    pins = data["macro", "pin", "net"]
+    assert pins.edge_index.T.tolist() == [[0, 0], [0, 1], [1, 2]]
+    assert pins.edge_attr[:, 0].tolist() == pytest.approx([3 / 3, 4 / 3, 16 / 2])
+    assert pins.edge_attr[:, 1].tolist() == [1.0, 0.0, 1.0]  # who drives
+    back = data["net", "rev_pin", "macro"]
+    assert torch.equal(back.edge_index, pins.edge_index.flip(0))
+    assert data["port"].movable.tolist() == [False]
+    assert data["macro"].pos[0].tolist() == pytest.approx([0.0, 0.2])
+    assert data["place"].pos[4].tolist() == pytest.approx([0.5, 0.75])
+    beside = data["place", "beside", "place"].edge_index.T.tolist()
+    assert len(beside) == 2 * 7
+    assert [0, 3] in beside
+    assert [3, 0] in beside
+    assert [2, 3] not in beside
+
+
+def test_the_heterogeneous_view_without_a_grid_asks_for_places() -> None:
+    with pytest.raises(InputError, match="no grid") as caught:
+        graph.to_hetero(netlist_of([[0, 1]], 2))
+    assert "places" in caught.value.hint
+    assert graph.to_hetero(netlist_of([], 2), places=(1, 1))["net"].x.shape == (0, 2)

@@ -1,8 +1,8 @@
-"""How long the nets of a macro would be with it in each cell of a grid (MaskPlace's wire mask).
+"""What an agent sees of a placement: maps of the canvas and the positions of all nodes.
 
 References:
     Y. Lai, Y. Mu, P. Luo, "MaskPlace: fast chip placement via reinforced visual representation
-    learning", NeurIPS 2022 (arXiv 2211.13382).
+    learning", NeurIPS 2022 (arXiv 2211.13382): the wire mask.
 """
 
 from __future__ import annotations
@@ -10,14 +10,65 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from placement_env.cost.model import Nets, Points
+from placement_env.cost.model import GridShape, Nets, Points
 from placement_env.cost.state import State
 from placement_env.kernels import lean
 from placement_env.netlist import FloatArray
 
+#: Layers of the maps.
+OCCUPANCY, WIRE, DENSITY, HORIZONTAL, VERTICAL = range(5)
+
 
 @lean
-def wire_map(
+def observe(
+    points: Points,
+    nets: Nets,
+    grid: GridShape,
+    state: State,
+    node: int,
+    x: FloatArray,
+    y: FloatArray,
+    scratch: FloatArray,
+    occupancy: NDArray[np.float32],
+    maps: NDArray[np.float32],
+    position: NDArray[np.float32],
+) -> None:
+    """Write maps and positions, all of them in [0, 1].
+
+    Args:
+        points: The netlist's points.
+        nets: Its merged nets.
+        grid: The grid of the cost.
+        state: Where everything is, relative to the canvas's corner.
+        node: The node whose wirelength is mapped.
+        x: [columns] centres that it could have, relative as well; NaN where there is none.
+        y: [rows] centres that it could have.
+        scratch: [columns + rows].
+        occupancy: [rows, columns] share of each cell under macros.
+        maps: [5, rows, columns] gets the maps that `MacroPlacementEnv` describes.
+        position: [N, 2] gets the centres as shares of the canvas.
+    """
+    columns, rows = len(x), len(y)
+    _wire(points, nets, state, node, x, y, scratch[:columns], scratch[columns:], maps[WIRE])
+    cells = grid.columns * grid.rows
+    for row in range(rows):
+        grid_row = row * grid.rows // rows
+        for column in range(columns):
+            grid_column = column * grid.columns // columns
+            maps[OCCUPANCY, row, column] = min(occupancy[row, column], np.float32(1.0))
+            dense = state.density[grid_row * grid.columns + grid_column]
+            across = state.congestion[grid_column * grid.rows + grid_row]
+            along = state.congestion[cells + grid_row * grid.columns + grid_column]
+            maps[DENSITY, row, column] = dense / (1 + dense)
+            maps[HORIZONTAL, row, column] = across / (1 + across)
+            maps[VERTICAL, row, column] = along / (1 + along)
+    for i in range(len(position)):
+        position[i, 0] = min(max(state.x[i] / (grid.columns * grid.cell_width), 0.0), 1.0)
+        position[i, 1] = min(max(state.y[i] / (grid.rows * grid.cell_height), 0.0), 1.0)
+
+
+@lean
+def _wire(
     points: Points,
     nets: Nets,
     state: State,
@@ -28,20 +79,9 @@ def wire_map(
     along_y: FloatArray,
     wire: NDArray[np.float32],
 ) -> None:
-    """Write to [rows, columns] the node's wirelength in each cell, from 0 (least) to 1 (most).
+    """Write the node's wirelength in each cell, from 0 (least) to 1 (most).
 
     Half perimeters are sums over the axes, so columns and rows are computed apart.
-
-    Args:
-        points: The netlist's points.
-        nets: Its merged nets.
-        state: Where everything is, relative to the canvas's corner.
-        node: The node.
-        x: [columns] centres that it could have, relative as well; NaN where there is none.
-        y: [rows] centres that it could have.
-        along_x: [columns] scratch.
-        along_y: [rows] scratch.
-        wire: Gets the answer.
     """
     along_x[:] = 0.0
     along_y[:] = 0.0
