@@ -15,7 +15,8 @@ from placement_env.netlist import Netlist, Placement
 
 #: Node types of `graph.to_hetero` that are nodes of the netlist.
 NODE_TYPES = ("macro", "soft", "port")
-#: Features of a node: what it is, where it is at first, and whether it moves.
+#: Features of a node: what it is, where it is at first from the canvas's centre, and whether it
+#: moves.
 NODE_FEATURES = len(FEATURES) + 3
 #: Features of a net: logarithms of its size and its weight.
 NET_FEATURES = 2
@@ -33,6 +34,8 @@ class NetlistGraph:
         node: For each type, (n,) indices in the netlist.
         order: (M,) rows of `x["macro"]` of the movable hard macros, in the environment's order.
         moves: (N,) bool, the nodes of the netlist that move.
+        frame: (2,) -1 along the axes that the policy sees mirrored, else 1: so that nets pull to
+            the lower left, and a netlist and its mirror image are one.
     """
 
     x: dict[str, Tensor]
@@ -42,6 +45,7 @@ class NetlistGraph:
     node: dict[str, Tensor]
     order: Tensor
     moves: Tensor
+    frame: Tensor
 
     def to(self, device: torch.device) -> NetlistGraph:
         """The same on another device."""
@@ -63,12 +67,14 @@ def netlist_graph(netlist: Netlist, at_first: Placement, order: np.ndarray) -> N
         order: [M] nodes of the movable hard macros.
     """
     data = to_hetero(netlist, at_first, places=(1, 1))
+    centre = np.concatenate([data[kind].pos.clamp(0, 1).numpy() for kind in NODE_TYPES])
+    frame = torch.from_numpy(np.where(centre.mean(axis=0) > 0.5, -1.0, 1.0).astype(np.float32))
     x, to_net, from_net, node = {}, {}, {}, {}
     nets = len(data["net"].x)
     for kind in NODE_TYPES:
         part = data[kind]
         moves = part.movable[:, None].float()
-        x[kind] = torch.cat([part.x, part.pos.clamp(0, 1) - 0.5, moves], dim=1)
+        x[kind] = torch.cat([part.x, (part.pos.clamp(0, 1) - 0.5) * frame, moves], dim=1)
         edges = data[kind, "pin", "net"]
         ends, weight = edges.edge_index.numpy(), edges.edge_attr[:, 0].numpy()
         shape = (len(part.x), nets)
@@ -86,6 +92,7 @@ def netlist_graph(netlist: Netlist, at_first: Placement, order: np.ndarray) -> N
         node=node,
         order=torch.from_numpy(row[order]),
         moves=torch.from_numpy(~netlist.fixed),
+        frame=frame,
     )
 
 

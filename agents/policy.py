@@ -61,12 +61,14 @@ class Encoding:
         whole: (D,) mean of the embeddings of all nodes.
         plan: (N, 2) where each node would end up, as shares of the canvas.
         node: (M,) indices in the netlist of those macros.
+        frame: (2,) `NetlistGraph.frame`.
     """
 
     macro: Tensor
     whole: Tensor
     plan: Tensor
     node: Tensor
+    frame: Tensor
 
 
 class NetLayer(nn.Module):
@@ -173,19 +175,21 @@ class GraphPolicy(nn.Module):
         h = {kind: self.norm[kind](part) for kind, part in h.items()}
         plan = u.new_zeros(len(graph.moves), 2)  # (N, 2)
         for kind in NODE_TYPES:
-            at_first = graph.x[kind][:, -3:-1] + 0.5  # (n, 2)
-            moves = graph.x[kind][:, -1:]
-            plan = plan.index_copy(0, graph.node[kind], at_first + moves * self.to_plan(h[kind]))
+            at_first, moves = graph.x[kind][:, -3:-1], graph.x[kind][:, -1:]  # (n, 2), (n, 1)
+            seen = at_first + moves * self.to_plan(h[kind])
+            plan = plan.index_copy(0, graph.node[kind], seen * graph.frame + 0.5)
         return Encoding(
             macro=h["macro"][graph.order],
             whole=torch.cat(list(h.values())).mean(dim=0),
             plan=plan.clamp(0.0, 1.0),
             node=graph.node["macro"][graph.order],
+            frame=graph.frame,
         )
 
     def place(self, encoding: Encoding, observation: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """(B, R * C) masked logits of the current macro's cell, and (B,) values."""
-        maps = observation["maps"]  # (B, 5, R, C)
+        mirrored = [axis for axis, side in ((3, 0), (2, 1)) if encoding.frame[side] < 0]
+        maps = observation["maps"].flip(mirrored)  # (B, 5, R, C)
         batch, _, rows, columns = maps.shape
         current = observation["current"][:, 0]
         macro = encoding.macro[current]  # (B, D)
@@ -195,14 +199,15 @@ class GraphPolicy(nn.Module):
 
         pointer = self.query(macro) @ self.key(where).T / self.size.width**0.5  # (B, R * C)
         mask = observation["mask"][:, -rows * columns :]
-        legal = mask.view(batch, 1, rows, columns).to(maps.dtype)
+        legal = mask.view(batch, 1, rows, columns).flip(mirrored).to(maps.dtype)
         passed = observation["passed"][:, :, None, None].expand(-1, -1, rows, columns)
         waves = where.T.view(1, -1, rows, columns).expand(batch, -1, -1, -1)
         cells = self.lift(torch.cat([maps, legal, passed, waves], dim=1))  # (B, D, R, C)
         scale, shift = self.film(context)[:, :, None, None].chunk(2, dim=1)  # (B, D, 1, 1) each
         cells = torch.relu(cells * (1 + scale) + shift)
         cells = torch.relu(self.mix(cells))
-        logits = pointer + self.logit(cells).flatten(1)  # (B, R * C)
+        logits = pointer.view(batch, 1, rows, columns) + self.logit(cells)  # (B, 1, R, C)
+        logits = logits.flip(mirrored).flatten(1)  # (B, R * C), as the observation has them
         logits = logits.masked_fill(mask == 0, _NEVER)
         seen = torch.cat([context, cells.mean(dim=(2, 3)), observation["passed"]], dim=1)
         return logits, self.critic(seen)[:, 0]

@@ -129,7 +129,8 @@ def test_it_improves_a_floorplan(data_file: Callable[[str], Path], tmp_path: Pat
     """Blocks alone, at 15 % white space, from a placement of the floorplanner's."""
     data_file("floorplan/gsrc/n10/n10.hardblocks.gz")
     benchmark = registry.load("n10")
-    placed = floorplanner.place(benchmark.netlist, None, budget_s=1.0, seed=1)
+    ports = benchmark.placements["initial"]
+    placed = floorplanner.place(benchmark.netlist, ports, budget_s=1.0, seed=1, from_nothing=True)
     start = benchmark.write(tmp_path, placed)
     arguments: dict[str, Any] = SHORT | {"netlist": "n10", "start": str(start), "mode": "improve"}
     record = train(TrainingArguments(**arguments, objective="hpwl", out=str(tmp_path)), quiet=True)
