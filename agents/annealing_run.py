@@ -228,15 +228,10 @@ class AnnealingRun:
             tops = self._tops(part)
             for thread in self._threads:
                 thread.refill(tops)
+        step = side * schedule.step_length(part, from_nothing=self._from_nothing)
         try:
             jobs = [
-                self._pool.submit(
-                    thread.anneal,
-                    role,
-                    temperature,
-                    side * schedule.step_length(part),
-                    turns,
-                )
+                self._pool.submit(thread.anneal, role, temperature, step, turns)
                 for thread, role in zip(self._threads, self._roles, strict=True)
             ]
             for job in jobs:

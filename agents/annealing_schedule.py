@@ -31,8 +31,10 @@ _FROM_NOTHING = 2.0
 # The logarithm of the temperature falls as this power of the time: slower at first, where the
 # macros' order is settled.
 _BEND = 1.3
-# Typical length of a step at first and in the end, as a share of the canvas.
+# Typical length of a step at first and in the end, as a share of the canvas; from nothing, macros
+# have further to go at first.
 _WIDE, _NARROW = 0.03, 0.003
+_WIDE_FROM_NOTHING = 0.1
 # Share of moves that take a hard macro at first and in the end, when few of them succeed.
 _HARD_SHARE, _LAST_HARD_SHARE = 0.35, 0.10
 # The cost averages a tenth of the cells. In a good placement many more are about as full, so that
@@ -97,9 +99,10 @@ def temperature(part: float, first: float, cells: int) -> float:
     return first * (_COLD / cells / first) ** (part**_BEND)
 
 
-def step_length(part: float) -> float:
+def step_length(part: float, *, from_nothing: bool = False) -> float:
     """Typical length of a step, as a share of the canvas."""
-    return _WIDE * (_NARROW / _WIDE) ** part
+    wide = _WIDE_FROM_NOTHING if from_nothing else _WIDE
+    return wide * (_NARROW / wide) ** part
 
 
 def hard_share(part: float) -> float:

@@ -117,7 +117,7 @@ def place(
     if macros.size and macro_placer:
         report("grouping cells")
         group = group_cells(netlist, seed=seed)
-        grouped, grouped_start = _grouped(netlist, group, start)
+        grouped, grouped_start = grouped_problem(netlist, group, start)
         found = macro_placer(
             grouped,
             grouped_start,
@@ -191,7 +191,9 @@ def _checked_start(netlist: Netlist, start: Placement | None, budget_s: float) -
     return centre
 
 
-def _grouped(netlist: Netlist, group: IntArray, start: Placement) -> tuple[Netlist, Placement]:
+def grouped_problem(
+    netlist: Netlist, group: IntArray, start: Placement
+) -> tuple[Netlist, Placement]:
     """The netlist of macros and groups on the canvas of the rows, and its start."""
     assert netlist.rows is not None
     rows = netlist.rows

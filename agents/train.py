@@ -17,8 +17,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from functools import partial
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,27 +27,15 @@ from torch import distributed as dist
 from torch.utils.tensorboard import SummaryWriter
 
 from agents.checkpoint import Progress, load_checkpoint, load_policy, save_checkpoint
-from agents.netlist_graph import netlist_graph
-from agents.placers import is_floorplan
 from agents.policy import GraphPolicy, PolicySize
-from agents.ppo import PpoSettings, Task, Update, improves, learn, to_tensors
-from benchmarks import files, registry
+from agents.ppo import PpoSettings, Update, learn
+from agents.training_netlists import Writer, load_netlists
+from agents.training_tasks import make_task, play_likeliest
 from placement_env.cost.proxy import proxy_cost
 from placement_env.cost.toy import toy_netlist
-from placement_env.env import MacroPlacementEnv
 from placement_env.errors import ChipError, InputError
-from placement_env.formats import plc
-from placement_env.gridding import default_grid
 from placement_env.kernels import compile_notice
-from placement_env.netlist import Netlist, Placement
-from placement_env.synthetic import synthetic_netlist
-
-_RANDOM_EPISODES = 32
-#: Writes a placement into a folder and returns the file.
-Writer = Callable[[Path, Placement], Path]
-#: Routes across the canvas each way, for floorplans: their files state none, and wires may pass
-#: over blocks.
-_FLOORPLAN_ROUTES = 1000.0
+from placement_env.netlist import Placement
 
 
 @dataclass(frozen=True)
@@ -56,7 +43,8 @@ class TrainingArguments(PpoSettings):
     """Arguments of a training run, on top of the hyperparameters.
 
     Attributes:
-        netlist: "toy", names of benchmarks or netlist files (.pb.txt, .aux), separated by commas.
+        netlist: "toy", names of benchmarks, netlist files (.pb.txt, .aux) or "generated:FIRST-LAST"
+            with seeds of generated netlists, separated by commas.
         start: A placement to start from, in the netlist's format, in place of its own.
         mode: "construct" from an empty canvas, or "improve" the start placement.
         out: Folder of runs.
@@ -152,20 +140,28 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
     if arguments.resume:
         progress = load_checkpoint(Path(arguments.resume), policy, optimizer)
 
-    tasks, random_costs, random_returns = [], [], []
+    tasks, played = [], []
     writers: dict[str, Writer] = {}
-    for name in arguments.netlist.split(","):
-        netlist, start, write = load_netlist(name.strip(), arguments.start)
-        writers[netlist.name] = write
-        task, cost, returned = make_task(netlist, start, arguments, device)
+    for given in load_netlists(arguments.netlist, arguments.start):
+        task, random_play = make_task(
+            given,
+            num_envs=arguments.num_envs,
+            seed=arguments.seed,
+            device=device,
+            start=arguments.mode,
+            columns=arguments.columns or None,
+            rows=arguments.rows or None,
+            reward=arguments.reward,
+            objective=arguments.objective,
+        )
         tasks.append(task)
-        random_costs.append(cost)
-        random_returns.append(returned)
+        played.append(random_play)
+        writers[given.name] = given.write
         board = task.envs[0].board
         say(
-            f"{netlist.name}: {len(board.order)} macros on {board.grid.columns} x "
-            f"{board.grid.rows} cells, {netlist.num_nodes} nodes; random legal actions: mean proxy "
-            f"cost {cost:.4f}"
+            f"{given.name}: {len(board.order)} macros on {board.grid.columns} x "
+            f"{board.grid.rows} cells, {given.netlist.num_nodes} nodes; random legal actions: mean "
+            f"proxy cost {_mean(random_play.costs):.4f}"
         )
     parameters = sum(weight.numel() for weight in policy.parameters())
     say(f"policy of {parameters} weights on {device}, {world} process(es)")
@@ -175,8 +171,8 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
     record = Record(
         out,
         policy,
-        float(np.mean(random_costs)),
-        float(np.mean(random_returns)),
+        _mean([_mean(random_play.costs) for random_play in played]),
+        _mean([_mean(random_play.returns) for random_play in played]),
         best_cost=progress.best_cost,
     )
     if not writes:
@@ -240,7 +236,7 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
             on_update=on_update,
         )
         if arguments.mode == "construct":
-            reached = [greedy(task, policy)[0] for task in tasks]
+            reached = [play_likeliest(task, policy)[0] for task in tasks]
             costs = [cost for cost in reached if cost is not None]
             record.greedy_cost = float(np.mean(costs)) if len(costs) == len(tasks) else None
             if record.greedy_cost is not None:
@@ -248,102 +244,6 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
     likeliest = f"proxy cost {record.greedy_cost:.4f}" if record.greedy_cost else "not played"
     say(f"likeliest actions: {likeliest}; best {record.best_cost:.4f}; run folder {out}")
     return record
-
-
-def load_netlist(name: str, start: str = "") -> tuple[Netlist, Placement, Writer]:
-    """The toy, a benchmark by name or a netlist file, with the placement of its ports.
-
-    Floorplans, which have no grid, get one for the policy to place on. What writes a placement of
-    the netlist into a folder comes with it.
-
-    Raises:
-        InputError: There is no such benchmark or file, or it is malformed, or says nothing about
-            where its ports are.
-    """
-    if name == "toy":
-        toy, placement = synthetic_netlist()
-        return toy, placement, partial(_write_plc, toy)
-    file = Path(start) if start else None
-    if Path(name).suffix or "/" in name:
-        benchmark = files.load_files(Path(name), start=file)
-    else:
-        benchmark = registry.load(name)
-        benchmark = files.with_start(benchmark, file) if file else benchmark
-    netlist = benchmark.netlist
-    placement = benchmark.placements.get("initial")
-    if placement is None:
-        raise InputError(
-            "the netlist comes without positions of its ports",
-            where=name,
-            hint="give a placement of this netlist with --start",
-        )
-    if is_floorplan(netlist):
-        side = max(netlist.canvas.width_um, netlist.canvas.height_um)
-        per_um = _FLOORPLAN_ROUTES / side
-        grid = default_grid(
-            netlist,
-            h_tracks_per_um=per_um,
-            v_tracks_per_um=per_um,
-            h_macro_tracks_per_um=0.0,
-            v_macro_tracks_per_um=0.0,
-        )
-        netlist = replace(netlist, grid=grid)
-    return netlist, placement, benchmark.write
-
-
-def make_task(
-    netlist: Netlist, start: Placement, arguments: TrainingArguments, device: torch.device
-) -> tuple[Task, float, float]:
-    """A netlist to learn on, and the mean cost and return of random legal actions."""
-    envs = [_environment(netlist, start, arguments) for _ in range(arguments.num_envs)]
-    env = envs[0]
-    env.board.check_feasible()
-    env.board.clear()
-    graph = netlist_graph(netlist, env.placement(), env.board.order).to(device)
-    costs, returns = random_episodes(env, arguments.seed)
-    scale = float(np.std(returns)) if len(returns) > 1 else 0.0
-    task = Task(netlist.name, envs, graph, scale if scale > 1e-9 else 1.0)
-    return task, float(np.mean(costs)) if costs else float("nan"), float(np.mean(returns))
-
-
-def random_episodes(env: MacroPlacementEnv, seed: int) -> tuple[list[float], list[float]]:
-    """Final proxy costs of whole episodes of random legal actions, and returns of all episodes."""
-    rng = np.random.default_rng(seed)
-    costs, returns = [], []
-    for episode in range(_RANDOM_EPISODES):
-        info, over, total = env.reset(seed=seed + episode)[1], False, 0.0
-        while not over:
-            if improves(env):
-                macro = int(rng.integers(len(env.board.order)))
-                mask = env.place_mask(macro)
-                cell = int(rng.choice(np.flatnonzero(mask))) if mask.any() else 0
-                _, reward, terminated, truncated, info = env.step((macro, cell))
-            else:
-                action = int(rng.choice(np.flatnonzero(info["action_mask"])))
-                _, reward, terminated, truncated, info = env.step(action)
-            total += float(reward)
-            over = terminated or truncated
-        returns.append(total)
-        if not info["dead_end"]:
-            costs.append(info["reward_terms"]["cost"])
-    return costs, returns
-
-
-def greedy(task: Task, policy: GraphPolicy) -> tuple[float, Placement] | tuple[None, None]:
-    """Final proxy cost and placement of the policy's likeliest actions; None at a dead end."""
-    device = next(policy.parameters()).device
-    policy.eval()
-    env = task.envs[0]
-    observation, info = env.reset()
-    over = False
-    with torch.no_grad():
-        encoding = policy.encode(task.graph)
-        while not over:
-            logits, _ = policy.place(encoding, to_tensors([observation], device))
-            observation, _, over, _, info = env.step(int(logits.argmax()))
-    if info["dead_end"]:
-        return None, None
-    return info["reward_terms"]["cost"], env.placement()
 
 
 def usable_device(name: str) -> torch.device:
@@ -381,20 +281,6 @@ def _processes() -> Iterator[tuple[int, int]]:
         dist.destroy_process_group()
 
 
-def _environment(
-    netlist: Netlist, start: Placement, arguments: TrainingArguments
-) -> MacroPlacementEnv:
-    return MacroPlacementEnv(
-        netlist,
-        start,
-        start=arguments.mode,  # type: ignore[arg-type]  checked by the environment
-        columns=arguments.columns or None,
-        rows=arguments.rows or None,
-        reward=arguments.reward,  # type: ignore[arg-type]
-        objective=arguments.objective,  # type: ignore[arg-type]
-    )
-
-
 def _rows_until(file: Path, step: int) -> list[list[str]]:
     """The rows of metrics.csv up to a step, which a run that goes on keeps."""
     if step < 0 or not file.exists():
@@ -404,12 +290,8 @@ def _rows_until(file: Path, step: int) -> list[list[str]]:
     return [row for row in rows if len(row) == 4 and int(row[0]) <= step]
 
 
-def _write_plc(netlist: Netlist, folder: Path, placement: Placement) -> Path:
-    cost = proxy_cost(netlist, placement)
-    costs = (cost.wirelength, cost.density, cost.congestion)
-    file = folder / "placement.plc"
-    plc.write(file, netlist, placement, costs=costs)
-    return file
+def _mean(numbers: Sequence[float]) -> float:
+    return float(np.mean(numbers)) if len(numbers) else float("nan")
 
 
 def _as_table(settings: dict[str, Any]) -> str:

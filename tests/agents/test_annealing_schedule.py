@@ -45,6 +45,11 @@ def test_a_start_without_an_order_gets_more_heat_where_macros_have_room() -> Non
 
 def test_steps_and_the_share_of_hard_macros_shrink() -> None:
     assert schedule.step_length(0.0) > schedule.step_length(0.5) > schedule.step_length(1.0) > 0
+    far = [schedule.step_length(part, from_nothing=True) for part in (0.0, 0.5, 1.0)]
+    near = [schedule.step_length(part) for part in (0.0, 0.5, 1.0)]
+    assert far[0] > 2 * near[0]
+    assert far[1] > near[1]
+    assert far[2] == pytest.approx(near[2])
     assert 1 > schedule.hard_share(0.0) > schedule.hard_share(1.0) > 0
 
 

@@ -11,7 +11,8 @@ import torch
 
 from agents.policy import GraphPolicy, PolicySize
 from agents.ppo import Episode, PpoSettings, Task, Update, learn
-from agents.train import TrainingArguments, greedy, make_task, random_episodes
+from agents.training_netlists import TrainingNetlist
+from agents.training_tasks import make_task, play_likeliest, play_randomly
 from placement_env.cost.proxy import proxy_cost
 from placement_env.errors import TrainingError
 from placement_env.legality import hard_overlaps
@@ -22,9 +23,9 @@ SMALL = {"macros": 3, "soft": 4, "ports": 8, "cells": 5}
 
 
 def task_of(mode: str = "construct", seed: int = 0) -> Task:
-    arguments = TrainingArguments(num_envs=4, mode=mode)
     netlist, start = synthetic_netlist(**SMALL, seed=seed)
-    return make_task(netlist, start, arguments, CPU)[0]
+    given = TrainingNetlist(netlist.name, netlist, start, False, lambda folder, placement: folder)
+    return make_task(given, num_envs=4, seed=1, device=CPU, start=mode)[0]
 
 
 def run(
@@ -123,8 +124,8 @@ def test_it_learns_a_small_netlist_well_above_random(mode: str) -> None:
     returns = np.array([e.episodic_return for update in updates for e in update.episodes])
     assert returns[-64:].mean() > returns[:64].mean() + 0.5 * returns[:64].std()
     if mode == "construct":
-        reached, _ = greedy(tasks[0], policy)
-        costs, _ = random_episodes(tasks[0].envs[0], seed=0)
+        reached, _ = play_likeliest(tasks[0], policy)
+        costs = play_randomly(tasks[0].envs[0], seed=0).costs
         assert reached is not None
         assert reached < np.mean(costs) - np.std(costs)
 

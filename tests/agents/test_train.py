@@ -21,13 +21,15 @@ from safetensors.torch import load_file, save_file
 from agents import floorplanner
 from agents.checkpoint import Progress, load_checkpoint, load_policy, newest, save_checkpoint
 from agents.policy import GraphPolicy, PolicySize
-from agents.train import TrainingArguments, load_netlist, main, parse_arguments, train
+from agents.train import TrainingArguments, main, parse_arguments, train
+from agents.training_netlists import load_netlists
 from benchmarks import registry
 from placement_env.cost.proxy import proxy_cost
 from placement_env.env import MacroPlacementEnv
 from placement_env.errors import InputError
 from placement_env.formats import ct_protobuf, ct_protobuf_write, plc
 from placement_env.legality import hard_overlaps
+from placement_env.netlist import NodeKind
 from placement_env.synthetic import synthetic_netlist
 
 ROOT = Path(__file__).parents[2]
@@ -229,10 +231,24 @@ def test_wrong_input_exits_with_2_and_one_error(
     assert message in error
 
 
-def test_a_benchmark_is_found_by_name(data_file: Callable[[str], Path]) -> None:
+def test_netlists_are_found_by_name(data_file: Callable[[str], Path]) -> None:
     data_file("tilos/ariane133_ng45/netlist.pb.txt.gz")
-    netlist, start, _ = load_netlist("ariane133_ng45")
-    assert len(MacroPlacementEnv(netlist, start).board.order) == 133
+    data_file("iccad04/ibm01/ibm01.aux.gz")
+    found = load_netlists("toy, ariane133_ng45,generated:3-4x0.1,ibm01")
+    assert [one.name for one in found] == [
+        *("toy", "ariane133_ng45", "generated:3x0.1", "generated:4x0.1", "ibm01")
+    ]
+    assert [one.is_placed for one in found] == [False, True, True, True, False]
+    grouped = found[-1].netlist
+    assert len(grouped.nodes_of(NodeKind.STANDARD_CELL)) == 0
+    assert 300 < len(grouped.nodes_of(NodeKind.SOFT_MACRO)) < 900
+    for one in found:
+        env = MacroPlacementEnv(one.netlist, one.start)
+        env.reset()
+        assert len(env.board.order) >= 8
+    for wrong in ("generated:4-3", "generated:1x0", "generated:x"):
+        with pytest.raises(InputError):
+            load_netlists(wrong)
 
 
 @pytest.mark.slow

@@ -1,0 +1,133 @@
+"""The netlists that a training run is given by name: public ones, files, and generated ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from agents.mixed_size import grouped_problem
+from agents.placers import is_floorplan
+from benchmarks import files, registry
+from benchmarks.generated import generate, random_recipe
+from placement_env.cost.proxy import proxy_cost
+from placement_env.errors import InputError
+from placement_env.formats import plc
+from placement_env.gridding import default_grid
+from placement_env.grouping import group_cells
+from placement_env.netlist import Netlist, NodeKind, Placement
+from placement_env.synthetic import synthetic_netlist
+
+#: Routes across the canvas each way, for floorplans: their files state none, and wires may pass
+#: over blocks.
+_FLOORPLAN_ROUTES = 1000.0
+_GENERATED = re.compile(r"generated:(\d+)(?:-(\d+))?(?:x([\d.]+))?")
+
+#: Writes a placement into a folder and returns the file.
+Writer = Callable[[Path, Placement], Path]
+
+
+@dataclass(frozen=True)
+class TrainingNetlist:
+    """A netlist to learn on.
+
+    Attributes:
+        name: Its name, as it was asked for.
+        netlist: Clustered, with a grid.
+        start: Where ports and fixed macros are.
+        is_placed: Whether `start` says where macros are as well.
+        write: Writes a placement of it.
+    """
+
+    name: str
+    netlist: Netlist
+    start: Placement
+    is_placed: bool
+    write: Writer
+
+
+def load_netlists(names: str, start: str = "") -> list[TrainingNetlist]:
+    """Netlists by their names, separated by commas.
+
+    A name is "toy"; a benchmark; a netlist file; or "generated:7", "generated:0-99" or, at a tenth
+    of the size, "generated:0-99x0.1", for netlists of `benchmarks.generated` by their seeds. Cells
+    of flat netlists are grouped. Floorplans, which have no grid, get one to place on.
+
+    Args:
+        names: The names.
+        start: A placement of a benchmark or file, in its format, in place of its own.
+
+    Raises:
+        InputError: There is no such benchmark or file, or it is malformed, or says nothing about
+            where its ports are.
+    """
+    found: list[TrainingNetlist] = []
+    for name in (word.strip() for word in names.split(",")):
+        if match := _GENERATED.fullmatch(name):
+            first, last = int(match[1]), int(match[2] or match[1])
+            size = float(match[3] or 1)
+            if last < first or not 0 < size <= 10:
+                raise InputError(
+                    f"{name!r} names no netlist",
+                    hint="expected generated:FIRST-LAST, with xSIZE behind it from 0 to 10",
+                )
+            found += [_generated(seed, size) for seed in range(first, last + 1)]
+        elif name == "toy":
+            netlist, placement = synthetic_netlist()
+            found.append(
+                TrainingNetlist(name, netlist, placement, False, partial(_write_plc, netlist))
+            )
+        else:
+            found.append(_benchmark(name, start))
+    return found
+
+
+def _generated(seed: int, size: float) -> TrainingNetlist:
+    netlist, hidden = generate(random_recipe(seed, size=size), seed)
+    name = f"generated:{seed}" + (f"x{size:g}" if size != 1 else "")
+    return TrainingNetlist(name, netlist, hidden, True, partial(_write_plc, netlist))
+
+
+def _benchmark(name: str, start: str) -> TrainingNetlist:
+    file = Path(start) if start else None
+    if Path(name).suffix or "/" in name:
+        benchmark = files.load_files(Path(name), start=file)
+    else:
+        benchmark = registry.load(name)
+        benchmark = files.with_start(benchmark, file) if file else benchmark
+    netlist, placement = benchmark.netlist, benchmark.placements.get("initial")
+    if placement is None:
+        raise InputError(
+            "the netlist comes without positions of its ports",
+            where=name,
+            hint="give a placement of this netlist with --start",
+        )
+    if (netlist.node_kind == NodeKind.STANDARD_CELL).any():
+        group = group_cells(netlist)
+        netlist, placement = grouped_problem(netlist, group, placement)
+        return TrainingNetlist(name, netlist, placement, False, partial(_write_plc, netlist))
+    if is_floorplan(netlist):
+        per_um = _FLOORPLAN_ROUTES / max(netlist.canvas.width_um, netlist.canvas.height_um)
+        grid = default_grid(
+            netlist,
+            h_tracks_per_um=per_um,
+            v_tracks_per_um=per_um,
+            h_macro_tracks_per_um=0.0,
+            v_macro_tracks_per_um=0.0,
+        )
+        netlist = replace(netlist, grid=grid)
+    macros = netlist.nodes_of(NodeKind.HARD_MACRO)
+    apart = np.ptp(placement.x_um[macros]) + np.ptp(placement.y_um[macros]) if macros.size else 0.0
+    return TrainingNetlist(name, netlist, placement, bool(apart > 0), benchmark.write)
+
+
+def _write_plc(netlist: Netlist, folder: Path, placement: Placement) -> Path:
+    cost = proxy_cost(netlist, placement)
+    costs = (cost.wirelength, cost.density, cost.congestion)
+    file = folder / "placement.plc"
+    plc.write(file, netlist, placement, costs=costs)
+    return file
