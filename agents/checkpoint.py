@@ -118,7 +118,7 @@ def load_checkpoint(path: Path, policy: GraphPolicy, optimizer: torch.optim.Adam
         raise InputError(
             f"the checkpoint is of a policy of {said or 'unknown size'}, this run's is {ours}",
             where=str(folder),
-            hint="use the --width and --layers of the run that wrote it",
+            hint="use the --width, --cells and --layers of the run that wrote it",
         )
     _load(folder / _WEIGHTS, policy)
     file = folder / _TRAINER

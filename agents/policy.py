@@ -42,12 +42,14 @@ class PolicySize:
     """What a checkpoint's weights have to fit.
 
     Attributes:
-        width: Features of a node, a net and a cell of the canvas.
+        width: Features of a node and a net.
+        cells: Features of a cell of the canvas.
         layers: Rounds of messages.
         version: Of this file's architecture; weights of another one cannot be used.
     """
 
     width: int = 64
+    cells: int = 24
     layers: int = 4
     version: int = 1
 
@@ -144,14 +146,17 @@ class GraphPolicy(nn.Module):
         self.key = nn.Sequential(
             nn.Linear(_PLACE_FEATURES, width), nn.ReLU(), nn.Linear(width, width)
         )
-        self.lift = nn.Conv2d(_MAPS + 2 + _PLACE_FEATURES, width, kernel_size=3, padding=1)
-        self.film = nn.Linear(2 * width, 2 * width)
-        self.mix = nn.Conv2d(width, width, kernel_size=3, padding=1)
-        self.logit = nn.Conv2d(width, 1, kernel_size=1)
+        cells = size.cells
+        self.lift = nn.Conv2d(_MAPS + 2 + _PLACE_FEATURES, cells, kernel_size=3, padding=1)
+        self.film = nn.Linear(2 * width, 2 * cells)
+        self.mix = nn.Conv2d(cells, cells, kernel_size=3, padding=1)
+        self.logit = nn.Conv2d(cells, 1, kernel_size=1)
         self.choose = nn.Sequential(
             nn.Linear(2 * width + _MAPS, width), nn.ReLU(), nn.Linear(width, 1)
         )
-        self.critic = nn.Sequential(nn.Linear(3 * width + 1, width), nn.Tanh(), nn.Linear(width, 1))
+        self.critic = nn.Sequential(
+            nn.Linear(2 * width + cells + 1, width), nn.Tanh(), nn.Linear(width, 1)
+        )
         # Small last layers: the first policy is near uniform over legal actions, the first value
         # is 0, and the first plan is where nets pull.
         for last, gain in (
@@ -202,8 +207,8 @@ class GraphPolicy(nn.Module):
         legal = mask.view(batch, 1, rows, columns).flip(mirrored).to(maps.dtype)
         passed = observation["passed"][:, :, None, None].expand(-1, -1, rows, columns)
         waves = where.T.view(1, -1, rows, columns).expand(batch, -1, -1, -1)
-        cells = self.lift(torch.cat([maps, legal, passed, waves], dim=1))  # (B, D, R, C)
-        scale, shift = self.film(context)[:, :, None, None].chunk(2, dim=1)  # (B, D, 1, 1) each
+        cells = self.lift(torch.cat([maps, legal, passed, waves], dim=1))  # (B, K, R, C)
+        scale, shift = self.film(context)[:, :, None, None].chunk(2, dim=1)  # (B, K, 1, 1) each
         cells = torch.relu(cells * (1 + scale) + shift)
         cells = torch.relu(self.mix(cells))
         logits = pointer.view(batch, 1, rows, columns) + self.logit(cells)  # (B, 1, R, C)

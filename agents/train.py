@@ -50,7 +50,8 @@ class TrainingArguments(PpoSettings):
         out: Folder of runs.
         run_name: Name of this run's folder; by default netlist, mode and seed.
         num_envs: Environments of a netlist, played side by side.
-        width: Features of the policy's layers.
+        width: Features of nodes and nets in the policy.
+        cells: Features of cells of the canvas in the policy.
         layers: Rounds of messages in the graph network.
         columns: Columns of the action grid; 0 for those of the netlist's grid.
         rows: Rows of the action grid; 0 for those of the netlist's grid.
@@ -70,6 +71,7 @@ class TrainingArguments(PpoSettings):
     run_name: str = ""
     num_envs: int = 8
     width: int = PolicySize.width
+    cells: int = PolicySize.cells
     layers: int = PolicySize.layers
     columns: int = 0
     rows: int = 0
@@ -132,7 +134,7 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
     torch.use_deterministic_algorithms(True, warn_only=True)
 
     compile_notice("proxy cost", lambda: proxy_cost(*toy_netlist()), say)
-    size = PolicySize(arguments.width, arguments.layers)
+    size = PolicySize(arguments.width, arguments.cells, arguments.layers)
     policy = load_policy(Path(arguments.weights)) if arguments.weights else GraphPolicy(size)
     policy = policy.to(device)
     optimizer = torch.optim.Adam(policy.parameters(), lr=arguments.learning_rate, eps=1e-5)
@@ -318,7 +320,7 @@ def parse_arguments(
         )
     values = vars(parser.parse_args(words))
     positive = ("total_steps", "episodes", "tasks", "num_envs", "num_minibatches", "update_epochs")
-    for name in (*positive, "width", "layers", "threads", "checkpoint_every"):
+    for name in (*positive, "width", "cells", "layers", "threads", "checkpoint_every"):
         if values[name] < 1:
             parser.error(f"--{name.replace('_', '-')} is {values[name]}, expected at least 1")
     return TrainingArguments(**values)

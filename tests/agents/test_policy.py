@@ -17,7 +17,7 @@ from placement_env.netlist import NodeKind, pin_net
 from placement_env.synthetic import synthetic_netlist
 
 CPU = torch.device("cpu")
-SMALL = PolicySize(width=16, layers=2)
+SMALL = PolicySize(width=16, cells=8, layers=2)
 
 
 def environment(**options: int) -> MacroPlacementEnv:

@@ -33,7 +33,7 @@ def run(
 ) -> tuple[GraphPolicy, list[Update], list[Task]]:
     torch.manual_seed(settings.seed)
     tasks = tasks or [task_of()]
-    policy = GraphPolicy(PolicySize(width=16, layers=2))
+    policy = GraphPolicy(PolicySize(width=16, cells=8, layers=2))
     optimizer = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, eps=1e-5)
     updates: list[Update] = []
     learn(tasks, policy, optimizer, settings, on_update=updates.append)
@@ -99,7 +99,7 @@ def test_going_on_gives_the_weights_of_an_unbroken_run() -> None:
     settings = PpoSettings(total_steps=72, episodes=4, seed=5)
     whole, _, _ = run(settings)
     torch.manual_seed(settings.seed)
-    policy = GraphPolicy(PolicySize(width=16, layers=2))
+    policy = GraphPolicy(PolicySize(width=16, cells=8, layers=2))
     optimizer = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, eps=1e-5)
 
     class Stop(Exception):
@@ -134,7 +134,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_weights_before_it() -> None:
     task = task_of()
     broken = replace(task, scale=1e-300)  # rewards of 1e299 are not finite in float32
     torch.manual_seed(0)
-    policy = GraphPolicy(PolicySize(width=16, layers=2))
+    policy = GraphPolicy(PolicySize(width=16, cells=8, layers=2))
     before: dict[str, Any] = {key: value.clone() for key, value in policy.state_dict().items()}
     optimizer = torch.optim.Adam(policy.parameters(), lr=1e-3)
     with pytest.raises(TrainingError, match="not finite") as caught:

@@ -35,7 +35,7 @@ from placement_env.synthetic import synthetic_netlist
 ROOT = Path(__file__).parents[2]
 SHORT: dict[str, Any] = {
     **{"total_steps": 64, "episodes": 4, "num_envs": 2},
-    **{"width": 8, "layers": 1, "device": "cpu", "run_name": "run"},
+    **{"width": 8, "cells": 8, "layers": 1, "device": "cpu", "run_name": "run"},
 }
 
 
@@ -71,7 +71,7 @@ def test_a_run_leaves_a_whole_folder(tmp_path: Path) -> None:
         "policy.safetensors",
         "trainer.safetensors",
     }
-    assert load_policy(out).size == PolicySize(8, 1)
+    assert load_policy(out).size == PolicySize(8, 8, 1)
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_it_improves_a_floorplan(data_file: Callable[[str], Path], tmp_path: Pat
 
 
 def test_checkpoints_keep_weights_and_optimizer(tmp_path: Path) -> None:
-    policy, other = (GraphPolicy(PolicySize(8, 1)) for _ in range(2))
+    policy, other = (GraphPolicy(PolicySize(8, 8, 1)) for _ in range(2))
     optimizer = torch.optim.Adam(policy.parameters(), lr=0.1)
     policy.critic(torch.ones(1, 25)).sum().backward()
     optimizer.step()
@@ -166,7 +166,7 @@ def test_checkpoints_keep_weights_and_optimizer(tmp_path: Path) -> None:
         assert all(torch.equal(ours[weight][key], value) for key, value in moments.items())
 
     with pytest.raises(InputError, match=r'"width": 8.*"width": 16') as caught:
-        load_checkpoint(folder, GraphPolicy(PolicySize(16, 1)), fresh)
+        load_checkpoint(folder, GraphPolicy(PolicySize(16, 8, 1)), fresh)
     assert "--width" in caught.value.hint
     (folder / "trainer.safetensors").write_bytes(b"junk")
     with pytest.raises(InputError, match="cannot be read"):
@@ -182,14 +182,16 @@ def test_checkpoints_keep_weights_and_optimizer(tmp_path: Path) -> None:
 
 def test_weights_of_another_architecture_name_both(tmp_path: Path) -> None:
     file = tmp_path / "old.safetensors"
-    about = {"size": json.dumps({"width": 8, "layers": 1, "version": 0})}
+    about = {"size": json.dumps({"width": 8, "cells": 8, "layers": 1, "version": 0})}
     save_file({"a": torch.zeros(1)}, file, metadata=about)
     with pytest.raises(InputError, match="architecture 0, this chipflow uses architecture 1"):
         load_policy(file)
     save_file({"a": torch.zeros(1)}, file)
     with pytest.raises(InputError, match="no known architecture"):
         load_policy(file)
-    about = {"size": json.dumps({"width": 8, "layers": 1, "version": PolicySize.version})}
+    about = {
+        "size": json.dumps({"width": 8, "cells": 8, "layers": 1, "version": PolicySize.version})
+    }
     save_file({"a": torch.zeros(1)}, file, metadata=about)
     with pytest.raises(InputError, match="do not fit"):
         load_policy(file)
