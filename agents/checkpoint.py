@@ -36,11 +36,15 @@ class Progress:
         update: Updates made.
         step: Environment steps taken.
         best_cost: Lowest final cost of any episode, infinite before the first.
+        imitated: Updates of the imitation made before.
+        rows: Rows that metrics.csv had.
     """
 
     update: int = 0
     step: int = 0
     best_cost: float = float("inf")
+    imitated: int = 0
+    rows: int = 0
 
 
 def save_weights(file: Path, policy: GraphPolicy, about: Mapping[str, str] | None = None) -> None:
@@ -82,7 +86,7 @@ def save_checkpoint(
     folder: Path, policy: GraphPolicy, optimizer: torch.optim.Adam, progress: Progress
 ) -> Path:
     """Write a checkpoint into the folder of a run's checkpoints, and delete older ones."""
-    target = folder / f"{_PREFIX}{progress.update:08d}"
+    target = folder / f"{_PREFIX}{progress.imitated + progress.update:08d}"
     part = target.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -134,7 +138,13 @@ def load_checkpoint(path: Path, policy: GraphPolicy, optimizer: torch.optim.Adam
                     )
                     for key in keys
                 }
-        return Progress(int(about["update"]), int(about["step"]), float(about["best_cost"]))
+        return Progress(
+            int(about["update"]),
+            int(about["step"]),
+            float(about["best_cost"]),
+            int(about["imitated"]),
+            int(about["rows"]),
+        )
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise InputError(f"the trainer's state cannot be read: {error}", where=str(file)) from None
 

@@ -10,26 +10,25 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
-import json
 import os
 import random
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import distributed as dist
-from torch.utils.tensorboard import SummaryWriter
 
+from agents import search
 from agents.checkpoint import Progress, load_checkpoint, load_policy, save_checkpoint
+from agents.imitation import ImitationSettings, Lesson, imitate, lesson
 from agents.policy import GraphPolicy, PolicySize
 from agents.ppo import PpoSettings, Update, learn
-from agents.training_netlists import Writer, load_netlists
+from agents.run_log import RunLog
+from agents.teacher import taught_placement
+from agents.training_netlists import TrainingNetlist, load_netlists
 from agents.training_tasks import make_task, play_likeliest
 from placement_env.cost.proxy import proxy_cost
 from placement_env.cost.toy import toy_netlist
@@ -37,9 +36,14 @@ from placement_env.errors import ChipError, InputError
 from placement_env.kernels import compile_notice
 from placement_env.netlist import Placement
 
+#: Episodes of random actions for each of a few netlists; fewer for each of many.
+_RANDOM_EPISODES, _FEW = 32, 8
+#: Updates of the imitation are short: so many count as one for lines and checkpoints.
+_IMITATION_PACE = 50
+
 
 @dataclass(frozen=True)
-class TrainingArguments(PpoSettings):
+class TrainingArguments(ImitationSettings, PpoSettings):
     """Arguments of a training run, on top of the hyperparameters.
 
     Attributes:
@@ -57,6 +61,7 @@ class TrainingArguments(PpoSettings):
         rows: Rows of the action grid; 0 for those of the netlist's grid.
         reward: "dense" or "terminal".
         objective: "proxy" or "hpwl".
+        teacher_moves: Moves of the search for the placements that are imitated.
         weights: Checkpoint or .safetensors to begin with, in place of random weights.
         device: "auto" (a GPU where there is one), "cpu", "cuda" or another of PyTorch.
         threads: Threads of PyTorch on the CPU; more than one pays for large netlists only.
@@ -77,6 +82,7 @@ class TrainingArguments(PpoSettings):
     rows: int = 0
     reward: str = "dense"
     objective: str = "proxy"
+    teacher_moves: int = 1_000_000
     weights: str = ""
     device: str = "auto"
     threads: int = 1
@@ -142,12 +148,13 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
     if arguments.resume:
         progress = load_checkpoint(Path(arguments.resume), policy, optimizer)
 
+    given = load_netlists(arguments.netlist, arguments.start)
     tasks, played = [], []
-    writers: dict[str, Writer] = {}
-    for given in load_netlists(arguments.netlist, arguments.start):
+    for one in given:
         task, random_play = make_task(
-            given,
+            one,
             num_envs=arguments.num_envs,
+            episodes=_RANDOM_EPISODES if len(given) <= _FEW else _FEW,
             seed=arguments.seed,
             device=device,
             start=arguments.mode,
@@ -158,76 +165,43 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
         )
         tasks.append(task)
         played.append(random_play)
-        writers[given.name] = given.write
         board = task.envs[0].board
         say(
-            f"{given.name}: {len(board.order)} macros on {board.grid.columns} x "
-            f"{board.grid.rows} cells, {given.netlist.num_nodes} nodes; random legal actions: mean "
+            f"{one.name}: {len(board.order)} macros on {board.grid.columns} x "
+            f"{board.grid.rows} cells, {one.netlist.num_nodes} nodes; random legal actions: mean "
             f"proxy cost {_mean(random_play.costs):.4f}"
         )
     parameters = sum(weight.numel() for weight in policy.parameters())
     say(f"policy of {parameters} weights on {device}, {world} process(es)")
 
     name = arguments.run_name or f"{tasks[0].name}_{arguments.mode}_{arguments.seed}"
-    out = Path(arguments.out) / name
     record = Record(
-        out,
+        Path(arguments.out) / name.replace("/", "_"),
         policy,
         _mean([_mean(random_play.costs) for random_play in played]),
         _mean([_mean(random_play.returns) for random_play in played]),
         best_cost=progress.best_cost,
     )
-    if not writes:
-        learn(
-            tasks,
-            policy,
-            optimizer,
-            arguments,
-            first_update=progress.update,
-            first_step=progress.step,
-        )
-        return record
-
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "settings.json").write_text(json.dumps(asdict(arguments), indent=1) + "\n", "utf-8")
-    started = time.monotonic()
-    rows = _rows_until(out / "metrics.csv", progress.step if arguments.resume else -1)
-    with SummaryWriter(str(out)) as board, (out / "metrics.csv").open("w", newline="") as table:
-        board.add_text("settings", _as_table(asdict(arguments)))
-        writer = csv.writer(table)
-        writer.writerows([["step", "wall_s", "tag", "value"], *rows])
-
-        def on_update(update: Update) -> None:
-            for episode in update.episodes:
-                if episode.placement and (episode.cost or 0) < record.best_cost:
-                    record.best_cost, record.best = episode.cost or 0.0, episode.placement
-                    writers[episode.task](out, record.best)
-            if "placement/proxy_cost" in update.scalars:
-                record.recent.append(update.scalars["placement/proxy_cost"])
-            record.recent_returns.append(update.scalars["charts/episodic_return"])
-            scalars = {**update.scalars, "placement/best_cost": record.best_cost}
-            wall_s = time.monotonic() - started
-            for tag, value in scalars.items():
-                board.add_scalar(tag, value, update.step)
-                writer.writerow([update.step, f"{wall_s:.3f}", tag, f"{value:.8g}"])
-            table.flush()
-            done = update.step >= arguments.total_steps
-            if update.number % arguments.checkpoint_every == 0 or done:
-                save_checkpoint(
-                    out / "checkpoints",
-                    policy,
-                    optimizer,
-                    Progress(update.number, update.step, record.best_cost),
-                )
-            sps = update.scalars["charts/SPS"]
-            say(
-                f"step {update.step:>8}/{arguments.total_steps}  "
-                f"return {update.scalars['charts/episodic_return']:.4f}  "
-                f"cost {scalars.get('placement/proxy_cost', float('nan')):.4f}  "
-                f"best {record.best_cost:.4f}  SPS {sps:.0f}  "
-                f"ETA {max(0.0, arguments.total_steps - update.step) / sps:.0f} s"
+    with contextlib.ExitStack() as stack:
+        log = None
+        if writes:
+            log = stack.enter_context(
+                RunLog(record.folder, asdict(arguments), progress.rows if arguments.resume else 0)
             )
-
+        run = _Run(arguments, record, optimizer, {one.name: one for one in given}, log, say)
+        if progress.imitated < arguments.imitation_updates:
+            lessons = _lessons(arguments, given, say)
+            imitate(
+                lessons,
+                policy,
+                optimizer,
+                arguments,
+                seed=arguments.seed,
+                first_update=progress.imitated,
+                on_update=run.imitated,
+            )
+        if progress.update == 0:
+            optimizer.state.clear()  # gradients of PPO are of another size
         learn(
             tasks,
             policy,
@@ -235,17 +209,100 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
             arguments,
             first_update=progress.update,
             first_step=progress.step,
-            on_update=on_update,
+            on_update=run.updated,
         )
-        if arguments.mode == "construct":
+        if log and arguments.mode == "construct" and arguments.total_steps:
             reached = [play_likeliest(task, policy)[0] for task in tasks]
             costs = [cost for cost in reached if cost is not None]
             record.greedy_cost = float(np.mean(costs)) if len(costs) == len(tasks) else None
             if record.greedy_cost is not None:
-                board.add_scalar("placement/greedy_cost", record.greedy_cost, arguments.total_steps)
+                log.write(arguments.total_steps, {"placement/greedy_cost": record.greedy_cost})
     likeliest = f"proxy cost {record.greedy_cost:.4f}" if record.greedy_cost else "not played"
-    say(f"likeliest actions: {likeliest}; best {record.best_cost:.4f}; run folder {out}")
+    say(f"likeliest actions: {likeliest}; best {record.best_cost:.4f}; run folder {record.folder}")
     return record
+
+
+@dataclass
+class _Run:
+    """What happens after each update: metrics, checkpoints, the best placement, a line."""
+
+    arguments: TrainingArguments
+    record: Record
+    optimizer: torch.optim.Adam
+    given: Mapping[str, TrainingNetlist]
+    log: RunLog | None
+    say: Callable[[str], None]
+
+    def imitated(self, update: int, scalars: Mapping[str, float]) -> None:
+        """After an update of the imitation."""
+        if self.log is None:
+            return
+        self.log.write(update, scalars)
+        last = update == self.arguments.imitation_updates
+        if update % (_IMITATION_PACE * self.arguments.checkpoint_every) == 0 or last:
+            self._save(Progress(imitated=update))
+        if update % _IMITATION_PACE == 0 or last:
+            losses = "  ".join(f"{tag} {value:.3f}" for tag, value in scalars.items())
+            self.say(f"imitation {update:>6}/{self.arguments.imitation_updates}  {losses}")
+
+    def updated(self, update: Update) -> None:
+        """After an update of PPO."""
+        if self.log is None:
+            return
+        record, total = self.record, self.arguments.total_steps
+        for episode in update.episodes:
+            if episode.placement and (episode.cost or 0) < record.best_cost:
+                record.best_cost, record.best = episode.cost or 0.0, episode.placement
+                self.given[episode.task].write(record.folder, record.best)
+        if "placement/proxy_cost" in update.scalars:
+            record.recent.append(update.scalars["placement/proxy_cost"])
+        record.recent_returns.append(update.scalars["charts/episodic_return"])
+        scalars = {**update.scalars, "placement/best_cost": record.best_cost}
+        self.log.write(update.step, scalars)
+        if update.number % self.arguments.checkpoint_every == 0 or update.step >= total:
+            self._save(
+                Progress(
+                    update.number,
+                    update.step,
+                    record.best_cost,
+                    self.arguments.imitation_updates,
+                )
+            )
+        sps = update.scalars["charts/SPS"]
+        self.say(
+            f"step {update.step:>8}/{total}  "
+            f"return {update.scalars['charts/episodic_return']:.4f}  "
+            f"cost {scalars.get('placement/proxy_cost', float('nan')):.4f}  "
+            f"best {record.best_cost:.4f}  SPS {sps:.0f}  "
+            f"ETA {max(0.0, total - update.step) / sps:.0f} s"
+        )
+
+    def _save(self, progress: Progress) -> None:
+        assert self.log is not None
+        progress = replace(progress, rows=self.log.rows)
+        folder = self.record.folder / "checkpoints"
+        save_checkpoint(folder, self.record.policy, self.optimizer, progress)
+
+
+def _lessons(
+    arguments: TrainingArguments, given: Sequence[TrainingNetlist], say: Callable[[str], None]
+) -> list[Lesson]:
+    """What the search teaches of each netlist; its placements are kept beside the runs."""
+    search.compile_kernels(say)
+    lessons = []
+    for one in given:
+        placed = taught_placement(
+            one,
+            moves=arguments.teacher_moves,
+            seed=arguments.seed,
+            folder=Path(arguments.out) / "teachers",
+        )
+        lessons.append(lesson(one.netlist, placed))
+        say(
+            f"{one.name}: the search teaches a placement of cost "
+            f"{proxy_cost(one.netlist, placed).total:.4f}"
+        )
+    return lessons
 
 
 def usable_device(name: str) -> torch.device:
@@ -283,22 +340,8 @@ def _processes() -> Iterator[tuple[int, int]]:
         dist.destroy_process_group()
 
 
-def _rows_until(file: Path, step: int) -> list[list[str]]:
-    """The rows of metrics.csv up to a step, which a run that goes on keeps."""
-    if step < 0 or not file.exists():
-        return []
-    with file.open(newline="") as table:
-        rows = list(csv.reader(table))[1:]
-    return [row for row in rows if len(row) == 4 and int(row[0]) <= step]
-
-
 def _mean(numbers: Sequence[float]) -> float:
     return float(np.mean(numbers)) if len(numbers) else float("nan")
-
-
-def _as_table(settings: dict[str, Any]) -> str:
-    rows = [f"| {name} | {value} |" for name, value in settings.items()]
-    return "\n".join(["| setting | value |", "| --- | --- |", *rows])
 
 
 def parse_arguments(
@@ -308,7 +351,9 @@ def parse_arguments(
     parser = argparse.ArgumentParser(
         prog=program, description=__doc__.splitlines()[0] if __doc__ else None
     )
-    helps = attribute_docs(PpoSettings) | attribute_docs(TrainingArguments)
+    helps = {}
+    for kind in (PpoSettings, ImitationSettings, TrainingArguments):
+        helps |= attribute_docs(kind)
     for item in fields(TrainingArguments):
         assert item.default is not None
         parser.add_argument(

@@ -15,8 +15,6 @@ from agents.training_netlists import TrainingNetlist
 from placement_env.env import MacroPlacementEnv
 from placement_env.netlist import Placement
 
-_RANDOM_EPISODES = 32
-
 
 @dataclass(frozen=True)
 class RandomPlay:
@@ -32,13 +30,20 @@ class RandomPlay:
 
 
 def make_task(
-    given: TrainingNetlist, *, num_envs: int, seed: int, device: torch.device, **options: Any
+    given: TrainingNetlist,
+    *,
+    num_envs: int,
+    episodes: int,
+    seed: int,
+    device: torch.device,
+    **options: Any,
 ) -> tuple[Task, RandomPlay]:
     """A netlist to learn on, and how random legal actions do on it.
 
     Args:
         given: The netlist.
         num_envs: Environments to play side by side.
+        episodes: Episodes of random actions, from whose returns the scale of rewards is taken.
         seed: Seed of the random actions.
         device: Where the policy is.
         options: Of the environments.
@@ -46,21 +51,22 @@ def make_task(
     Raises:
         InputError: An option is wrong, or a macro fits nowhere.
     """
-    envs = [MacroPlacementEnv(given.netlist, given.start, **options) for _ in range(num_envs)]
+    first = MacroPlacementEnv(given.netlist, given.start, **options)
+    envs = [first, *(first.twin() for _ in range(num_envs - 1))]
     board = envs[0].board
     board.check_feasible()
     board.clear()
     graph = netlist_graph(given.netlist, envs[0].placement(), board.order).to(device)
-    random = play_randomly(envs[0], seed)
+    random = play_randomly(envs[0], seed, episodes=episodes)
     scale = float(np.std(random.returns))
     return Task(given.name, envs, graph, scale if scale > 1e-9 else 1.0), random
 
 
-def play_randomly(env: MacroPlacementEnv, seed: int) -> RandomPlay:
+def play_randomly(env: MacroPlacementEnv, seed: int, *, episodes: int) -> RandomPlay:
     """Some episodes of random legal actions."""
     rng = np.random.default_rng(seed)
     costs, returns = [], []
-    for episode in range(_RANDOM_EPISODES):
+    for episode in range(episodes):
         info, over, total = env.reset(seed=seed + episode)[1], False, 0.0
         while not over:
             if improves(env):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -294,6 +295,15 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
                     taken[other] = board.can_swap(macro, other)
                 mask[cell] = taken[other]
         return mask
+
+    def twin(self) -> MacroPlacementEnv:
+        """Another environment like this one, which shares with it what never changes."""
+        other = copy.copy(self)
+        other.board = self.board.twin()
+        other._mask = np.zeros_like(self._mask)
+        other._steps = other._current = 0
+        other._np_random = None
+        return other
 
     def look(self, macro: int) -> Observation:
         """The observation with a chosen macro as the current one, and cells it can go to as mask.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -107,6 +108,20 @@ class MacroBoard:
         x, y = self._cost.x_um, self._cost.y_um
         x[self.order], y[self.order] = self._x[self.order], self._y[self.order]
         return Placement(x, y, self.start.orient.copy())
+
+    def twin(self) -> MacroBoard:
+        """A board of the same netlist, empty, that shares what never changes."""
+        other = copy.copy(self)
+        other.standing, other.occupancy = self.standing.copy(), self.occupancy.copy()
+        other._boxes = self._boxes.copy()
+        model = self._cost.model
+        nodes = model.nodes._replace(
+            is_macro=model.nodes.is_macro.copy(), is_hard=model.nodes.is_hard.copy()
+        )
+        other._cost = IncrementalCost(replace(model, nodes=nodes), *self._cleared)
+        other._scratch = np.empty_like(self._scratch)
+        other.clear()
+        return other
 
     def clear(self) -> None:
         """Take all movable macros off, and all other movable nodes to where nets pull them."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,13 @@ def test_a_run_leaves_a_whole_folder(tmp_path: Path) -> None:
     assert load_policy(out).size == PolicySize(8, 8, 1)
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+@pytest.mark.parametrize("phase", ["imitation", "ppo"])
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, phase: str) -> None:
     """After kill -9 at some checkpoint the resumed run ends with the weights of an unbroken one."""
     arguments: dict[str, Any] = SHORT | {"total_steps": 960, "checkpoint_every": 2}
+    if phase == "imitation":
+        more = {"imitation_updates": 400, "teacher_moves": 2000, "checkpoint_every": 1}
+        arguments |= more | {"total_steps": 64}
     train(TrainingArguments(**arguments, out=str(tmp_path / "whole")), quiet=True)
     run = tmp_path / "killed" / "run"
     command = [sys.executable, "-m", "agents.train", "--out", str(tmp_path / "killed")]
@@ -87,14 +92,17 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
     last = int(newest(run).name.removeprefix("update_"))
-    assert last < 30
+    assert last < (400 if phase == "imitation" else 30)
     subprocess.run([*command, "--resume", str(run)], cwd=ROOT, check=True, capture_output=True)
     whole, resumed = weights_of(tmp_path / "whole" / "run"), weights_of(run)
     for name, weight in whole.items():
         assert torch.equal(weight, resumed[name]), name
     with (run / "metrics.csv").open() as table:
-        steps = [int(row["step"]) for row in csv.DictReader(table) if row["tag"] == "charts/SPS"]
-    assert steps == [32 * update for update in range(1, 31)]
+        rows = list(csv.DictReader(table))
+    steps = [int(row["step"]) for row in rows if row["tag"] == "charts/SPS"]
+    assert steps == [32 * update for update in range(1, arguments["total_steps"] // 32 + 1)]
+    imitated = [int(row["step"]) for row in rows if row["tag"] == "imitation/cell_loss"]
+    assert imitated == list(range(1, arguments.get("imitation_updates", 0) + 1))
 
 
 def test_two_processes_train_one_policy(tmp_path: Path) -> None:
@@ -147,12 +155,12 @@ def test_checkpoints_keep_weights_and_optimizer(tmp_path: Path) -> None:
     optimizer = torch.optim.Adam(policy.parameters(), lr=0.1)
     policy.critic(torch.ones(1, 25)).sum().backward()
     optimizer.step()
-    progress = Progress(update=3, step=7, best_cost=0.1 + 0.2)
+    progress = Progress(update=3, step=7, best_cost=0.1 + 0.2, imitated=5, rows=4)
     for update in (1, 2, 3):
-        folder = save_checkpoint(tmp_path, policy, optimizer, Progress(update, 7, 0.1 + 0.2))
+        folder = save_checkpoint(tmp_path, policy, optimizer, replace(progress, update=update))
     assert [path.name for path in sorted(tmp_path.iterdir())] == [
-        "update_00000002",
-        "update_00000003",
+        "update_00000007",
+        "update_00000008",
     ]
     fresh = torch.optim.Adam(other.parameters(), lr=0.5)
     assert load_checkpoint(tmp_path, other, fresh) == progress

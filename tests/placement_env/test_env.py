@@ -479,3 +479,19 @@ def test_candidates_lie_inside_whatever_the_numbers(
         assert np.all(centres + size / 2 <= high)
         assert np.all(np.diff(centres) >= 0)
     assert not MacroGrid(canvas, columns, rows).legal(62.0, 1.0, np.zeros((0, 4))).any()
+
+
+@pytest.mark.parametrize("start", ["construct", "improve"])
+def test_twins_play_alone(start: str) -> None:
+    """What happens in one environment does not show in another that shares its netlist."""
+    first = toy(start=start)
+    _, info = play(first, 1)
+    placement = first.placement()
+    second = first.twin()
+    assert second.netlist is first.netlist
+    total, other = play(second, 2)
+    assert np.array_equal(first.placement().x_um, placement.x_um)
+    assert first.proxy_cost().total == info["reward_terms"]["cost"]
+    assert other["reward_terms"] != info["reward_terms"]
+    again, _ = play(toy(start=start), 2)
+    assert total == again

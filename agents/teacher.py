@@ -1,0 +1,81 @@
+"""Placements to learn from: what the exact search makes of a netlist, kept for later runs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+
+from agents import search
+from agents.training_netlists import TrainingNetlist
+from placement_env.errors import InputError
+from placement_env.netlist import Netlist, Placement
+
+
+def taught_placement(given: TrainingNetlist, *, moves: int, seed: int, folder: Path) -> Placement:
+    """The placement that the search reaches; from a file where it was searched before.
+
+    Args:
+        given: The netlist; where it is placed, the search starts from that.
+        moves: Moves of the search, so that every machine teaches alike.
+        seed: Its seed.
+        folder: Where placements are kept, named by netlist, moves and seed.
+
+    Raises:
+        InputError: The netlist cannot be placed, or a kept file cannot be read.
+    """
+    key = f"{given.name}\n{_digest(given.netlist, given.start)}\n{moves}\n{seed}"
+    file = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
+    if file.exists():
+        return _read(file, given)
+    placed = search.place(
+        given.netlist,
+        given.start,
+        budget_s=1.0,
+        seed=seed,
+        moves=moves,
+        cores=1,
+        from_nothing=not given.is_placed,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(f".{os.getpid()}.part")
+    with part.open("wb") as opened:
+        np.savez(opened, x_um=placed.x_um, y_um=placed.y_um, orient=placed.orient)
+    os.replace(part, file)
+    return placed
+
+
+def _read(file: Path, given: TrainingNetlist) -> Placement:
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            placement = Placement(kept["x_um"], kept["y_um"], kept["orient"])
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"the kept placement of {given.name} cannot be read: {error}",
+            where=str(file),
+            hint="delete it; it is made again",
+        ) from None
+    return placement
+
+
+def _digest(netlist: Netlist, start: Placement) -> str:
+    """A hash of all that the search sees."""
+    digest = hashlib.sha256(repr((netlist.canvas, netlist.grid)).encode())
+    for values in (
+        netlist.node_kind,
+        netlist.width_um,
+        netlist.height_um,
+        netlist.fixed,
+        netlist.pin_node,
+        netlist.pin_dx_um,
+        netlist.pin_dy_um,
+        netlist.net_start,
+        netlist.net_weight,
+        start.x_um,
+        start.y_um,
+        start.orient,
+    ):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
