@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +35,14 @@ class Progress:
     Attributes:
         update: Updates made.
         step: Environment steps taken.
-        best_cost: Lowest final cost of any episode, infinite before the first.
+        best_costs: Lowest final cost of any episode, by netlist.
         imitated: Updates of the imitation made before.
         rows: Rows that metrics.csv had.
     """
 
     update: int = 0
     step: int = 0
-    best_cost: float = float("inf")
+    best_costs: Mapping[str, float] = field(default_factory=dict)
     imitated: int = 0
     rows: int = 0
 
@@ -95,7 +95,7 @@ def save_checkpoint(
     for name, weight in policy.named_parameters():
         for key, value in optimizer.state.get(weight, {}).items():
             moments[f"{name}/{key}"] = value.detach().clone().cpu().contiguous()
-    about = {item.name: repr(getattr(progress, item.name)) for item in fields(progress)}
+    about = {key: json.dumps(value) for key, value in asdict(progress).items()}
     save_file(moments, part / _TRAINER, metadata=about)
     shutil.rmtree(target, ignore_errors=True)
     part.rename(target)
@@ -138,13 +138,7 @@ def load_checkpoint(path: Path, policy: GraphPolicy, optimizer: torch.optim.Adam
                     )
                     for key in keys
                 }
-        return Progress(
-            int(about["update"]),
-            int(about["step"]),
-            float(about["best_cost"]),
-            int(about["imitated"]),
-            int(about["rows"]),
-        )
+        return Progress(**{item.name: json.loads(about[item.name]) for item in fields(Progress)})
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise InputError(f"the trainer's state cannot be read: {error}", where=str(file)) from None
 

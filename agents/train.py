@@ -61,6 +61,7 @@ class TrainingArguments(ImitationSettings, PpoSettings):
         rows: Rows of the action grid; 0 for those of the netlist's grid.
         reward: "dense" or "terminal".
         objective: "proxy" or "hpwl".
+        sweeps: How often soft macros settle, see `MacroPlacementEnv`.
         teacher_moves: Moves of the search for the placements that are imitated.
         weights: Checkpoint or .safetensors to begin with, in place of random weights.
         device: "auto" (a GPU where there is one), "cpu", "cuda" or another of PyTorch.
@@ -82,6 +83,7 @@ class TrainingArguments(ImitationSettings, PpoSettings):
     rows: int = 0
     reward: str = "dense"
     objective: str = "proxy"
+    sweeps: int = 1
     teacher_moves: int = 1_000_000
     weights: str = ""
     device: str = "auto"
@@ -99,8 +101,8 @@ class Record:
         policy: The policy.
         random_cost: Mean final cost of random legal actions, over the netlists.
         random_return: Mean return of random legal actions, over the netlists.
-        best_cost: Lowest final cost of any episode.
-        best: The placement with that cost.
+        best_costs: Lowest final cost of any episode, by netlist.
+        best: The placements with those costs, of this process.
         recent: Mean final costs of the updates, in order.
         recent_returns: Mean returns of the updates, in order.
         greedy_cost: Final cost of the likeliest actions after the training, over the netlists.
@@ -110,11 +112,16 @@ class Record:
     policy: GraphPolicy
     random_cost: float
     random_return: float
-    best_cost: float = float("inf")
-    best: Placement | None = None
+    best_costs: dict[str, float] = field(default_factory=dict)
+    best: dict[str, Placement] = field(default_factory=dict)
     recent: list[float] = field(default_factory=list)
     recent_returns: list[float] = field(default_factory=list)
     greedy_cost: float | None = None
+
+    @property
+    def best_cost(self) -> float:
+        """The mean over the netlists of their lowest costs; NaN before the first."""
+        return _mean(list(self.best_costs.values()))
 
 
 def train(arguments: TrainingArguments, *, quiet: bool = False) -> Record:
@@ -162,6 +169,7 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
             rows=arguments.rows or None,
             reward=arguments.reward,
             objective=arguments.objective,
+            sweeps=arguments.sweeps,
         )
         tasks.append(task)
         played.append(random_play)
@@ -180,7 +188,7 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
         policy,
         _mean([_mean(random_play.costs) for random_play in played]),
         _mean([_mean(random_play.returns) for random_play in played]),
-        best_cost=progress.best_cost,
+        best_costs=dict(progress.best_costs),
     )
     with contextlib.ExitStack() as stack:
         log = None
@@ -251,9 +259,12 @@ class _Run:
             return
         record, total = self.record, self.arguments.total_steps
         for episode in update.episodes:
-            if episode.placement and (episode.cost or 0) < record.best_cost:
-                record.best_cost, record.best = episode.cost or 0.0, episode.placement
-                self.given[episode.task].write(record.folder, record.best)
+            if episode.cost is None or episode.placement is None:
+                continue
+            if episode.cost < record.best_costs.get(episode.task, float("inf")):
+                record.best_costs[episode.task] = episode.cost
+                record.best[episode.task] = episode.placement
+                self._write_best(episode.task, episode.placement)
         if "placement/proxy_cost" in update.scalars:
             record.recent.append(update.scalars["placement/proxy_cost"])
         record.recent_returns.append(update.scalars["charts/episodic_return"])
@@ -264,7 +275,7 @@ class _Run:
                 Progress(
                     update.number,
                     update.step,
-                    record.best_cost,
+                    record.best_costs,
                     self.arguments.imitation_updates,
                 )
             )
@@ -276,6 +287,13 @@ class _Run:
             f"best {record.best_cost:.4f}  SPS {sps:.0f}  "
             f"ETA {max(0.0, total - update.step) / sps:.0f} s"
         )
+
+    def _write_best(self, name: str, placement: Placement) -> None:
+        folder = self.record.folder
+        if len(self.given) > 1:
+            folder = folder / "placements" / name.replace("/", "_")
+            folder.mkdir(parents=True, exist_ok=True)
+        self.given[name].write(folder, placement)
 
     def _save(self, progress: Progress) -> None:
         assert self.log is not None

@@ -55,9 +55,8 @@ def test_a_run_leaves_a_whole_folder(tmp_path: Path) -> None:
     record = train(TrainingArguments(**SHORT, out=str(tmp_path)), quiet=True)
     out = tmp_path / "run"
     assert record.folder == out
-    assert record.best is not None
     netlist, _ = synthetic_netlist()
-    ct_protobuf_write.write(tmp_path / "toy.pb.txt", netlist, record.best)
+    ct_protobuf_write.write(tmp_path / "toy.pb.txt", netlist, record.best["toy"])
     read, _ = ct_protobuf.read(tmp_path / "toy.pb.txt")
     read, placed = plc.read(out / "placement.plc", read)
     assert proxy_cost(read, placed).total == pytest.approx(record.best_cost, rel=1e-6)
@@ -126,13 +125,25 @@ def test_two_processes_train_one_policy(tmp_path: Path) -> None:
     assert any(not torch.equal(weight, other[name]) for name, weight in together.items())
 
 
+def test_many_netlists_each_have_their_best_placement(tmp_path: Path) -> None:
+    arguments = SHORT | {"netlist": "toy,generated:1x0.02", "tasks": 2}
+    record = train(TrainingArguments(**arguments, out=str(tmp_path)), quiet=True)
+    assert record.best_costs.keys() == {"toy", "generated:1x0.02"}
+    assert record.best_cost == pytest.approx(np.mean(list(record.best_costs.values())))
+    found = sorted(file.parent.name for file in tmp_path.rglob("placement.plc"))
+    assert found == ["generated:1x0.02", "toy"]
+    checkpoint = tmp_path / "run"
+    policy = load_policy(checkpoint)
+    progress = load_checkpoint(checkpoint, policy, torch.optim.Adam(policy.parameters()))
+    assert progress.best_costs == record.best_costs
+
+
 def test_it_improves_placements_as_well(tmp_path: Path) -> None:
     arguments = TrainingArguments(**SHORT, out=str(tmp_path), mode="improve")
     record = train(arguments, quiet=True)
     assert len(record.recent_returns) == 1  # episodes of 16 steps
-    assert record.best is not None
     netlist, _ = synthetic_netlist()
-    assert hard_overlaps(netlist, record.best) == []
+    assert hard_overlaps(netlist, record.best["toy"]) == []
 
 
 def test_it_improves_a_floorplan(data_file: Callable[[str], Path], tmp_path: Path) -> None:
@@ -146,8 +157,7 @@ def test_it_improves_a_floorplan(data_file: Callable[[str], Path], tmp_path: Pat
     record = train(TrainingArguments(**arguments, objective="hpwl", out=str(tmp_path)), quiet=True)
     _, read = benchmark.read(tmp_path / "run" / start.name)
     assert hard_overlaps(benchmark.netlist, read) == []
-    assert record.best is not None
-    assert read.x_um == pytest.approx(record.best.x_um, abs=1e-3)
+    assert read.x_um == pytest.approx(record.best["n10"].x_um, abs=1e-3)
 
 
 def test_checkpoints_keep_weights_and_optimizer(tmp_path: Path) -> None:
@@ -155,7 +165,7 @@ def test_checkpoints_keep_weights_and_optimizer(tmp_path: Path) -> None:
     optimizer = torch.optim.Adam(policy.parameters(), lr=0.1)
     policy.critic(torch.ones(1, 25)).sum().backward()
     optimizer.step()
-    progress = Progress(update=3, step=7, best_cost=0.1 + 0.2, imitated=5, rows=4)
+    progress = Progress(update=3, step=7, best_costs={"a": 0.1 + 0.2}, imitated=5, rows=4)
     for update in (1, 2, 3):
         folder = save_checkpoint(tmp_path, policy, optimizer, replace(progress, update=update))
     assert [path.name for path in sorted(tmp_path.iterdir())] == [
