@@ -17,11 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch import distributed as dist
 
 from agents.netlist_graph import NetlistGraph, netlist_graph
 from agents.policy import GraphPolicy
 from agents.ppo import to_tensors
+from agents.processes import average_gradients, rank_and_number
 from placement_env.env import MacroPlacementEnv
 from placement_env.errors import TrainingError
 from placement_env.graph import relative_positions
@@ -138,7 +138,7 @@ def imitate(
         TrainingError: A loss is not finite.
     """
     device = next(policy.parameters()).device
-    rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    rank, _ = rank_and_number()
     policy.train()
     for update in range(first_update, settings.imitation_updates):
         rng = np.random.default_rng([seed, update, rank, 1])
@@ -150,12 +150,7 @@ def imitate(
         loss = cell_loss + settings.plan_coef * plan_loss
         optimizer.zero_grad()
         loss.backward()
-        if world > 1:
-            for weight in policy.parameters():
-                if weight.grad is None:
-                    weight.grad = torch.zeros_like(weight)
-                dist.all_reduce(weight.grad)
-                weight.grad /= world
+        average_gradients(policy)
         norm = nn.utils.clip_grad_norm_(policy.parameters(), _MAX_GRAD_NORM)
         if not bool(torch.isfinite(norm)):
             raise TrainingError(

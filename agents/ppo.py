@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch import distributed as dist
 from torch.distributions import Categorical
 
 from agents.netlist_graph import NetlistGraph
 from agents.policy import GraphPolicy
+from agents.processes import average_gradients, over_all, rank_and_number
 from placement_env.env import MacroPlacementEnv
 from placement_env.errors import TrainingError
 from placement_env.netlist import Placement
@@ -148,7 +148,7 @@ def learn(
         TrainingError: A loss is not finite; the policy is as it was before that update.
     """
     device = next(policy.parameters()).device
-    rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    rank, world = rank_and_number()
     share = max(1, settings.episodes // world)
     started = time.monotonic()
     step, update = first_step, first_update
@@ -172,7 +172,7 @@ def learn(
             play(task, policy, settings, task_seeds.tolist())
             for task, task_seeds in zip(chosen, seeds, strict=True)
         ]
-        step += _over_all(sum(len(memory.reward) for memory, _ in played), device)
+        step += over_all(sum(len(memory.reward) for memory, _ in played), device)
 
         # Optimise. Minibatches are of one netlist, whose encoding they share.
         policy.train()
@@ -203,12 +203,7 @@ def learn(
             loss = policy_loss - settings.ent_coef * entropy_loss + settings.vf_coef * value_loss
             optimizer.zero_grad()
             loss.backward()
-            if world > 1:
-                for weight in policy.parameters():
-                    if weight.grad is None:
-                        weight.grad = torch.zeros_like(weight)
-                    dist.all_reduce(weight.grad)
-                    weight.grad /= world
+            average_gradients(policy)
             norm = nn.utils.clip_grad_norm_(policy.parameters(), settings.max_grad_norm)
             if not bool(torch.isfinite(norm)):
                 policy.load_state_dict(before)
@@ -392,15 +387,6 @@ def to_tensors(states: Sequence[Mapping[str, Any]], device: torch.device) -> dic
         key: torch.from_numpy(np.stack([state[key] for state in states])).to(device)
         for key in states[0]
     }
-
-
-def _over_all(count: int, device: torch.device) -> int:
-    """The sum of a number over all processes."""
-    if not dist.is_initialized():
-        return count
-    total = torch.tensor(count, device=device)
-    dist.all_reduce(total)
-    return int(total)
 
 
 def _categorical(logits: Tensor) -> Categorical:

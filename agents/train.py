@@ -10,22 +10,21 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import random
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import distributed as dist
 
 from agents import search
 from agents.checkpoint import Progress, load_checkpoint, load_policy, save_checkpoint
 from agents.imitation import ImitationSettings, Lesson, imitate, lesson
 from agents.policy import GraphPolicy, PolicySize
 from agents.ppo import PpoSettings, Update, learn
+from agents.processes import joined
 from agents.run_log import RunLog
 from agents.teacher import taught_placement
 from agents.training_netlists import TrainingNetlist, load_netlists
@@ -131,7 +130,7 @@ def train(arguments: TrainingArguments, *, quiet: bool = False) -> Record:
         InputError: A netlist or an argument cannot be used.
         TrainingError: A loss is not finite; the checkpoint before it is kept.
     """
-    with _processes() as (rank, world):
+    with joined() as (rank, world):
         return _train(arguments, quiet=quiet or rank > 0, writes=rank == 0, world=world)
 
 
@@ -340,22 +339,6 @@ def usable_device(name: str) -> torch.device:
             hint="--device cpu works everywhere",
         ) from None
     return device
-
-
-@contextlib.contextmanager
-def _processes() -> Iterator[tuple[int, int]]:
-    """Joins the processes that `torchrun` started; gives rank and number of them."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield 0, 1
-        return
-    cuda = torch.cuda.is_available()
-    if cuda:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    dist.init_process_group("nccl" if cuda else "gloo")
-    try:
-        yield dist.get_rank(), dist.get_world_size()
-    finally:
-        dist.destroy_process_group()
 
 
 def _mean(numbers: Sequence[float]) -> float:
