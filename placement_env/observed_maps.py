@@ -56,9 +56,10 @@ def observe(
         for column in range(columns):
             grid_column = column * grid.columns // columns
             maps[OCCUPANCY, row, column] = min(occupancy[row, column], np.float32(1.0))
-            dense = state.density[grid_row * grid.columns + grid_column]
-            across = state.congestion[grid_column * grid.rows + grid_row]
-            along = state.congestion[cells + grid_row * grid.columns + grid_column]
+            # Moves leave rounding errors, with which an empty cell can be just below zero.
+            dense = max(state.density[grid_row * grid.columns + grid_column], 0.0)
+            across = max(state.congestion[grid_column * grid.rows + grid_row], 0.0)
+            along = max(state.congestion[cells + grid_row * grid.columns + grid_column], 0.0)
             maps[DENSITY, row, column] = dense / (1 + dense)
             maps[HORIZONTAL, row, column] = across / (1 + across)
             maps[VERTICAL, row, column] = along / (1 + along)
