@@ -99,7 +99,7 @@ def save_checkpoint(
     save_file(moments, part / _TRAINER, metadata=about)
     shutil.rmtree(target, ignore_errors=True)
     part.rename(target)
-    for old in sorted(folder.glob(f"{_PREFIX}*"))[:-_KEPT]:
+    for old in _whole(folder)[:-_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return target
 
@@ -151,14 +151,7 @@ def newest(path: Path) -> Path:
     """
     if (path / _WEIGHTS).is_file():
         return path
-    found = sorted(
-        [
-            folder
-            for part in (path, path / "checkpoints")
-            for folder in part.glob(f"{_PREFIX}*")
-            if folder.suffix != ".part"
-        ]
-    )
+    found = _whole(path) or _whole(path / "checkpoints")
     if not found:
         raise InputError(
             "there is no checkpoint here",
@@ -166,6 +159,11 @@ def newest(path: Path) -> Path:
             hint="give the folder of a training run, of one of its checkpoints, or a .safetensors",
         )
     return found[-1]
+
+
+def _whole(folder: Path) -> list[Path]:
+    """The checkpoints in a folder that were written to their end, the oldest first."""
+    return sorted(found for found in folder.glob(f"{_PREFIX}*") if found.suffix != ".part")
 
 
 def _header(file: Path) -> dict[str, Any]:

@@ -285,7 +285,7 @@ def play(
         while going:
             batch = to_tensors([states[i] for i in going], device)  # each (B, ...)
             macros, macro_log_prob = None, torch.zeros(len(going), device=device)
-            if improves(envs[0]):
+            if envs[0].improves:
                 with torch.no_grad():
                     distribution = _categorical(policy.macro(encoding, batch))
                     macros = distribution.sample()  # (B,)
@@ -369,11 +369,6 @@ def judge(
         log_prob = log_prob + distribution.log_prob(memory.macro[pick])
         entropy = entropy + distribution.entropy()
     return log_prob, entropy, value
-
-
-def improves(env: MacroPlacementEnv) -> bool:
-    """Whether actions are pairs of a macro and a cell."""
-    return env.action_space.shape == (2,)
 
 
 def hash_of(*numbers: int) -> int:

@@ -14,9 +14,7 @@ from agents.mixed_size import grouped_problem
 from agents.placers import is_floorplan
 from benchmarks import files, registry
 from benchmarks.generated import generate, random_recipe
-from placement_env.cost.proxy import proxy_cost
 from placement_env.errors import InputError
-from placement_env.formats import plc
 from placement_env.gridding import default_grid
 from placement_env.grouping import group_cells
 from placement_env.netlist import Netlist, NodeKind, Placement
@@ -79,7 +77,7 @@ def load_netlists(names: str, start: str = "") -> list[TrainingNetlist]:
         elif name == "toy":
             netlist, placement = synthetic_netlist()
             found.append(
-                TrainingNetlist(name, netlist, placement, False, partial(_write_plc, netlist))
+                TrainingNetlist(name, netlist, placement, False, partial(files.write_plc, netlist))
             )
         else:
             found.append(_benchmark(name, start))
@@ -89,7 +87,7 @@ def load_netlists(names: str, start: str = "") -> list[TrainingNetlist]:
 def _generated(seed: int, size: float) -> TrainingNetlist:
     netlist, hidden = generate(random_recipe(seed, size=size), seed)
     name = f"generated:{seed}" + (f"x{size:g}" if size != 1 else "")
-    return TrainingNetlist(name, netlist, hidden, True, partial(_write_plc, netlist))
+    return TrainingNetlist(name, netlist, hidden, True, partial(files.write_plc, netlist))
 
 
 def _benchmark(name: str, start: str) -> TrainingNetlist:
@@ -109,7 +107,7 @@ def _benchmark(name: str, start: str) -> TrainingNetlist:
     if (netlist.node_kind == NodeKind.STANDARD_CELL).any():
         group = group_cells(netlist)
         netlist, placement = grouped_problem(netlist, group, placement)
-        return TrainingNetlist(name, netlist, placement, False, partial(_write_plc, netlist))
+        return TrainingNetlist(name, netlist, placement, False, partial(files.write_plc, netlist))
     if is_floorplan(netlist):
         per_um = _FLOORPLAN_ROUTES / max(netlist.canvas.width_um, netlist.canvas.height_um)
         grid = default_grid(
@@ -123,11 +121,3 @@ def _benchmark(name: str, start: str) -> TrainingNetlist:
     macros = netlist.nodes_of(NodeKind.HARD_MACRO)
     apart = np.ptp(placement.x_um[macros]) + np.ptp(placement.y_um[macros]) if macros.size else 0.0
     return TrainingNetlist(name, netlist, placement, bool(apart > 0), benchmark.write)
-
-
-def _write_plc(netlist: Netlist, folder: Path, placement: Placement) -> Path:
-    cost = proxy_cost(netlist, placement)
-    costs = (cost.wirelength, cost.density, cost.congestion)
-    file = folder / "placement.plc"
-    plc.write(file, netlist, placement, costs=costs)
-    return file

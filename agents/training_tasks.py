@@ -10,7 +10,7 @@ import torch
 
 from agents.netlist_graph import netlist_graph
 from agents.policy import GraphPolicy
-from agents.ppo import Task, improves, to_tensors
+from agents.ppo import Task, to_tensors
 from agents.training_netlists import TrainingNetlist
 from placement_env.env import MacroPlacementEnv
 from placement_env.netlist import Placement
@@ -55,7 +55,6 @@ def make_task(
     envs = [first, *(first.twin() for _ in range(num_envs - 1))]
     board = envs[0].board
     board.check_feasible()
-    board.clear()
     graph = netlist_graph(given.netlist, envs[0].placement(), board.order).to(device)
     random = play_randomly(envs[0], seed, episodes=episodes)
     scale = float(np.std(random.returns))
@@ -69,7 +68,7 @@ def play_randomly(env: MacroPlacementEnv, seed: int, *, episodes: int) -> Random
     for episode in range(episodes):
         info, over, total = env.reset(seed=seed + episode)[1], False, 0.0
         while not over:
-            if improves(env):
+            if env.improves:
                 macro = int(rng.integers(len(env.board.order)))
                 mask = env.place_mask(macro)
                 cell = int(rng.choice(np.flatnonzero(mask))) if mask.any() else 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -169,21 +170,23 @@ def _with_plc(without_grid: Netlist, plc_files: Mapping[str, Path], path: Path) 
     placed = {name: plc.read(file, without_grid) for name, file in plc_files.items()}
     netlist = next(iter(placed.values()))[0]
 
-    def write(folder: Path, placement: Placement) -> Path:
-        cost = proxy_cost(netlist, placement)
-        target = folder / "placement.plc"
-        costs = (cost.wirelength, cost.density, cost.congestion)
-        plc.write(target, netlist, placement, costs=costs)
-        return target
-
     return Benchmark(
         name=netlist.name,
         netlist=netlist,
         placements={name: placement for name, (_, placement) in placed.items()},
         read=lambda file: plc.read(file, without_grid),
-        write=write,
+        write=partial(write_plc, netlist),
         source=str(path),
     )
+
+
+def write_plc(netlist: Netlist, folder: Path, placement: Placement) -> Path:
+    """Write a placement with its cost into a folder, as Circuit Training does; the file."""
+    cost = proxy_cost(netlist, placement)
+    target = folder / "placement.plc"
+    costs = (cost.wirelength, cost.density, cost.congestion)
+    plc.write(target, netlist, placement, costs=costs)
+    return target
 
 
 def lefdef_design(path: Path, lefs: Sequence[Path]) -> Benchmark:

@@ -118,7 +118,8 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
     - `dead_end`: "" or the reason why the episode ended early.
     - `refused`: "" or the reason why the last action changed nothing (improve).
 
-    `env.unwrapped.placement()` is the placement as it stands.
+    `env.unwrapped.placement()` is the placement as it stands, also before the first `reset`;
+    `env.unwrapped.improves` says whether actions are pairs.
 
     ## Errors
     `InputError` with the macro, the cell and the reason for an action outside the mask of a
@@ -184,7 +185,7 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         self.netlist, self.start = load(netlist, placement, grid)
         self.render_mode = render_mode
         self.features = node_features(self.netlist).astype(np.float32)
-        self._improves = start == "improve"
+        self.improves = start == "improve"
         self._objective = objective
         self._dense = reward == "dense" and not callable(objective)
         self._penalty = float(dead_end_penalty)
@@ -199,17 +200,17 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         )
         self.edges = self.board.edges
         macros, cells = len(self.board.order), self.board.grid.cells
-        self._horizon = (horizon or max(2 * macros, 1)) if self._improves else macros
+        self._horizon = (horizon or max(2 * macros, 1)) if self.improves else macros
         self._feasible = False
         self._steps = 0
         self._current = 0
         self._dead_end = self._refused = ""
-        self._mask = np.zeros(macros + cells if self._improves else cells, dtype=bool)
+        self._mask = np.zeros(macros + cells if self.improves else cells, dtype=bool)
 
         shape = (5, self.board.grid.rows, self.board.grid.columns)
         self.action_space = (
             spaces.MultiDiscrete([max(macros, 1), cells])
-            if self._improves
+            if self.improves
             else spaces.Discrete(cells)
         )
         self.observation_space = spaces.Dict(
@@ -237,13 +238,13 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
             self._feasible = True
         self._steps = self._current = 0
         self._dead_end = self._refused = ""
-        if self._improves:
+        if self.improves:
             self.board.stand((options or {}).get("placement", self.start))
             self._shake_macros()
         else:
             self.board.clear()
         self._update_mask()
-        self._first = self._value() if self._improves or self._dense else 0.0
+        self._first = self._value() if self.improves or self._dense else 0.0
         return self._observation(), self._info()
 
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -255,16 +256,16 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         if not self._mask.any() or self._steps >= self._horizon:
             raise InputError("the episode is over", hint="call reset() first")
         before = self._value() if self._dense else 0.0
-        if self._improves:
+        if self.improves:
             self._move(action)
         else:
             self._construct(action)
         self._steps += 1
         whole = self._steps == self._horizon
-        if whole and not self._improves:
+        if whole and not self.improves:
             self.board.follow()
             self.board.settle(sweeps=self._sweeps)
-        self._current = self._current if self._improves else min(self._steps, self._horizon - 1)
+        self._current = self._current if self.improves else min(self._steps, self._horizon - 1)
         self._update_mask()
         if not whole and not self._mask.any():
             self._dead_end = f"no legal cell is left for the macro {self._name(self._current)!r}"
@@ -276,7 +277,7 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
             reward = self._first - self._value()
         if self._dead_end:
             reward -= self._penalty
-        terminated, truncated = over and not self._improves, over and self._improves
+        terminated, truncated = over and not self.improves, over and self.improves
         return self._observation(), float(reward), terminated, truncated, self._info()
 
     def action_masks(self) -> NDArray[np.bool_]:
@@ -336,7 +337,7 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         centre = np.stack([placement.x_um[soft], placement.y_um[soft]], axis=1)
         standing = np.flatnonzero(self.board.standing)
         boxes = np.concatenate([self.board.fixed_boxes(), self.board.boxes(standing)])
-        last = self._current if self._improves else self._steps - 1
+        last = self._current if self.improves else self._steps - 1
         last_box = self.board.boxes(standing[standing == last])
         return raster(
             self.netlist.canvas,
@@ -379,7 +380,7 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         wanted = np.asarray(action)
         if not self.action_space.contains(wanted.astype(np.int64)):
             raise InputError(f"action {action!r} is outside {self.action_space}")
-        return tuple(wanted.tolist()) if self._improves else int(wanted)
+        return tuple(wanted.tolist()) if self.improves else int(wanted)
 
     def _reason(self, macro: int, cell: int) -> str:
         row, column = divmod(cell, self.board.grid.columns)
@@ -401,7 +402,7 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
                 self.board.put(int(macro), int(self.np_random.choice(cells)))
 
     def _update_mask(self) -> None:
-        if self._improves:
+        if self.improves:
             self._mask[:] = True
         elif self._steps < self._horizon:
             self._mask = self.board.legal(self._current).ravel()

@@ -97,6 +97,7 @@ class MacroBoard:
         self._near = _soft_neighbours(self.edges, self.order, soft)
         self._relative_places = [(x - model.left_um, y - model.bottom_um) for x, y in self.places]
         self._scratch = np.empty(columns + rows)
+        self.clear()
 
     @property
     def cost(self) -> ProxyCost:

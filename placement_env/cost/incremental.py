@@ -94,8 +94,6 @@ class IncrementalCost:
                 on.
         """
         node, x_um, y_um = put or (-1, 0.0, 0.0)
-        if appears:
-            self.model.nodes.is_macro[node] = self.model.nodes.is_hard[node] = True
         x, y = x_um - self.model.left_um, y_um - self.model.bottom_um
         made = settle(
             *self._arguments, node, x, y, appears, order, sweeps, self._ends[0], self._ends[1]

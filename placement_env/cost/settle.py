@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Any
 
 from placement_env.cost.bound import Bound
-from placement_env.cost.congestion import blocked_cells, cell_congestion
-from placement_env.cost.density import covered_cells
+from placement_env.cost.congestion import cell_congestion
 from placement_env.cost.model import GridShape, Int32Array, Nets, Nodes, Points, Rates
 from placement_env.cost.move import Tops, Trial, fill_tops, try_move
-from placement_env.cost.state import State
+from placement_env.cost.state import State, take_room
 from placement_env.kernels import lean
 from placement_env.netlist import FloatArray
 
@@ -58,7 +56,7 @@ def settle(
         first: The node to put, whatever it costs, or -1.
         first_x: Where to, relative to the canvas's corner.
         first_y: Where to.
-        appears: Whether it has covered nothing so far, though `nodes` says that it is a macro.
+        appears: Whether it is no macro so far, and becomes a hard one.
         order: Nodes, in the order in which they move.
         sweeps: How often each of them has its turn; fewer if nothing moves any more.
         ends: Scratch, twice as many elements as the most nets that a node has.
@@ -72,7 +70,6 @@ def settle(
     made = before = 0
     count = len(order)
     pulled_x = pulled_y = 0.0
-    is_macro = is_hard = False
     # One call of the pasted function serves both: it takes seconds to compile.
     for turn in range(-1, sweeps * count * _PLACES):
         place = turn % _PLACES
@@ -84,9 +81,6 @@ def settle(
             node: int = first
             x, y = first_x, first_y
             threshold = inf
-            is_macro, is_hard = nodes.is_macro[node], nodes.is_hard[node]
-            if appears:
-                nodes.is_macro[node] = nodes.is_hard[node] = False
         else:
             if i == 0 and place == 0 and turn > 0:
                 if made == before:
@@ -117,39 +111,15 @@ def settle(
         if turn >= 0:
             made += moved
         elif appears:
-            nodes.is_macro[node], nodes.is_hard[node] = is_macro, is_hard
-            _cover(nodes, grid, rates, tops, state, bound, trial, node)
+            nodes.is_macro[node] = nodes.is_hard[node] = True
+            take_room(nodes, grid, rates, state, node)
+            cell_congestion(
+                state.difference, state.blockage, grid, rates, state.running, state.congestion
+            )
+            fill_tops(grid, rates, tops, state, bound, trial)
     # Refused moves have left their congestion behind.
     cell_congestion(state.difference, state.blockage, grid, rates, state.running, state.congestion)
     return made
-
-
-@lean
-def _cover(
-    nodes: Nodes,
-    grid: GridShape,
-    rates: Rates,
-    tops: Tops,
-    state: State,
-    bound: Bound,
-    trial: Trial,
-    node: int,
-) -> None:
-    """Add the cells that a macro covers and blocks."""
-    covered, amount = state.covered, state.amount
-    none: Any = 0 * node  # not a literal, for which Numba would compile once more
-    x, y = state.x[node], state.y[node]
-    wide, tall = nodes.half_width[node], nodes.half_height[node]
-    found = covered_cells(x, y, wide, tall, 1.0, grid, covered, amount, none)
-    for i in range(found):
-        state.density[covered[i]] += amount[i]
-        state.macros[covered[i]] += 1
-    if nodes.is_hard[node]:
-        found = blocked_cells(x, y, wide, tall, 1.0, grid, rates, covered, amount, none)
-        for i in range(found):
-            state.blockage[covered[i]] += amount[i]
-    cell_congestion(state.difference, state.blockage, grid, rates, state.running, state.congestion)
-    fill_tops(grid, rates, tops, state, bound, trial)
 
 
 @lean

@@ -28,7 +28,7 @@ from placement_env.cost.model import (
     Rates,
 )
 from placement_env.cost.wirelength import net_spans
-from placement_env.kernels import lean
+from placement_env.kernels import lean, pasted
 from placement_env.netlist import FloatArray, IntArray
 
 
@@ -112,6 +112,23 @@ def new_state(model: CostModel, x_um: FloatArray, y_um: FloatArray) -> State:
     )
 
 
+@pasted
+def take_room(nodes: Nodes, grid: GridShape, rates: Rates, state: State, node: int) -> None:
+    """Add the cells that a macro covers and blocks to the maps."""
+    covered, amount = state.covered, state.amount
+    none: Any = 0 * node  # not a literal, for which Numba would compile once more
+    x, y = state.x[node], state.y[node]
+    wide, tall = nodes.half_width[node], nodes.half_height[node]
+    found = covered_cells(x, y, wide, tall, 1.0, grid, covered, amount, none)
+    for i in range(found):
+        state.density[covered[i]] += amount[i]
+        state.macros[covered[i]] += 1
+    if nodes.is_hard[node]:
+        found = blocked_cells(x, y, wide, tall, 1.0, grid, rates, covered, amount, none)
+        for i in range(found):
+            state.blockage[covered[i]] += amount[i]
+
+
 @lean
 def fill_state(
     nodes: Nodes, points: Points, nets: Nets, grid: GridShape, rates: Rates, state: State
@@ -148,22 +165,8 @@ def fill_state(
     state.density.fill(0.0)
     state.macros.fill(0)
     state.blockage.fill(0.0)
-    covered, amount = state.covered, state.amount
-    none: Any = np.int64(0)  # not a literal, for which Numba would compile once more
     for node in range(len(state.x)):
-        if not nodes.is_macro[node]:
-            continue
-        x, y = state.x[node], state.y[node]
-        half_width, half_height = nodes.half_width[node], nodes.half_height[node]
-        found = covered_cells(x, y, half_width, half_height, 1.0, grid, covered, amount, none)
-        for i in range(found):
-            state.density[covered[i]] += amount[i]
-            state.macros[covered[i]] += 1
-        if nodes.is_hard[node]:
-            found = blocked_cells(
-                x, y, half_width, half_height, 1.0, grid, rates, covered, amount, none
-            )
-            for i in range(found):
-                state.blockage[covered[i]] += amount[i]
+        if nodes.is_macro[node]:
+            take_room(nodes, grid, rates, state, node)
     cell_congestion(state.difference, state.blockage, grid, rates, state.running, state.congestion)
     return wirelength

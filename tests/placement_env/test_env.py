@@ -495,3 +495,24 @@ def test_twins_play_alone(start: str) -> None:
     assert other["reward_terms"] != info["reward_terms"]
     again, _ = play(toy(start=start), 2)
     assert total == again
+
+
+@pytest.mark.parametrize("start", ["construct", "improve"])
+def test_there_is_a_placement_before_the_first_reset(start: str) -> None:
+    env = toy(start=start, render_mode="rgb_array")
+    placement = env.placement()
+    assert np.isfinite([placement.x_um, placement.y_um]).all()
+    picture = env.render()
+    assert picture is not None
+    assert picture.shape[2] == 3
+
+
+def test_observations_stay_in_their_space_whatever_is_moved() -> None:
+    """Maps are sums and differences, whose rounding must not take them below zero."""
+    env = toy(start="improve", shake=0.5)
+    for seed in range(60):
+        observation, _ = env.reset(seed=seed)
+        assert env.observation_space.contains(observation)
+        macro = seed % len(env.board.order)
+        cell = int(np.flatnonzero(env.place_mask(macro))[-1])
+        assert env.observation_space.contains(env.step((macro, cell))[0])
