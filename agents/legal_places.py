@@ -89,22 +89,26 @@ class LegalPlaces:
     def settle(self, x_um: FloatArray, y_um: FloatArray, *, from_nothing: bool = False) -> None:
         """Put the movable macros at the legal places nearest to centres [N], [N].
 
+        What those say of other nodes counts for nothing: they stay.
+
         Raises:
             InputError: No legal placement was found; the macros then stay where they are.
         """
         model, lattice = self.model, self._lattice
+        moved = np.concatenate([self.hard, self.soft])
+        wanted_x, wanted_y = self.x_um.copy(), self.y_um.copy()
+        wanted_x[moved], wanted_y[moved] = x_um[moved], y_um[moved]
         x, y = legal_start(
             self._netlist,
             model,
             lattice,
-            x_um - model.left_um,
-            y_um - model.bottom_um,
+            wanted_x - model.left_um,
+            wanted_y - model.bottom_um,
             hard=self.hard,
             soft=self.soft,
             seed=self._seed,
             from_nothing=from_nothing,
         )
-        moved = np.concatenate([self.hard, self.soft])
         self.x_um[moved] = _absolute(x[moved], model.left_um, lattice.step)
         self.y_um[moved] = _absolute(y[moved], model.bottom_um, lattice.step)
         self._obstacle_x = self.x_um[self.obstacle]

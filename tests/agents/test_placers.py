@@ -148,6 +148,18 @@ def test_random_netlists_end_legal(
 
 
 @every_placer
+def test_fixed_macros_are_kept_clear_of(name: str) -> None:
+    netlist, start = of_kinds(1, 1, 1)
+    netlist = replace(netlist, fixed=np.array([True, False, False]))
+    for seed in range(8):
+        placed = placers.named(name)(
+            netlist, start, budget_s=1, seed=seed, moves=20, from_nothing=True
+        )
+        assert_legal(netlist, placed)
+        assert_others_stay(netlist, start, placed)
+
+
+@every_placer
 @pytest.mark.parametrize(
     "case",
     [tight(), turned(), of_kinds(1, 1, 1), of_kinds(2, 2, 2), of_kinds(0, 1, 0), of_kinds(0, 2, 0)],
