@@ -9,8 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agents import annealing_schedule as schedule
+from agents import annealing_trials as trials
+from agents.annealing_schedule import Control, Situation
 from agents.annealing_thread import AnnealingThread
+from agents.annealing_tops import tops
 from agents.lattice import Lattice
+from agents.move_shares import KINDS, MoveShares
 from agents.progress import Progress, ProgressCallback
 from agents.rendezvous import new_rendezvous, release
 from agents.search_kernel import ACCEPTED, TRIED, WAITED, Board
@@ -71,6 +75,7 @@ class AnnealingRun:
         flips: Whether hard macros may be turned over.
         threads: How many threads work at it.
         from_nothing: Whether the start means nothing, as nobody chose it.
+        control: What chooses the schedule.
     """
 
     def __init__(
@@ -87,12 +92,12 @@ class AnnealingRun:
         flips: bool,
         threads: int,
         from_nothing: bool = False,
+        control: Control = schedule.tuned,
     ) -> None:
         self._model = model
         self._lattice = lattice
         self._start = start
         self._seed = seed
-        self._from_nothing = from_nothing
         self._hard, self._soft = hard, soft
         self._macros = max(len(hard) + len(soft), 1)
         self._begin = x, y
@@ -106,11 +111,20 @@ class AnnealingRun:
             turn_x=np.empty((2, threads, n)),
             turn_y=np.empty((2, threads, n)),
             counts=np.zeros((threads, 8), np.int64),
+            tried=np.zeros((threads, KINDS), np.int64),
+            earned=np.zeros((threads, KINDS)),
         )
         self._threads = self._new_threads()
         self._pool = ThreadPoolExecutor(threads)
-        # None: not known yet.
-        self._first_temperature: float | None = None
+        nodes, grid = model.nodes, model.grid
+        area = 4 * float((nodes.half_width * nodes.half_height)[hard].sum())
+        canvas = grid.columns * grid.cell_width * grid.rows * grid.cell_height
+        self._situation = Situation(
+            from_nothing, len(hard), len(soft), model.num_cells, hard_area=area / canvas
+        )
+        self._control = control
+        self._schedule = control(self._situation)
+        self._shares = MoveShares()
         # Moves tried and accepted when the start had come down.
         self._settled: IntArray | None = None
         # None: as the schedule has it, which does not depend on the clock.
@@ -178,7 +192,7 @@ class AnnealingRun:
         """Anneal for `moves` moves, or as many more as make the last turn complete."""
         began = time.perf_counter()
         told = -np.inf
-        self._trials = schedule.trials(moves / self._macros)
+        self._plan(moves)
         each = max(1, -(-moves // _SLICES))
         while self._moves < moves:
             part = self._part_of_anneal(self._moves / moves)
@@ -212,23 +226,27 @@ class AnnealingRun:
         """Make some `moves` moves as the given part of the schedule wants; how many there were."""
         grid = self._model.grid
         side = max(grid.columns * grid.cell_width, grid.rows * grid.cell_height)
-        first, cells = self._first_temperature, self._model.num_cells
-        temperature = schedule.temperature(part, first, cells) if first else schedule.PROBE
+        heated = self._situation.accepted is not None
+        temperature = schedule.temperature(self._schedule, part, self._model.num_cells)
+        temperature = temperature if heated else schedule.PROBE
         count = len(self._threads)
         turns = -(-moves // (count * _TURN_MOVES))
         self._roles = roles(
             count,
             len(self._hard),
             len(self._soft),
-            schedule.hard_share(part),
+            schedule.hard_share(self._schedule, part),
             self._hard_work or _HARD_WORK * (1 - part) + _LAST_HARD_WORK * part,
             -(-moves // turns),
         )
         if self._slices % _REBUILD == 0:
-            tops = self._tops(part)
+            averaged = self._tops(part)
             for thread in self._threads:
-                thread.refill(tops)
-        step = side * schedule.step_length(part, from_nothing=self._from_nothing)
+                thread.refill(averaged)
+        step = side * schedule.step_length(self._schedule, part)
+        shares = self._shares.at(self._schedule, part)
+        for thread in self._threads:
+            thread.propose(*shares)
         try:
             jobs = [
                 self._pool.submit(thread.anneal, role, temperature, step, turns)
@@ -239,11 +257,12 @@ class AnnealingRun:
         except BaseException:
             release(self._board.rendezvous)
             raise
-        self._sample()
         made = turns * sum(role.moves for role in self._roles)
         self._moves += made
+        self._learn()
+        self._sample()
         self._slices += 1
-        if self._trials != 1 and schedule.is_judged(part):
+        if self._trials != 1 and trials.is_judged(part):
             self._late_costs.append(self.cost)
         self._keep()
         return made
@@ -255,10 +274,11 @@ class AnnealingRun:
         """
         self._part = part
         if self._trials is None:
-            if not (self._first_temperature and part > 0):
+            if self._situation.accepted is None or part == 0:
                 return part
-            self._trials = schedule.trials(_SPEED_UP * self._moves / part / self._macros)
-        trial, passed = schedule.stage(part, self._trials)
+            self._plan(round(_SPEED_UP * self._moves / part))
+        assert self._trials is not None
+        trial, passed = trials.stage(part, self._trials)
         if trial > self._trial:
             self._next_trial(trial)
         return passed
@@ -277,13 +297,13 @@ class AnnealingRun:
         """How many cells the costs average after `part` of the anneal."""
         length = 0.0
         # The exact ones until the heat is known, which is measured by the exact cost.
-        if self._first_temperature and self._part > 0:
-            length = self._moves / self._part / schedule.anneals(self._trials or 1)
-        return schedule.tops(self._model, part, length / self._macros)
+        if self._situation.accepted is not None and self._part > 0:
+            length = self._moves / self._part / trials.anneals(self._trials or 1)
+        return tops(self._model, part, length / self._macros)
 
     def _sample(self) -> None:
-        """Set the first temperature once it is known how many moves succeed."""
-        if self._first_temperature:
+        """Look at the situation again once it is known how many moves succeed."""
+        if self._situation.accepted is not None:
             return
         counts = self._board.counts.sum(axis=0)[[TRIED, ACCEPTED]]
         if self._settled is None:
@@ -292,9 +312,22 @@ class AnnealingRun:
             return
         tried, accepted = (counts - self._settled).tolist()
         if tried >= _SAMPLE:
-            self._first_temperature = schedule.first_temperature(
-                accepted / tried, self._model.num_cells, from_nothing=self._from_nothing
-            )
+            self._situation = replace(self._situation, accepted=accepted / tried)
+            self._schedule = self._control(self._situation)
+
+    def _plan(self, moves: int) -> None:
+        """Divide a run of so many moves into trials."""
+        self._trials = trials.trials(moves / self._macros)
+        each = moves / trials.anneals(self._trials) / self._macros
+        self._situation = replace(self._situation, moves_per_macro=each)
+        self._schedule = self._control(self._situation)
+
+    def _learn(self) -> None:
+        """Take in what the kinds of moves have earned in the last slice."""
+        tried, earned = self._board.tried, self._board.earned
+        self._shares.learn(tried.sum(axis=0), earned.sum(axis=0))
+        tried[:] = 0
+        earned[:] = 0
 
     def _balance(self) -> None:
         """Give more work to the threads that waited longer for the others."""

@@ -1,17 +1,20 @@
-"""How an anneal changes from its beginning to its end: heat, steps, kinds of moves, tops.
+"""How an anneal changes from its beginning to its end: heat, steps and kinds of moves.
 
-`part` goes from 0 at the beginning of an anneal to 1 at its end. Long runs begin several anneals
-and finish the best of them.
+A *control* looks at the situation and answers with a schedule. `tuned` is the one of the search,
+tuned by hand; `agents.search_control` has a learned one. `part` goes from 0 at the beginning of an
+anneal to 1 at its end.
 """
 
 from __future__ import annotations
 
-from math import log
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from placement_env.cost.model import CostModel
-from placement_env.cost.move import Tops
+from agents.hard_moves import HardMove
+from agents.soft_moves import SoftMove
+from placement_env.netlist import FloatArray
 
 #: Temperature, in units of the cost, at which it is measured how many moves succeed.
 PROBE = 1e-4
@@ -37,99 +40,115 @@ _WIDE, _NARROW = 0.03, 0.003
 _WIDE_FROM_NOTHING = 0.1
 # Share of moves that take a hard macro at first and in the end, when few of them succeed.
 _HARD_SHARE, _LAST_HARD_SHARE = 0.35, 0.10
-# The cost averages a tenth of the cells. In a good placement many more are about as full, so that
-# emptying one of them gains nothing: only all together would. Long runs therefore average more
-# cells at first, by these factors, and ever fewer until this part of the anneal. Cells inside hard
-# macros are full whatever is done: the more of them there are, the less the first factor is.
-_DENSITY_TOPS, _CONGESTION_TOPS = 6.0, 2.0
-_TOPS_UNTIL = 0.65
-# Anneals of so many moves a macro do without that, since it takes time; longer ones do it fully.
-_SHORT, _LONG = 5_000.0, 20_000.0
-# Which order the macros end in is chance, and cooling more slowly changes little about that. How
-# good it is shows early: placements keep the order of their costs from this part of the anneal on.
-# Long runs therefore make several trials that far from the same start and finish the best one;
-# anneals are as long as so many moves a macro, or longer where there are trials enough.
-_TRIAL_UNTIL = 0.6
-_ENOUGH = 45_000.0
-_MOST_TRIALS = 8
-# From this part of the anneal on, the mean cost of a trial is what counts.
-_JUDGED_FROM = 0.9 * _TRIAL_UNTIL
+# Shares of the kinds of moves.
+_SOFT_SHARES = {
+    SoftMove.SWAP: 0.05,
+    SoftMove.PIN: 0.55,
+    SoftMove.ANYWHERE: 0.02,
+    SoftMove.STEP: 0.22,
+    SoftMove.STRAIGHT: 0.16,
+}
+_HARD_SHARES = {
+    HardMove.SWAP: 0.15,
+    HardMove.TOWARD: 0.10,
+    HardMove.ANYWHERE: 0.05,
+    HardMove.ROUTES: 0.10,
+    HardMove.BESIDE: 0.10,
+    HardMove.FLIP: 0.05,
+    HardMove.STEP: 0.25,
+    HardMove.STRAIGHT: 0.20,
+}
 
 
-def trials(moves_per_macro: float) -> int:
-    """How many trials a run of so many moves a macro makes; 1: a single anneal."""
-    affordable = (moves_per_macro / _ENOUGH - (1 - _TRIAL_UNTIL)) / _TRIAL_UNTIL
-    return min(max(1, int(affordable)), _MOST_TRIALS)
+@dataclass(frozen=True)
+class Situation:
+    """What a control knows about a run.
 
-
-def anneals(count: int) -> float:
-    """The length of a run with so many trials, over that of one anneal."""
-    return count * _TRIAL_UNTIL + 1 - _TRIAL_UNTIL
-
-
-def stage(part: float, count: int) -> tuple[int, float]:
-    """Which trial, from 0, a run is in and the part of that anneal that has passed.
-
-    Args:
-        part: Part of the run that has passed.
-        count: How many trials there are; the one with this number is the best one, once resumed.
+    Attributes:
+        from_nothing: Whether the start means nothing, as nobody chose it.
+        hard: Hard macros that move.
+        soft: Soft macros that move.
+        cells: Cells of the cost's grid.
+        hard_area: Share of the canvas that movable hard macros cover.
+        moves_per_macro: Length of an anneal; None as long as the run's speed is not known.
+        accepted: Share of moves that succeed at PROBE; None as long as it is not known.
     """
-    if count == 1:
-        return 0, part
-    passed = part * anneals(count)
-    if passed < count * _TRIAL_UNTIL:
-        trial = min(int(passed / _TRIAL_UNTIL), count - 1)
-        return trial, passed - trial * _TRIAL_UNTIL
-    return count, passed - (count - 1) * _TRIAL_UNTIL
+
+    from_nothing: bool
+    hard: int
+    soft: int
+    cells: int
+    hard_area: float
+    moves_per_macro: float | None = None
+    accepted: float | None = None
 
 
-def is_judged(part: float) -> bool:
-    """Whether the cost after this part of the anneal says how good a trial is."""
-    return _JUDGED_FROM <= part < _TRIAL_UNTIL
+@dataclass(frozen=True)
+class Schedule:
+    """An anneal's course. Pairs are values at its beginning and at its end.
 
-
-def first_temperature(accepted: float, cells: int, *, from_nothing: bool) -> float:
-    """In units of the cost, where a share `accepted` of the moves succeeds at PROBE."""
-    change = min((_ACCEPTED / max(accepted, 1e-6)) ** _CROWDING, _MOST_CHANGE)
-    return _HOT * (max(change, _FROM_NOTHING) if from_nothing else change) / cells
-
-
-def temperature(part: float, first: float, cells: int) -> float:
-    """In units of the cost."""
-    return first * (_COLD / cells / first) ** (part**_BEND)
-
-
-def step_length(part: float, *, from_nothing: bool = False) -> float:
-    """Typical length of a step, as a share of the canvas."""
-    wide = _WIDE_FROM_NOTHING if from_nothing else _WIDE
-    return wide * (_NARROW / wide) ** part
-
-
-def hard_share(part: float) -> float:
-    """Share of moves that take a hard macro."""
-    return _HARD_SHARE * (1 - part) + _LAST_HARD_SHARE * part
-
-
-def tops(model: CostModel, part: float, moves_per_macro: float) -> Tops:
-    """How many cells the costs average.
-
-    Args:
-        model: The netlist's cost model.
-        part: Part of the anneal that has passed.
-        moves_per_macro: Moves of the whole anneal over the macros that move.
+    Attributes:
+        heat: Temperatures, in units of the cost over the number of grid cells.
+        bend: The logarithm of the temperature falls as this power of the time.
+        step: Typical length of a step, as a share of the canvas.
+        hard_share: Share of moves that take a hard macro.
+        soft_shares: Two tuples, shares of the kinds of `SoftMove`; they need not sum to one.
+        hard_shares: Two tuples, shares of the kinds of `HardMove`.
+        eagerness: Power of what kinds of moves have lately earned by which they are preferred; 0:
+            shares stay as they are (`agents.move_shares`).
     """
-    length = log(max(moves_per_macro, _SHORT) / _SHORT) / log(_LONG / _SHORT)
-    power = min(length, 1.0) * max(1 - part / _TOPS_UNTIL, 0.0)
-    return Tops(
-        round(model.density_top * _DENSITY_TOPS ** (power * _levelling(model))),
-        round(model.congestion_top * _CONGESTION_TOPS**power),
+
+    heat: tuple[float, float]
+    bend: float
+    step: tuple[float, float]
+    hard_share: tuple[float, float]
+    soft_shares: tuple[tuple[float, ...], tuple[float, ...]]
+    hard_shares: tuple[tuple[float, ...], tuple[float, ...]]
+    eagerness: float = 0.0
+
+
+#: Answers a situation with a schedule.
+Control = Callable[[Situation], Schedule]
+
+
+def tuned(situation: Situation) -> Schedule:
+    """The schedule of the search, tuned by hand."""
+    accepted = _ACCEPTED if situation.accepted is None else situation.accepted
+    hotter = min((_ACCEPTED / max(accepted, 1e-6)) ** _CROWDING, _MOST_CHANGE)
+    if situation.from_nothing:
+        hotter = max(hotter, _FROM_NOTHING)
+    soft = tuple(_SOFT_SHARES.get(kind, 0.0) for kind in SoftMove)
+    hard = tuple(_HARD_SHARES.get(kind, 0.0) for kind in HardMove)
+    return Schedule(
+        heat=(_HOT * hotter, _COLD),
+        bend=_BEND,
+        step=(_WIDE_FROM_NOTHING if situation.from_nothing else _WIDE, _NARROW),
+        hard_share=(_HARD_SHARE, _LAST_HARD_SHARE),
+        soft_shares=(soft, soft),
+        hard_shares=(hard, hard),
     )
 
 
-def _levelling(model: CostModel) -> float:
-    """How much of the density cost levelling can change: 0 where macros fill all cells in it."""
-    nodes, grid = model.nodes, model.grid
-    # Over all places that a macro can take, it covers so many whole cells on average.
-    columns = np.maximum(2 * nodes.half_width[nodes.is_hard] / grid.cell_width - 1, 0)
-    rows = np.maximum(2 * nodes.half_height[nodes.is_hard] / grid.cell_height - 1, 0)
-    return max(1 - float(columns @ rows) / max(model.density_top, 1), 0.0)
+def temperature(schedule: Schedule, part: float, cells: int) -> float:
+    """In units of the cost."""
+    first, last = schedule.heat
+    return first * (last / first) ** (part**schedule.bend) / cells
+
+
+def step_length(schedule: Schedule, part: float) -> float:
+    """Typical length of a step, as a share of the canvas."""
+    first, last = schedule.step
+    return first * (last / first) ** part
+
+
+def hard_share(schedule: Schedule, part: float) -> float:
+    """Share of moves that take a hard macro."""
+    first, last = schedule.hard_share
+    return first * (1 - part) + last * part
+
+
+def shares(pair: tuple[tuple[float, ...], tuple[float, ...]], part: float) -> FloatArray:
+    """[kinds] shares of kinds of moves, which sum to one."""
+    first, last = np.array(pair)
+    between = first ** (1 - part) * last**part
+    return between / between.sum()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from agents.hard_moves import HardMove
 from agents.lattice import Lattice
 from agents.moves import Movers
 from agents.search_kernel import Board, anneal
 from agents.shares import Role, Share
+from agents.soft_moves import SoftMove
 from placement_env.cost.bound import Bound, new_bound
 from placement_env.cost.congestion import cell_congestion
 from placement_env.cost.density import density_cost
@@ -71,6 +73,8 @@ class AnnealingThread:
             model.nodes.half_height[boxes],
             np.array([-np.inf, np.inf, -np.inf, np.inf]),
             flips,
+            np.empty(len(SoftMove)),
+            np.empty(len(HardMove)),
         )
         self._share = Share(
             np.empty(len(hard), np.int32),
@@ -95,6 +99,11 @@ class AnnealingThread:
         """Compute everything afresh, which ends the drift of sums, for other `tops` from now on."""
         self._tops = tops
         fill(*self._cost())
+
+    def propose(self, soft_shares: FloatArray, hard_shares: FloatArray) -> None:
+        """Take over running sums of the shares of kinds of moves, from now on."""
+        self._movers.soft_shares[:] = soft_shares
+        self._movers.hard_shares[:] = hard_shares
 
     def anneal(self, role: Role, temperature: float, spread: float, turns: int) -> None:
         """Take `turns` turns; returns when the other threads have taken as many.

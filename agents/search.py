@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from agents.annealing_run import AnnealingRun
+from agents.annealing_schedule import Control, tuned
 from agents.effort import check_effort
 from agents.lattice import Lattice, make_lattice
 from agents.legal_start import check_fits, legal_start, movable, nowhere
@@ -44,6 +45,7 @@ def place(
     from_nothing: bool = False,
     flips: bool = False,
     cores: int | None = None,
+    control: Control = tuned,
 ) -> Placement:
     """Place the movable hard and soft macros of `netlist`; all other nodes stay.
 
@@ -65,6 +67,7 @@ def place(
         from_nothing: Ignore where the movable macros are in `start`.
         flips: Turn hard macros over as well (N, FN, FS and S, or W, FW, FE and E).
         cores: Threads to use; None: as many as there are cores, but not more than MOST_CORES.
+        control: What chooses how the annealing goes.
 
     Raises:
         InputError: The netlist has no grid, the start does not fit it or has a node without a
@@ -111,6 +114,7 @@ def place(
         flips=flips,
         threads=cores or min(usable_cores(), MOST_CORES),
         from_nothing=from_nothing,
+        control=control,
     )
     with contextlib.closing(run):
         with contextlib.suppress(KeyboardInterrupt):

@@ -10,10 +10,12 @@ from __future__ import annotations
 from math import log
 from typing import NamedTuple
 
+from agents.hard_moves import propose_hard
 from agents.lattice import Lattice
-from agents.moves import Movers, RandomState, propose_hard, propose_soft, uniform
+from agents.moves import Movers, RandomState, uniform
 from agents.rendezvous import meet
 from agents.shares import Role, Share, draw_share
+from agents.soft_moves import SoftMove, propose_soft
 from placement_env.cost.bound import Bound
 from placement_env.cost.congestion import cell_congestion
 from placement_env.cost.model import GridShape, Int32Array, Nets, Nodes, Points, Rates
@@ -29,6 +31,8 @@ MOVED, TRIED, ACCEPTED, WAITED = 0, 2, 3, 4
 
 # Proposals for one move of a hard macro before giving it up, since most hit another macro.
 _TRIES = 6
+# Kinds of moves of hard macros are counted behind those of soft ones.
+_SOFT_KINDS = len(SoftMove)
 
 
 class Board(NamedTuple):
@@ -45,6 +49,8 @@ class Board(NamedTuple):
         turn_x: [2, threads, N] `State.turn_x` of them.
         turn_y: [2, threads, N] `State.turn_y` of them.
         counts: [threads, 8] see the constants above.
+        tried: [threads, kinds] moves decided upon of each kind.
+        earned: [threads, kinds] by how much those that lowered the cost did so.
     """
 
     rendezvous: IntArray
@@ -54,6 +60,8 @@ class Board(NamedTuple):
     turn_x: FloatArray
     turn_y: FloatArray
     counts: IntArray
+    tried: IntArray
+    earned: FloatArray
 
 
 @lean
@@ -114,6 +122,8 @@ def anneal(
             movers.box_tall,
             movers.region,
             movers.flips,
+            movers.soft_shares,
+            movers.hard_shares,
         )
         hard_share = role.hard_share if hard > 0 else 0.0
         if soft == 0:
@@ -122,25 +132,29 @@ def anneal(
         parity = share.stamp[-1] & 1
         moved, count = board.moved[parity, thread], 0
         for _ in range(role.moves if hard + soft > 0 else 0):
-            legal = True
             if uniform(random) < hard_share:
-                legal = False
+                kind = -1
                 tries = 0
-                while not legal and tries < _TRIES:
+                while kind < 0 and tries < _TRIES:
                     tries += 1
-                    legal = propose_hard(
-                        nodes, nets, grid, rates, state, lattice, own, spread, random, trial
+                    kind = propose_hard(
+                        nodes, points, nets, grid, rates, state, lattice, own, spread, random, trial
                     )
+                if kind < 0:
+                    continue
+                kind += _SOFT_KINDS
             else:
-                propose_soft(nets, state, lattice, own, spread, random, trial)
-            if not legal:
-                continue
+                kind = propose_soft(points, nets, grid, state, lattice, own, spread, random, trial)
             # The decision's random number first: then it is clear how much a move may cost.
             threshold = -temperature * log(1 - uniform(random))
             board.counts[thread, TRIED] += 1
+            board.tried[thread, kind] += 1
+            before = trial.cost[0] + 0.5 * (trial.cost[1] + trial.cost[2])
             if not try_move(nodes, points, nets, grid, rates, tops, state, bound, trial, threshold):
                 continue
             board.counts[thread, ACCEPTED] += 1
+            after = trial.cost[0] + 0.5 * (trial.cost[1] + trial.cost[2])
+            board.earned[thread, kind] += max(before - after, 0.0)
             for m in range(2):
                 node: int = trial.node[m]
                 if node < 0:

@@ -1,0 +1,245 @@
+"""Train the control of the search: `python -m agents.train_control --netlist generated:0-39x0.3`.
+
+Evolution strategies: the weights are perturbed at random, one way and the other; both controls
+search the same netlist from the same start with the same seed for the same time, and the weights
+move towards the better ones.
+
+References:
+    T. Salimans et al., "Evolution strategies as a scalable alternative to reinforcement learning",
+    2017 (arXiv 1703.03864): antithetic pairs, Adam on the estimated gradient.
+    D. P. Kingma, J. Ba, "Adam", ICLR 2015 (arXiv 1412.6980).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import multiprocessing
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from agents import search
+from agents.annealing_run import AnnealingRun
+from agents.lattice import Lattice, make_lattice
+from agents.legal_start import legal_start, movable
+from agents.search_control import (
+    SearchControl,
+    from_vector,
+    load_control,
+    save_control,
+    to_vector,
+    untrained,
+)
+from agents.training_netlists import TrainingNetlist, load_netlists
+from placement_env.cost.model import CostModel, cost_model
+from placement_env.errors import ChipError
+from placement_env.netlist import FloatArray, IntArray
+
+_DECAY, _DECAY_OF_SQUARES = 0.9, 0.98
+# Gains of a pair beyond so many usual ones of the netlist count no more.
+_CLIP = 2.5
+
+
+@dataclass(frozen=True)
+class Run:
+    """A search to compare two controls by.
+
+    Attributes:
+        netlist: Name of the netlist.
+        from_nothing: Whether it ignores where macros are.
+        budget_s: Seconds that it takes.
+        seed: Its seed.
+    """
+
+    netlist: str
+    from_nothing: bool
+    budget_s: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Problem:
+    given: TrainingNetlist
+    model: CostModel
+    lattice: Lattice
+    hard: IntArray
+    soft: IntArray
+
+
+def final_cost(run: Run, control: SearchControl) -> float:
+    """The cost that a search under the control reaches, on one core."""
+    problem = _problem(run.netlist)
+    x, y = _start(run.netlist, run.from_nothing)
+    began = time.perf_counter()
+    annealing = AnnealingRun(
+        problem.model,
+        problem.lattice,
+        problem.given.start,
+        x,
+        y,
+        hard=problem.hard,
+        soft=problem.soft,
+        seed=run.seed,
+        flips=False,
+        threads=1,
+        from_nothing=run.from_nothing,
+        control=control,
+    )
+    with contextlib.closing(annealing):
+        annealing.until(began, run.budget_s, None)
+        return annealing.cost
+
+
+def gain(run: Run, one: FloatArray, other: FloatArray) -> float:
+    """By how many percent the first control ends below the second."""
+    costs = [final_cost(run, from_vector(weights)) for weights in (one, other)]
+    return 100 * float(np.log(costs[1] / costs[0]))
+
+
+@cache
+def _problem(name: str) -> _Problem:
+    (given,) = load_netlists(name)
+    model = cost_model(given.netlist, given.start.orient)
+    lattice = make_lattice(given.netlist, model, gap_um=0.0, grid_um=None)
+    return _Problem(given, model, lattice, *movable(given.netlist, model))
+
+
+@cache
+def _start(name: str, from_nothing: bool) -> tuple[FloatArray, FloatArray]:
+    problem = _problem(name)
+    model, start = problem.model, problem.given.start
+    return legal_start(
+        problem.given.netlist,
+        model,
+        problem.lattice,
+        start.x_um - model.left_um,
+        start.y_um - model.bottom_um,
+        hard=problem.hard,
+        soft=problem.soft,
+        seed=1,
+        from_nothing=from_nothing,
+    )
+
+
+@dataclass(frozen=True)
+class ControlArguments:
+    """Arguments of a training of the control.
+
+    Attributes:
+        netlist: Netlists to place from nothing, as for `agents.train`; one that is named twice is
+            drawn twice as often.
+        given: Netlists to place from the placement that they come with.
+        iterations: Steps of the weights.
+        pairs: Pairs of searches for each.
+        shortest_s: Seconds of the shortest searches.
+        longest_s: Seconds of the longest ones.
+        noise: Size of the perturbations.
+        rate: Size of the first step, in perturbations; falls to zero.
+        processes: Searches at a time.
+        seed: Seed of the perturbations; the course also depends on the machine's speed.
+        weights: A control to begin with.
+        out: Folder for control.safetensors and gains.csv.
+    """
+
+    netlist: str = "generated:0-39x0.3"
+    given: str = ""
+    iterations: int = 100
+    pairs: int = 16
+    shortest_s: float = 0.7
+    longest_s: float = 6.0
+    noise: float = 0.25
+    rate: float = 0.2
+    processes: int = 2
+    seed: int = 1
+    weights: str = ""
+    out: str = "runs/control"
+
+
+def train(arguments: ControlArguments) -> SearchControl:
+    """Run the training; the control of the last iteration is also in the folder.
+
+    Raises:
+        InputError: A netlist or the weights cannot be used.
+    """
+    search.compile_kernels(print)
+    drawn = [(part.name, True) for part in load_netlists(arguments.netlist)]
+    if arguments.given:
+        drawn += [(part.name, False) for part in load_netlists(arguments.given)]
+    weights = to_vector(load_control(Path(arguments.weights)) if arguments.weights else untrained())
+    rng = np.random.default_rng(arguments.seed)
+    mean, square = np.zeros_like(weights), np.zeros_like(weights)
+    usual: dict[tuple[str, bool], float] = {}
+    folder = Path(arguments.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {key: str(value) for key, value in vars(arguments).items()}
+    began = time.monotonic()
+    with (
+        ProcessPoolExecutor(
+            arguments.processes,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=search.compile_kernels,
+        ) as pool,
+        (folder / "gains.csv").open("w", newline="") as log,
+    ):
+        table = csv.writer(log)
+        table.writerow(("iteration", "netlist", "from_nothing", "budget_s", "gain_percent"))
+        for iteration in range(1, arguments.iterations + 1):
+            directions = rng.standard_normal((arguments.pairs, len(weights)))
+            span = np.log([arguments.shortest_s, arguments.longest_s])
+            runs = [
+                Run(
+                    *drawn[int(rng.integers(len(drawn)))],
+                    budget_s=float(np.exp(rng.uniform(*span))),
+                    seed=int(rng.integers(2**31)),
+                )
+                for _ in range(arguments.pairs)
+            ]
+            step = arguments.noise * directions
+            gains = list(pool.map(gain, runs, weights + step, weights - step))
+            slope = np.zeros_like(weights)
+            for run, direction, gained in zip(runs, directions, gains, strict=True):
+                which = run.netlist, run.from_nothing
+                table.writerow((iteration, *which, f"{run.budget_s:.2f}", f"{gained:.4f}"))
+                usual[which] = 0.8 * usual.get(which, abs(gained)) + 0.2 * abs(gained)
+                slope += direction * np.clip(gained / max(usual[which], 0.05), -_CLIP, _CLIP)
+            log.flush()
+            slope /= arguments.pairs
+            mean = _DECAY * mean + (1 - _DECAY) * slope
+            square = _DECAY_OF_SQUARES * square + (1 - _DECAY_OF_SQUARES) * slope**2
+            size = mean / (1 - _DECAY**iteration)
+            size /= np.sqrt(square / (1 - _DECAY_OF_SQUARES**iteration)) + 1e-8
+            left = 1 - (iteration - 1) / arguments.iterations
+            weights = weights + arguments.rate * left * arguments.noise * size
+            save_control(folder / "control.safetensors", from_vector(weights), about)
+            spent = time.monotonic() - began
+            print(
+                f"iteration {iteration:>4}/{arguments.iterations}  gains of pairs "
+                f"{np.mean(np.abs(gains)):.2f} %  largest weight {np.abs(weights).max():.2f}  "
+                f"ETA {spent / iteration * (arguments.iterations - iteration):.0f} s",
+                flush=True,
+            )
+    return from_vector(weights)
+
+
+def main() -> None:
+    """Run the training with the arguments of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m agents.train_control")
+    for name, default in vars(ControlArguments()).items():
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, type=type(default), default=default)
+    try:
+        train(ControlArguments(**vars(parser.parse_args())))
+    except ChipError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()
