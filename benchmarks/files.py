@@ -24,7 +24,7 @@ from placement_env.netlist import IntArray, Netlist, NodeKind, Placement
 from placement_env.route_estimate import TrackSupply
 
 #: TILOS's soft macros have twice the area of their cells.
-_SOFT_MACRO_BLOAT = 2.0
+SOFT_MACRO_BLOAT = 2.0
 #: Digits of the longest number of a group that is read.
 _MOST_DIGITS = 12
 
@@ -116,15 +116,19 @@ def grouped(path: Path, groups: Path, plc_files: Mapping[str, Path]) -> Benchmar
     flat, _ = ct_protobuf.read(path)
     assert flat.source_index is not None
     is_cell = flat.node_kind == NodeKind.STANDARD_CELL
-    number = _group_numbers(groups, path)[flat.source_index]
-    netlist = grouped_netlist(flat, np.where(is_cell, number, -1), bloat=_SOFT_MACRO_BLOAT)
+    number = group_numbers(groups, path)[flat.source_index]
+    netlist = grouped_netlist(flat, np.where(is_cell, number, -1), bloat=SOFT_MACRO_BLOAT)
     if plc_files:
         netlist = _as_in_circuit_training(netlist, next(iter(plc_files.values())))
     return _with_plc(netlist, plc_files, path)
 
 
-def _group_numbers(groups: Path, netlist: Path) -> IntArray:
-    """The number of each node of the netlist's file, pins included."""
+def group_numbers(groups: Path, netlist: Path) -> IntArray:
+    """The number that a file of groups gives each node of the netlist's file, pins included.
+
+    Raises:
+        InputError: It does not give each of them one.
+    """
     words = read_text(groups).split()
     for at, word in enumerate(words):
         if not word.isdecimal() or len(word) > _MOST_DIGITS:
@@ -151,11 +155,17 @@ def _as_in_circuit_training(netlist: Netlist, placed: Path) -> Netlist:
             f"the file places {len(indices)} nodes, the grouped netlist has {netlist.num_nodes}",
             where=str(placed),
         )
+    column_um = header.canvas.width_um / header.grid.columns
+    return replace(with_soft_macros_as_wide(netlist, column_um), source_index=indices)
+
+
+def with_soft_macros_as_wide(netlist: Netlist, width_um: float) -> Netlist:
+    """The netlist with soft macros of that width and the area that they have."""
     soft = netlist.nodes_of(NodeKind.SOFT_MACRO)
     width, height = netlist.width_um.copy(), netlist.height_um.copy()
-    width[soft] = header.canvas.width_um / header.grid.columns
+    width[soft] = width_um
     height[soft] = netlist.width_um[soft] * netlist.height_um[soft] / width[soft]
-    return replace(netlist, width_um=width, height_um=height, source_index=indices)
+    return replace(netlist, width_um=width, height_um=height)
 
 
 def _with_plc(without_grid: Netlist, plc_files: Mapping[str, Path], path: Path) -> Benchmark:
