@@ -13,12 +13,16 @@ from agents.training_netlists import TrainingNetlist
 from placement_env.errors import InputError
 from placement_env.netlist import Netlist, Placement
 
+# A design of which there are variants is searched with so many times as many moves.
+_OF_PARENT = 10
+
 
 def taught_placement(given: TrainingNetlist, *, moves: int, seed: int, folder: Path) -> Placement:
     """The placement that the search reaches; from a file where it was searched before.
 
     Args:
-        given: The netlist; where it is placed, the search starts from that.
+        given: The netlist; where it is placed, the search starts from that, and a variant from what
+            the design that it is a variant of teaches.
         moves: Moves of the search, so that every machine teaches alike.
         seed: Its seed.
         folder: Where placements are kept, named by netlist, moves and seed.
@@ -26,18 +30,24 @@ def taught_placement(given: TrainingNetlist, *, moves: int, seed: int, folder: P
     Raises:
         InputError: The netlist cannot be placed, or a kept file cannot be read.
     """
-    key = f"{given.name}\n{_digest(given.netlist, given.start)}\n{moves}\n{seed}"
+    start, from_nothing = given.start, not given.is_placed
+    if given.parent and given.carry:
+        # All variants begin with one placement of their design, so that they teach one order of the
+        # macros of the many that are as good.
+        parent = taught_placement(given.parent, moves=moves * _OF_PARENT, seed=seed, folder=folder)
+        start, from_nothing = given.carry(parent), False
+    key = f"{given.name}\n{_digest(given.netlist, start)}\n{moves}\n{seed}"
     file = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
     if file.exists():
         return _read(file, given)
     placed = search.place(
         given.netlist,
-        given.start,
+        start,
         budget_s=1.0,
         seed=seed,
         moves=moves,
         cores=1,
-        from_nothing=not given.is_placed,
+        from_nothing=from_nothing,
     )
     folder.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(f".{os.getpid()}.part")

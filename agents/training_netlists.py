@@ -12,6 +12,7 @@ import numpy as np
 
 from agents.mixed_size import grouped_problem
 from agents.placers import is_floorplan
+from agents.variants import family_of, vary
 from benchmarks import files, registry
 from benchmarks.generated import generate, random_recipe
 from placement_env.errors import InputError
@@ -24,6 +25,7 @@ from placement_env.synthetic import synthetic_netlist
 #: over blocks.
 _FLOORPLAN_ROUTES = 1000.0
 _GENERATED = re.compile(r"generated:(\d+)(?:-(\d+))?(?:x([\d.]+))?")
+_VARIANTS = re.compile(r"variant:(\w+):(\d+)(?:-(\d+))?")
 
 #: Writes a placement into a folder and returns the file.
 Writer = Callable[[Path, Placement], Path]
@@ -39,6 +41,8 @@ class TrainingNetlist:
         start: Where ports and fixed macros are.
         is_placed: Whether `start` says where macros are as well.
         write: Writes a placement of it.
+        parent: The design that it is a variant of.
+        carry: Carries a placement of that over to this one.
     """
 
     name: str
@@ -46,14 +50,17 @@ class TrainingNetlist:
     start: Placement
     is_placed: bool
     write: Writer
+    parent: TrainingNetlist | None = None
+    carry: Callable[[Placement], Placement] | None = None
 
 
 def load_netlists(names: str, start: str = "") -> list[TrainingNetlist]:
     """Netlists by their names, separated by commas.
 
-    A name is "toy"; a benchmark; a netlist file; or "generated:7", "generated:0-99" or, at a tenth
-    of the size, "generated:0-99x0.1", for netlists of `benchmarks.generated` by their seeds. Cells
-    of flat netlists are grouped. Floorplans, which have no grid, get one to place on.
+    A name is "toy"; a benchmark; a netlist file; "generated:7", "generated:0-99" or, at a tenth of
+    the size, "generated:0-99x0.1", for netlists of `benchmarks.generated` by their seeds; or
+    "variant:NAME:0-19" for variants of a benchmark (`agents.variants`). Cells of flat netlists are
+    grouped. Floorplans, which have no grid, get one to place on.
 
     Args:
         names: The names.
@@ -74,6 +81,8 @@ def load_netlists(names: str, start: str = "") -> list[TrainingNetlist]:
                     hint="expected generated:FIRST-LAST, with xSIZE behind it from 0 to 10",
                 )
             found += [_generated(seed, size) for seed in range(first, last + 1)]
+        elif match := _VARIANTS.fullmatch(name):
+            found += _variants(match[1], range(int(match[2]), int(match[3] or match[2]) + 1))
         elif name == "toy":
             netlist, placement = synthetic_netlist()
             found.append(
@@ -88,6 +97,36 @@ def _generated(seed: int, size: float) -> TrainingNetlist:
     netlist, hidden = generate(random_recipe(seed, size=size), seed)
     name = f"generated:{seed}" + (f"x{size:g}" if size != 1 else "")
     return TrainingNetlist(name, netlist, hidden, True, partial(files.write_plc, netlist))
+
+
+def _variants(name: str, numbers: range) -> list[TrainingNetlist]:
+    family = family_of(name)
+    netlist, start = family.netlist, family.start
+    parent = TrainingNetlist(
+        name, netlist, start, _is_placed(netlist, start), partial(files.write_plc, netlist)
+    )
+    found = []
+    for number in numbers:
+        one = vary(family, number)
+        found.append(
+            TrainingNetlist(
+                f"variant:{name}:{number}",
+                one.netlist,
+                one.carry(start),
+                parent.is_placed,
+                partial(files.write_plc, one.netlist),
+                parent=parent,
+                carry=one.carry,
+            )
+        )
+    return found
+
+
+def _is_placed(netlist: Netlist, placement: Placement) -> bool:
+    """Whether hard macros are not all on one point."""
+    macros = netlist.nodes_of(NodeKind.HARD_MACRO)
+    apart = np.ptp(placement.x_um[macros]) + np.ptp(placement.y_um[macros]) if macros.size else 0.0
+    return bool(apart > 0)
 
 
 def _benchmark(name: str, start: str) -> TrainingNetlist:
@@ -118,6 +157,6 @@ def _benchmark(name: str, start: str) -> TrainingNetlist:
             v_macro_tracks_per_um=0.0,
         )
         netlist = replace(netlist, grid=grid)
-    macros = netlist.nodes_of(NodeKind.HARD_MACRO)
-    apart = np.ptp(placement.x_um[macros]) + np.ptp(placement.y_um[macros]) if macros.size else 0.0
-    return TrainingNetlist(name, netlist, placement, bool(apart > 0), benchmark.write)
+    return TrainingNetlist(
+        name, netlist, placement, _is_placed(netlist, placement), benchmark.write
+    )

@@ -1,9 +1,9 @@
 """Variants of a public design: other groups of cells, another canvas, macros of another shape.
 
-They are to a design what the same RTL is in another technology or floorplan, so that what is learned
-on them carries over to designs of the same family. A placement of the design can be carried over to
-each of its variants, as something to begin with: macros and cells keep their places relative to the
-canvas.
+They are to a design what the same RTL is in another technology or floorplan, so that what is
+learned on them carries over to designs of the same family. A placement of the design can be carried
+over to each of its variants, as something to begin with: macros and cells keep their places
+relative to the canvas.
 """
 
 from __future__ import annotations
@@ -61,7 +61,6 @@ class Variant:
     Attributes:
         family: The family.
         netlist: The variant.
-        start: Where its ports are.
         group: [flat nodes] its groups of cells.
         transposed: Whether x and y are exchanged.
         flat: The flat netlist that it was grouped from.
@@ -69,7 +68,6 @@ class Variant:
 
     family: Family
     netlist: Netlist
-    start: Placement
     group: IntArray
     transposed: bool
     flat: Netlist
@@ -170,10 +168,7 @@ def vary(family: Family, seed: int) -> Variant:
     )
     if family.column_wide:
         netlist = with_soft_macros_as_wide(netlist, new_canvas.width_um / int(columns))
-    variant = Variant(
-        family, netlist, Placement(*np.empty((2, 0)), np.empty(0)), group, transposed, flat
-    )
-    return replace(variant, start=variant.carry(family.start))
+    return Variant(family, netlist, group, transposed, flat)
 
 
 def _on_canvas(
