@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from agents import annealing_trials as trials
 from agents.annealing_schedule import Control, Situation
 from agents.annealing_thread import AnnealingThread
 from agents.annealing_tops import tops
+from agents.finalists import Finalists
 from agents.lattice import Lattice
 from agents.move_shares import KINDS, MoveShares
 from agents.progress import Progress, ProgressCallback
@@ -21,8 +23,7 @@ from agents.search_kernel import ACCEPTED, TRIED, WAITED, Board
 from agents.shares import Role, roles
 from placement_env.cost.model import CostModel
 from placement_env.cost.move import Tops
-from placement_env.cost.proxy import robust_cost
-from placement_env.netlist import FloatArray, IntArray, Placement, turned_over
+from placement_env.netlist import FloatArray, IntArray, Placement
 
 # The first temperature depends on the share of moves that succeed, taken over _SAMPLE moves after
 # as many others, in which a start far from equilibrium has come down.
@@ -37,12 +38,13 @@ _TURN_MOVES = 400
 # Moves between two looks at the clock, at first; then as many as take _SLICE_S.
 _FIRST_SLICE = 500
 _SLICE_S = 0.05
+# Several starts race for up to this part of the run, in slices of so many moves.
+_RACE = 0.15
+_RACE_SLICE = 10_000
 # A fixed number of moves is made in this many slices.
 _SLICES = 400
 # Sums drift by some 1e-16 a move; all is computed afresh after this many slices.
 _REBUILD = 10
-# Placements among which the robust cost decides.
-_FINALISTS = 4
 _REPORT_EVERY_S = 0.25
 # Over a whole anneal moves come so many times as fast as at its beginning, when many succeed.
 _SPEED_UP = 2.0
@@ -51,30 +53,63 @@ _NEXT_SEED = 0x9E3779B9
 
 
 @dataclass(frozen=True)
-class _Found:
-    """A legal placement, its nominal cost, and which of its nodes are turned over."""
+class Start:
+    """Where a run may begin.
+
+    Attributes:
+        x: [N] legal centres, relative to the canvas's lower left corner.
+        y: [N] legal centres.
+        from_nothing: Whether it means nothing, as nobody chose it.
+    """
+
+    x: FloatArray
+    y: FloatArray
+    from_nothing: bool = False
+
+
+@dataclass
+class _Lane:
+    """What is known about one of the starts.
+
+    Attributes:
+        start: The start.
+        situation: The run's situation there.
+        settled: Moves tried and accepted when the start had come down.
+        costs: What trials that began there cost when they were judged.
+    """
+
+    start: Start
+    situation: Situation
+    settled: IntArray | None = None
+    costs: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A trial that was judged."""
 
     cost: float
-    placement: Placement
-    turn_x: FloatArray
-    turn_y: FloatArray
+    threads: list[AnnealingThread]
+    lane: int
 
 
 class AnnealingRun:
-    """One run from a legal start. To be closed.
+    """One run from a legal start, or from the best of several. To be closed.
+
+    Each of several starts comes down for some thousand moves, and the cheapest one is annealed;
+    where there is time for trials, other starts get one each as well, and all further ones begin
+    where trials cost least.
 
     Args:
         model: The netlist's cost model.
         lattice: Where macros may lie.
-        start: Positions and orientations of the nodes that stay.
-        x: [N] legal centres, relative to the canvas's lower left corner.
-        y: [N] legal centres.
+        at_first: Positions and orientations of the nodes that stay.
+        starts: Legal starts, the likeliest first.
         hard: Hard macros that move.
         soft: Soft macros that move.
         seed: Seed of the moves.
         flips: Whether hard macros may be turned over.
         threads: How many threads work at it.
-        from_nothing: Whether the start means nothing, as nobody chose it.
         control: What chooses the schedule.
     """
 
@@ -82,27 +117,23 @@ class AnnealingRun:
         self,
         model: CostModel,
         lattice: Lattice,
-        start: Placement,
-        x: FloatArray,
-        y: FloatArray,
+        at_first: Placement,
+        starts: Sequence[Start],
         *,
         hard: IntArray,
         soft: IntArray,
         seed: int,
         flips: bool,
         threads: int,
-        from_nothing: bool = False,
         control: Control = schedule.tuned,
     ) -> None:
         self._model = model
         self._lattice = lattice
-        self._start = start
         self._seed = seed
         self._hard, self._soft = hard, soft
         self._macros = max(len(hard) + len(soft), 1)
-        self._begin = x, y
         self._flips = flips
-        n = len(x)
+        n = len(at_first.x_um)
         self._board = Board(
             new_rendezvous(threads),
             moved=np.zeros((2, threads, n), np.int32),
@@ -114,19 +145,20 @@ class AnnealingRun:
             tried=np.zeros((threads, KINDS), np.int64),
             earned=np.zeros((threads, KINDS)),
         )
-        self._threads = self._new_threads()
         self._pool = ThreadPoolExecutor(threads)
         nodes, grid = model.nodes, model.grid
         area = 4 * float((nodes.half_width * nodes.half_height)[hard].sum())
         canvas = grid.columns * grid.cell_width * grid.rows * grid.cell_height
-        self._situation = Situation(
-            from_nothing, len(hard), len(soft), model.num_cells, hard_area=area / canvas
-        )
+        self._lanes = [
+            _Lane(
+                start,
+                Situation(start.from_nothing, len(hard), len(soft), model.num_cells, area / canvas),
+            )
+            for start in starts
+        ]
         self._control = control
-        self._schedule = control(self._situation)
+        self._take(0, trial=0)
         self._shares = MoveShares()
-        # Moves tried and accepted when the start had come down.
-        self._settled: IntArray | None = None
         # None: as the schedule has it, which does not depend on the clock.
         self._hard_work: float | None = None
         self._moves = 0
@@ -134,23 +166,29 @@ class AnnealingRun:
         self._part = 0.0  # Part of the run that has passed.
         # How many trials there are, None: not known yet; and which one this is.
         self._trials: int | None = None
+        # Moves a macro of each anneal, None: not known yet.
+        self._each: float | None = None
         self._trial = 0
         # Costs towards the end of the trial, and the best trial so far with its mean of them.
         self._late_costs: list[float] = []
-        self._best_trial: tuple[float, list[AnnealingThread]] | None = None
+        self._best_trial: _Trial | None = None
         self._roles: list[Role] = []
-        self._found: list[_Found] = []
+        self._finalists = Finalists(model, lattice, at_first, np.concatenate([hard, soft]), seed)
         self._keep()
 
-    def _new_threads(self, trial: int = 0) -> list[AnnealingThread]:
-        """Threads at the start; each trial has random numbers of its own."""
-        return [
+    def _take(self, lane: int, *, trial: int) -> None:
+        """Begin at one of the starts; each trial has random numbers of its own."""
+        start = self._lanes[lane].start
+        self._lane = lane
+        self._schedule = self._control(self._situation)
+        self._threads = [
             AnnealingThread(
                 self._model,
                 self._lattice,
                 self._board,
                 thread,
-                *self._begin,
+                start.x,
+                start.y,
                 hard=self._hard,
                 soft=self._soft,
                 seed=self._seed + trial * _NEXT_SEED,
@@ -165,6 +203,10 @@ class AnnealingRun:
         self._pool.shutdown()
 
     @property
+    def _situation(self) -> Situation:
+        return self._lanes[self._lane].situation
+
+    @property
     def cost(self) -> float:
         """Proxy cost of the placement at hand."""
         return self._threads[0].cost
@@ -173,7 +215,8 @@ class AnnealingRun:
         """Anneal until `budget_s` after `began`, as `time.perf_counter` has it."""
         first = now = time.perf_counter()
         self._hard_work = _HARD_WORK
-        span = began + budget_s - self._closing_time_s() - first
+        span = began + budget_s - self._finalists.choosing_time_s() - first
+        self._race(lambda: (time.perf_counter() - first) / span < _RACE if span > 0 else False)
         wanted = _FIRST_SLICE
         told = -np.inf
         while (part := (now - first) / span if span > 0 else 1.0) < 1:
@@ -192,6 +235,7 @@ class AnnealingRun:
         """Anneal for `moves` moves, or as many more as make the last turn complete."""
         began = time.perf_counter()
         told = -np.inf
+        self._race(lambda: self._moves < _RACE * moves)
         self._plan(moves)
         each = max(1, -(-moves // _SLICES))
         while self._moves < moves:
@@ -204,11 +248,20 @@ class AnnealingRun:
 
     def best(self) -> Placement:
         """Of the best placements met, the one whose robust cost is least."""
-        try:
-            robust = [self._robust_cost(found) for found in self._found]
-        except KeyboardInterrupt:
-            return self._found[0].placement
-        return self._found[int(np.argmin(robust))].placement
+        return self._finalists.best()
+
+    def _race(self, goes_on: Callable[[], bool]) -> None:
+        """Let several starts come down while there is time for that, and begin at the cheapest."""
+        if len(self._lanes) == 1:
+            return
+        reached = []
+        for lane in range(len(self._lanes)):
+            self._take(lane, trial=0)
+            while self._situation.accepted is None and goes_on():
+                self._slice(0.0, _RACE_SLICE)
+            reached.append((self.cost, lane, self._threads))
+        _, self._lane, self._threads = min(reached, key=lambda one: one[0])
+        self._schedule = self._control(self._situation)
 
     def _tell(self, progress: ProgressCallback, elapsed_s: float, budget_s: float) -> None:
         progress(
@@ -218,7 +271,7 @@ class AnnealingRun:
                 budget_s,
                 self.cost,
                 self._moves,
-                snapshot=lambda: self._at_hand().placement,
+                snapshot=lambda: self._finalists.placement(self._threads[0].state),
             )
         )
 
@@ -267,6 +320,10 @@ class AnnealingRun:
         self._keep()
         return made
 
+    def _keep(self) -> None:
+        """Remember the placement at hand if it is among the best."""
+        self._finalists.keep(self.cost, self._threads[0].state)
+
     def _part_of_anneal(self, part: float) -> float:
         """The part of the anneal at hand that has passed after `part` of the run.
 
@@ -287,10 +344,17 @@ class AnnealingRun:
         """Judge the trial at hand, and begin another one or resume the best one."""
         assert self._trials is not None
         cost = float(np.mean(self._late_costs or [self.cost]))
-        if self._best_trial is None or cost < self._best_trial[0]:
-            self._best_trial = cost, self._threads
-        more = trial < self._trials
-        self._threads = self._new_threads(trial) if more else self._best_trial[1]
+        self._lanes[self._lane].costs.append(cost)
+        if self._best_trial is None or cost < self._best_trial.cost:
+            self._best_trial = _Trial(cost, self._threads, self._lane)
+        if trial < self._trials:
+            # A start that has not been tried counts as the best one.
+            worth = [min(lane.costs, default=-np.inf) for lane in self._lanes]
+            self._take(int(np.argmin(worth)), trial=trial)
+            self._reconsider()
+        else:
+            self._threads, self._lane = self._best_trial.threads, self._best_trial.lane
+            self._reconsider()
         self._trial, self._slices, self._late_costs = trial, 0, []
 
     def _tops(self, part: float) -> Tops:
@@ -305,22 +369,29 @@ class AnnealingRun:
         """Look at the situation again once it is known how many moves succeed."""
         if self._situation.accepted is not None:
             return
+        lane = self._lanes[self._lane]
         counts = self._board.counts.sum(axis=0)[[TRIED, ACCEPTED]]
-        if self._settled is None:
+        if lane.settled is None:
             if counts[0] >= _SAMPLE:
-                self._settled = counts
+                lane.settled = counts
             return
-        tried, accepted = (counts - self._settled).tolist()
+        tried, accepted = (counts - lane.settled).tolist()
         if tried >= _SAMPLE:
-            self._situation = replace(self._situation, accepted=accepted / tried)
-            self._schedule = self._control(self._situation)
+            self._board.counts[:, [TRIED, ACCEPTED]] = 0
+            self._reconsider(accepted=accepted / tried)
 
     def _plan(self, moves: int) -> None:
         """Divide a run of so many moves into trials."""
         self._trials = trials.trials(moves / self._macros)
         each = moves / trials.anneals(self._trials) / self._macros
-        self._situation = replace(self._situation, moves_per_macro=each)
-        self._schedule = self._control(self._situation)
+        self._each = each
+        self._reconsider()
+
+    def _reconsider(self, **found: float) -> None:
+        """Have the control look at the situation again, of which more has been found out."""
+        lane = self._lanes[self._lane]
+        lane.situation = replace(lane.situation, moves_per_macro=self._each, **found)
+        self._schedule = self._control(lane.situation)
 
     def _learn(self) -> None:
         """Take in what the kinds of moves have earned in the last slice."""
@@ -339,46 +410,3 @@ class AnnealingRun:
             changed = self._hard_work * (1 + _BALANCE * float(lead))
             self._hard_work = float(np.clip(changed, _LEAST_WORK, _MOST_WORK))
         waited[:] = 0
-
-    def _keep(self) -> None:
-        """Remember the placement at hand if it is among the best."""
-        if len(self._found) == _FINALISTS and self.cost >= self._found[-1].cost:
-            return
-        # A new list each time: an interrupt finds either the old one or the new one.
-        ranked = [*self._found, self._at_hand()]
-        self._found = sorted(ranked, key=lambda found: found.cost)[:_FINALISTS]
-
-    def _at_hand(self) -> _Found:
-        """The placement at hand, on the lattice to the last bit."""
-        moved = np.concatenate([self._hard, self._soft])
-        state, lattice, model = self._threads[0].state, self._lattice, self._model
-        centres = []
-        for start, relative, one, corner in (
-            (self._start.x_um, state.x, lattice.x, model.left_um),
-            (self._start.y_um, state.y, lattice.y, model.bottom_um),
-        ):
-            place = relative[moved]
-            steps = np.round((place - one[moved]) / lattice.step)
-            exact = (one[moved] + corner) + steps * lattice.step
-            # A macro that just fits into the canvas is not on the lattice.
-            on_lattice = np.abs(exact - (place + corner)) < 1e-3 * lattice.step
-            centre = start.astype(np.float64)
-            centre[moved] = np.where(on_lattice, exact, place + corner)
-            centres.append(centre)
-        turn_x, turn_y = state.turn_x.copy(), state.turn_y.copy()
-        orient = turned_over(self._start.orient, turn_x, turn_y)
-        return _Found(self.cost, Placement(centres[0], centres[1], orient), turn_x, turn_y)
-
-    def _robust_cost(self, found: _Found) -> float:
-        points = self._model.points
-        turned = points._replace(
-            dx=points.dx * found.turn_x[points.node], dy=points.dy * found.turn_y[points.node]
-        )
-        model = replace(self._model, points=turned)
-        return robust_cost(model, found.placement.x_um, found.placement.y_um, seed=self._seed)
-
-    def _closing_time_s(self) -> float:
-        """Seconds that the choice among the finalists takes, with a reserve."""
-        began = time.perf_counter()
-        robust_cost(self._model, self._start.x_um, self._start.y_um, draws=2)
-        return 12 * _FINALISTS * (time.perf_counter() - began)

@@ -2,18 +2,20 @@
 
 | name       | what it does                                                             |
 | ---------- | ------------------------------------------------------------------------ |
-| search     | the search of this project (`agents.search`), the best one               |
+| graph-rl   | graph policy, learned control and search (`agents.placer`), the best one |
+| search     | the search alone, as tuned by hand (`agents.search`)                     |
 | annealing  | textbook simulated annealing (`agents.annealing`), a baseline            |
 | greedy     | each macro where it is cheapest (`agents.greedy`), a baseline            |
 | quadratic  | macros where nets pull them (`agents.without_search`), a baseline        |
 | random     | macros anywhere (`agents.without_search`), a baseline                    |
 | coloquinte | macros in pieces, placed as cells are (`agents.mixed_size`), a baseline  |
 
-The first three place macros by the proxy cost. Where a netlist has standard cells as well, the
-chosen one places the macros among groups of cells, and `agents.mixed_size` does the rest, which is
-all that coloquinte does. A floorplan, which has neither cells nor a grid for the proxy cost, is
-searched by `agents.floorplanner`. Placers of others go by their import path or their command
-(`agents.foreign`).
+The first four place macros by the proxy cost. A folder of a training run or one of its checkpoints,
+or a file .safetensors, is graph-rl with the policy of that. Where a netlist has standard cells as
+well, the chosen one places the macros among groups of cells, and `agents.mixed_size` does the rest,
+which is all that coloquinte does. A floorplan, which has neither cells nor a grid for the proxy
+cost, is searched by `agents.floorplanner`. Placers of others go by their import path or their
+command (`agents.foreign`).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 from agents import (
@@ -73,6 +76,9 @@ class Placer(Protocol):
         ...
 
 
+#: The placer with a policy, and its options; only where it is asked for is PyTorch loaded.
+AGENT = "graph-rl"
+
 _PLACE: dict[str, Callable[..., Placement]] = {
     "search": search.place,
     "annealing": annealing.place,
@@ -86,7 +92,7 @@ _PLACE: dict[str, Callable[..., Placement]] = {
 _IGNORE_THE_START = ("quadratic", "random")
 
 #: The names, the best placer first.
-NAMES = tuple(_PLACE)
+NAMES = (AGENT, *_PLACE)
 
 
 def named(name: str) -> Placer:
@@ -118,7 +124,7 @@ def named(name: str) -> Placer:
                 )
         chosen = partial(function, **options)
         has_cells = netlist.nodes_of(NodeKind.STANDARD_CELL).size > 0
-        if has_cells and name in _PLACE and name != "coloquinte":
+        if has_cells and name != "coloquinte" and (name in _PLACE or is_policy(name)):
             mended = name not in _IGNORE_THE_START
             chosen = partial(mixed_size.place, macro_placer=chosen, rough_too=mended)
         return chosen(
@@ -132,6 +138,13 @@ def named(name: str) -> Placer:
         )
 
     return place
+
+
+def is_policy(name: str) -> bool:
+    """Whether the name is of the agent: its own, or that of a checkpoint of a policy."""
+    path = Path(name)
+    is_checkpoint = path.suffix == ".safetensors" or path.is_dir()
+    return name == AGENT or (name not in _PLACE and is_checkpoint)
 
 
 def is_floorplan(netlist: Netlist) -> bool:
@@ -159,32 +172,41 @@ def compile_kernels(
     Raises:
         InputError: There is none.
     """
-    if _known(name) not in _PLACE or name == "coloquinte":
+    if name == "coloquinte" or (_known(name) not in _PLACE and not is_policy(name)):
         return 0.0
     if is_floorplan(netlist):
         return floorplanner.compile_kernels(report)
+    if is_policy(name):
+        from agents import placer
+
+        return placer.compile_kernels(report)
     return (search if name == "search" else legal_places).compile_kernels(report)
 
 
 def _function(name: str, netlist: Netlist) -> Callable[..., Placement]:
     """What places the macros of the netlist for the placer of that name."""
-    if _known(name) not in _PLACE:
+    if _known(name) not in _PLACE and not is_policy(name):
         return foreign.placer(name)
     if not is_floorplan(netlist):
-        return _PLACE[name]
-    if name != "search":
+        if not is_policy(name):
+            return _PLACE[name]
+        from agents import placer
+
+        return placer.place if name == AGENT else partial(placer.place, policy=Path(name))
+    if name not in (AGENT, "search"):
         raise InputError(
             f"the placer {name!r} is not for floorplans, and {netlist.name} is blocks alone",
-            hint="use the placer 'search', which has a floorplanner for such blocks",
+            hint=f"use the placer {AGENT!r}, which has a floorplanner for such blocks",
         )
     return floorplanner.place
 
 
 def _known(name: str) -> str:
-    if name not in _PLACE and not foreign.is_foreign(name):
+    if name not in _PLACE and not is_policy(name) and not foreign.is_foreign(name):
         raise InputError(
             f"there is no placer called {name!r}",
             hint=did_you_mean(name, NAMES)
-            or f"the placers are {', '.join(NAMES)}; of your own: MODULE:FUNCTION or a command",
+            or f"the placers are {', '.join(NAMES)}; of your own: a checkpoint, "
+            "MODULE:FUNCTION or a command",
         )
     return name

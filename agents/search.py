@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from agents.annealing_run import AnnealingRun
+from agents.annealing_run import AnnealingRun, Start
 from agents.annealing_schedule import Control, tuned
 from agents.effort import check_effort
 from agents.lattice import Lattice, make_lattice
@@ -28,6 +28,8 @@ from placement_env.errors import InputError
 from placement_env.kernels import compile_notice
 from placement_env.netlist import IntArray, Netlist, Placement
 
+#: Placements to begin with, given the one at first.
+Propose = Callable[[Placement], Sequence[Placement]]
 #: Shares of a placement become too small for more threads.
 MOST_CORES = 8
 
@@ -46,6 +48,7 @@ def place(
     flips: bool = False,
     cores: int | None = None,
     control: Control = tuned,
+    propose: Propose | None = None,
 ) -> Placement:
     """Place the movable hard and soft macros of `netlist`; all other nodes stay.
 
@@ -68,6 +71,8 @@ def place(
         flips: Turn hard macros over as well (N, FN, FS and S, or W, FW, FE and E).
         cores: Threads to use; None: as many as there are cores, but not more than MOST_CORES.
         control: What chooses how the annealing goes.
+        propose: Called once with the start, tells of further placements to begin with; they may
+            overlap. The run then takes the most promising one (`AnnealingRun`).
 
     Raises:
         InputError: The netlist has no grid, the start does not fit it or has a node without a
@@ -91,29 +96,35 @@ def place(
     if progress:
         budget = budget_s if moves is None else np.inf
         progress(Progress("legal start", 0.0, budget, np.inf, 0))
-    x, y = legal_start(
-        netlist,
-        model,
-        lattice,
-        start.x_um - model.left_um,
-        start.y_um - model.bottom_um,
-        hard=hard,
-        soft=soft,
-        seed=seed,
-        from_nothing=from_nothing,
-    )
+
+    def legal(wanted: Placement, *, from_nothing: bool = False) -> Start:
+        x, y = legal_start(
+            netlist,
+            model,
+            lattice,
+            wanted.x_um - model.left_um,
+            wanted.y_um - model.bottom_um,
+            hard=hard,
+            soft=soft,
+            seed=seed,
+            from_nothing=from_nothing,
+        )
+        return Start(x, y, from_nothing)
+
+    starts = [legal(start, from_nothing=from_nothing)]
+    for proposal in propose(start) if propose else ():
+        with contextlib.suppress(InputError):  # One that cannot be made legal is of no use.
+            starts.append(legal(proposal))
     run = AnnealingRun(
         model,
         lattice,
         start,
-        x,
-        y,
+        starts,
         hard=hard,
         soft=soft,
         seed=seed,
         flips=flips,
         threads=cores or min(usable_cores(), MOST_CORES),
-        from_nothing=from_nothing,
         control=control,
     )
     with contextlib.closing(run):
@@ -139,8 +150,7 @@ def _toy_annealing() -> None:
         model,
         lattice,
         start,
-        start.x_um,
-        start.y_um,
+        [Start(start.x_um, start.y_um)],
         hard=hard,
         soft=soft,
         seed=1,

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from agents import search
-from agents.annealing_run import AnnealingRun
+from agents.annealing_run import AnnealingRun, Start
 from agents.lattice import Lattice, make_lattice
 from agents.legal_start import legal_start, movable
 from agents.search_control import (
@@ -82,14 +82,12 @@ def final_cost(run: Run, control: SearchControl) -> float:
         problem.model,
         problem.lattice,
         problem.given.start,
-        x,
-        y,
+        [Start(x, y, run.from_nothing)],
         hard=problem.hard,
         soft=problem.soft,
         seed=run.seed,
         flips=False,
         threads=1,
-        from_nothing=run.from_nothing,
         control=control,
     )
     with contextlib.closing(annealing):

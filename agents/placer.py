@@ -1,0 +1,158 @@
+"""The agent in use: the graph policy and the exact search under one time budget.
+
+The search anneals as the learned control says (`agents.search_control`). The policy proposes a
+placement to begin with, where the time it takes is a small part of the budget. It competes with the
+given placement, or with the one that nets pull to: both come down for some thousand moves, the
+cheaper one is annealed, and in runs long enough for several anneals either gets one, and the better
+one all others (`agents.annealing_run`). A bad policy costs the time of its proposal and no more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from agents import search
+from agents.checkpoint import load_policy
+from agents.netlist_graph import netlist_graph
+from agents.policy import GraphPolicy
+from agents.ppo import to_tensors
+from agents.progress import ProgressCallback
+from agents.search_control import SearchControl, load_control
+from placement_env.cost.toy import toy_netlist
+from placement_env.env import MacroPlacementEnv
+from placement_env.errors import InputError
+from placement_env.kernels import compile_notice
+from placement_env.netlist import Netlist, NodeKind, Placement
+
+_WEIGHTS = Path(__file__).with_name("weights")
+#: Weights that chipflow comes with.
+POLICY = _WEIGHTS / "graph_policy.safetensors"
+CONTROL = _WEIGHTS / "search_control.safetensors"
+
+# The policy gets this part of the budget.
+_SHARE = 0.08
+# What a proposal takes on a common machine: seconds at first, and for each macro of each rollout.
+_AT_FIRST_S, _STEP_S = 0.4, 0.0025
+# Moves that the search makes in the time of a step of the policy.
+_MOVES_PER_STEP = 800
+_MOST_ROLLOUTS = 8
+# How often soft macros settle around the policy's hard ones.
+_SWEEPS = 2
+
+
+def place(
+    netlist: Netlist,
+    start: Placement | None,
+    *,
+    budget_s: float,
+    seed: int,
+    progress: ProgressCallback | None = None,
+    gap_um: float = 0.0,
+    grid_um: float | None = None,
+    moves: int | None = None,
+    from_nothing: bool = False,
+    flips: bool = False,
+    cores: int | None = None,
+    policy: Path = POLICY,
+) -> Placement:
+    """Place the movable hard and soft macros of `netlist`; all other nodes stay.
+
+    Args and errors are those of `agents.search.place`, and `policy` is the file or folder of the
+    policy's weights, of which an `InputError` tells what is wrong with them.
+    """
+    compile_kernels()
+    chosen, control = _loaded(policy)
+
+    def propose(at_first: Placement) -> Sequence[Placement]:
+        hard = int((netlist.node_kind == NodeKind.HARD_MACRO).sum())
+        count = rollouts(hard, budget_s if moves is None else None, moves)
+        return proposals(chosen, netlist, at_first, count=count, seed=seed) if count else ()
+
+    return search.place(
+        netlist,
+        start,
+        budget_s=budget_s,
+        seed=seed,
+        progress=progress,
+        gap_um=gap_um,
+        grid_um=grid_um,
+        moves=moves,
+        from_nothing=from_nothing,
+        flips=flips,
+        cores=cores,
+        control=control,
+        propose=propose,
+    )
+
+
+def rollouts(macros: int, budget_s: float | None, moves: int | None) -> int:
+    """How many placements the policy may build up in its share of the budget."""
+    if macros == 0:
+        return 0
+    if budget_s is not None:
+        count = (_SHARE * budget_s - _AT_FIRST_S) / (_STEP_S * macros)
+    else:
+        count = _SHARE * (moves or 0) / (_MOVES_PER_STEP * macros)
+    return max(0, min(int(count), _MOST_ROLLOUTS))
+
+
+def proposals(
+    policy: GraphPolicy, netlist: Netlist, at_first: Placement, *, count: int, seed: int
+) -> list[Placement]:
+    """The cheapest of `count` placements that the policy builds up; none at dead ends only.
+
+    Args:
+        policy: The policy.
+        netlist: A netlist with a grid.
+        at_first: Where ports and fixed macros are.
+        count: How many; the first one takes the likeliest actions, the others draw them.
+        seed: Seed of what is drawn.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    try:
+        first = MacroPlacementEnv(netlist, at_first, sweeps=_SWEEPS)
+        envs = [first, *(first.twin() for _ in range(count - 1))]
+        states = [env.reset()[0] for env in envs]
+    except InputError:  # The policy cannot play it, as its macros fit nowhere on the grid.
+        return []
+    graph = netlist_graph(netlist, first.placement(), first.board.order)
+    going, found = list(range(count)), []
+    with torch.inference_mode():
+        encoding = policy.encode(graph)
+        while going:
+            batch = to_tensors([states[i] for i in going], torch.device("cpu"))
+            logits, _ = policy.place(encoding, batch)
+            drawn = torch.multinomial(logits.softmax(dim=1), 1, generator=generator)[:, 0]
+            likeliest = logits.argmax(dim=1)
+            for j, i in enumerate(list(going)):
+                action = int(likeliest[j] if i == 0 else drawn[j])
+                states[i], _, terminated, truncated, info = envs[i].step(action)
+                if terminated or truncated:
+                    going.remove(i)
+                    if not info["dead_end"]:
+                        found.append((info["reward_terms"]["cost"], i))
+    return [envs[min(found)[1]].placement()] if found else []
+
+
+def compile_kernels(report: Callable[[str], None] | None = None) -> float:
+    """Compile what `place` needs and load the weights; returns the seconds of the compilation.
+
+    `report` gets a line before and after a compilation, and nothing where there was none.
+    """
+    with contextlib.suppress(InputError):  # `place` tells of it.
+        _loaded(POLICY)
+    return search.compile_kernels(report) + compile_notice("graph policy", _toy_proposal, report)
+
+
+def _toy_proposal() -> None:
+    proposals(GraphPolicy(), *toy_netlist(), count=1, seed=1)
+
+
+@cache
+def _loaded(policy: Path) -> tuple[GraphPolicy, SearchControl]:
+    return load_policy(policy).eval(), load_control(CONTROL)
