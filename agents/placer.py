@@ -58,17 +58,21 @@ def place(
     from_nothing: bool = False,
     flips: bool = False,
     cores: int | None = None,
-    policy: Path = POLICY,
+    policy: Path | None = POLICY,
+    control: Path = CONTROL,
 ) -> Placement:
     """Place the movable hard and soft macros of `netlist`; all other nodes stay.
 
-    Args and errors are those of `agents.search.place`, and `policy` is the file or folder of the
-    policy's weights, of which an `InputError` tells what is wrong with them.
+    Args and errors are those of `agents.search.place`, and there are the files of the weights, of
+    which an `InputError` tells what is wrong with them: `policy`, also a folder of checkpoints, or
+    None for no proposals, and `control`.
     """
     compile_kernels()
-    chosen, control = _loaded(policy)
+    chosen = policy and _policy(policy)
 
     def propose(at_first: Placement) -> Sequence[Placement]:
+        if not chosen:
+            return ()
         hard = int((netlist.node_kind == NodeKind.HARD_MACRO).sum())
         count = rollouts(hard, budget_s if moves is None else None, moves)
         return proposals(chosen, netlist, at_first, count=count, seed=seed) if count else ()
@@ -85,7 +89,7 @@ def place(
         from_nothing=from_nothing,
         flips=flips,
         cores=cores,
-        control=control,
+        control=_control(control),
         propose=propose,
     )
 
@@ -145,7 +149,7 @@ def compile_kernels(report: Callable[[str], None] | None = None) -> float:
     `report` gets a line before and after a compilation, and nothing where there was none.
     """
     with contextlib.suppress(InputError):  # `place` tells of it.
-        _loaded(POLICY)
+        _policy(POLICY)
     return search.compile_kernels(report) + compile_notice("graph policy", _toy_proposal, report)
 
 
@@ -154,5 +158,10 @@ def _toy_proposal() -> None:
 
 
 @cache
-def _loaded(policy: Path) -> tuple[GraphPolicy, SearchControl]:
-    return load_policy(policy).eval(), load_control(CONTROL)
+def _policy(path: Path) -> GraphPolicy:
+    return load_policy(path).eval()
+
+
+@cache
+def _control(path: Path) -> SearchControl:
+    return load_control(path)

@@ -84,10 +84,15 @@ def to_markdown(results: Sequence[Result]) -> str:
     runs = [["design", "budget s", "seed", *(_COLUMNS[n] for n in shown), "legal", "wall s"]]
     runs += [_run(result, shown) for result in results]
     note = "Columns after best are of the median run; legal and wall time of all runs."
-    lines = [*_table(summary), "", f"{note} {_EXPLAINED}" if judged == "robust cost" else note, ""]
+    lines = [
+        *markdown_table(summary),
+        "",
+        f"{note} {_EXPLAINED}" if judged == "robust cost" else note,
+        "",
+    ]
     if sources:
         lines += [*(f"[{k}] {source}  " for k, source in enumerate(sources, start=1)), ""]
-    lines += ["Every run:", "", *_table(runs)]
+    lines += ["Every run:", "", *markdown_table(runs)]
     return "\n".join(lines) + "\n"
 
 
@@ -155,6 +160,7 @@ def _run(result: Result, shown: Sequence[str]) -> list[str]:
     ]
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table, whose first row has the titles."""
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return [lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]]

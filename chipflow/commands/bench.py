@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from chipflow.commands.bench_agent import agent as bench_agent
 from chipflow.commands.bench_all import run_all, show_scoreboard
 from chipflow.commands.bench_gate import gate
 from chipflow.commands.bench_list import list_suites
@@ -17,6 +18,7 @@ bench = typer.Typer(
     no_args_is_help=True, help="Measure on public benchmarks, beside the published numbers."
 )
 bench.command()(speed)
+bench.command("agent")(bench_agent)
 bench.command("all")(run_all)
 bench.command("scoreboard")(show_scoreboard)
 bench.command()(gate)
