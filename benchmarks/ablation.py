@@ -112,9 +112,7 @@ def to_markdown(runs: Sequence[AblationRun], arms: Sequence[str], baseline: str)
                 f"{statistics.fmean(changes[arm]):+.2%}" if changes[arm] else "" for arm in shown
             ]
             rows.append([f"{budget_s:g}", "mean", *means])
-        seeds = max(
-            sum(run.start == start and run.key[:4] == r.key[:4] for run in runs) for r in runs
-        )
+        seeds = len({run.seed for run in runs if run.start == start})
         lines += [f"From {start}, medians of {seeds} seeds:", "", *markdown_table(rows), ""]
     illegal = sum(not run.legal for run in runs)
     if illegal:

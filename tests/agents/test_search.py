@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import annealing_run, annealing_schedule, search
+from agents import annealing_run, annealing_trials, search
 from agents.progress import Progress
 from placement_env.cost.proxy import proxy_cost, robust_proxy_cost
 from placement_env.cost.toy import toy_netlist
@@ -163,7 +163,7 @@ def test_the_best_of_several_trials_is_finished(
     """Each begins at the start again; in the end the best one goes on where it was."""
     netlist, start = ariane
     macros = len(netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO))
-    monkeypatch.setattr(annealing_schedule, "_ENOUGH", 130_000 / macros)
+    monkeypatch.setattr(annealing_trials, "_ENOUGH", 130_000 / macros)
     monkeypatch.setattr(annealing_run, "_REPORT_EVERY_S", 0.0)
     runs: list[list[float]] = []
 
