@@ -19,7 +19,7 @@ import torch
 from agents import search
 from agents.checkpoint import load_policy
 from agents.netlist_graph import netlist_graph
-from agents.policy import GraphPolicy
+from agents.policy import Encoding, GraphPolicy
 from agents.ppo import to_tensors
 from agents.progress import ProgressCallback
 from agents.search_control import SearchControl, load_control
@@ -108,7 +108,10 @@ def rollouts(macros: int, budget_s: float | None, moves: int | None) -> int:
 def proposals(
     policy: GraphPolicy, netlist: Netlist, at_first: Placement, *, count: int, seed: int
 ) -> list[Placement]:
-    """The cheapest of `count` placements that the policy builds up; none at dead ends only.
+    """The cheapest of `count` placements that the policy builds up.
+
+    Where all come to dead ends, it is the one with the most macros placed; the others are where the
+    policy's plan has them, and may overlap. None for a netlist that the policy cannot play.
 
     Args:
         policy: The policy.
@@ -138,9 +141,22 @@ def proposals(
                 states[i], _, terminated, truncated, info = envs[i].step(action)
                 if terminated or truncated:
                     going.remove(i)
-                    if not info["dead_end"]:
-                        found.append((info["reward_terms"]["cost"], i))
-    return [envs[min(found)[1]].placement()] if found else []
+                    missing = int((~envs[i].board.standing).sum())
+                    found.append((missing, info["reward_terms"]["cost"], i))
+    missing, _, best = min(found)
+    return [_completed(envs[best], encoding) if missing else envs[best].placement()]
+
+
+def _completed(env: MacroPlacementEnv, encoding: Encoding) -> Placement:
+    """The placement at a dead end, with macros that do not stand where they were planned."""
+    env.board.follow()
+    env.board.settle(sweeps=_SWEEPS)
+    placement, canvas = env.placement(), env.netlist.canvas
+    missing = env.board.order[~env.board.standing]
+    planned = encoding.plan[missing].double().numpy()  # (M, 2)
+    placement.x_um[missing] = canvas.left_um + planned[:, 0] * canvas.width_um
+    placement.y_um[missing] = canvas.bottom_um + planned[:, 1] * canvas.height_um
+    return placement
 
 
 def compile_kernels(report: Callable[[str], None] | None = None) -> float:

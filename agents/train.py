@@ -156,11 +156,13 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
 
     given = load_netlists(arguments.netlist, arguments.start)
     tasks, played = [], []
+    episodes = _RANDOM_EPISODES if len(given) <= _FEW else _FEW
+    episodes = episodes if arguments.total_steps else 1
     for one in given:
         task, random_play = make_task(
             one,
             num_envs=arguments.num_envs,
-            episodes=_RANDOM_EPISODES if len(given) <= _FEW else _FEW,
+            episodes=episodes,
             seed=arguments.seed,
             device=device,
             start=arguments.mode,
