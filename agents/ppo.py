@@ -37,7 +37,8 @@ class PpoSettings:
     """Hyperparameters, named as in the papers.
 
     Attributes:
-        total_steps: Environment steps in all, over all processes.
+        total_steps: Environment steps in all, over all processes; 0 after an imitation for that
+            alone.
         episodes: Episodes of each netlist between two updates, over all processes.
         tasks: Netlists that are played between two updates, in turn.
         learning_rate: Adam's step size; falls to zero over the run.

@@ -367,7 +367,9 @@ def parse_arguments(
             help=f"{helps[item.name]} (default: {item.default or 'none'})",
         )
     values = vars(parser.parse_args(words))
-    positive = ("total_steps", "episodes", "tasks", "num_envs", "num_minibatches", "update_epochs")
+    if values["total_steps"] < 1 and not values["imitation_updates"]:
+        parser.error(f"--total-steps is {values['total_steps']}, expected at least 1")
+    positive = ("episodes", "tasks", "num_envs", "num_minibatches", "update_epochs")
     for name in (*positive, "width", "cells", "layers", "threads", "checkpoint_every"):
         if values[name] < 1:
             parser.error(f"--{name.replace('_', '-')} is {values[name]}, expected at least 1")
