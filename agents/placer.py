@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from agents import search
 from agents.checkpoint import load_policy
+from agents.legal_places import LegalPlaces
 from agents.netlist_graph import netlist_graph
 from agents.policy import Encoding, GraphPolicy
 from agents.ppo import to_tensors
 from agents.progress import ProgressCallback
 from agents.search_control import SearchControl, load_control
+from placement_env.cost.incremental import IncrementalCost
 from placement_env.cost.toy import toy_netlist
 from placement_env.env import MacroPlacementEnv
 from placement_env.errors import InputError
@@ -41,8 +45,9 @@ _AT_FIRST_S, _STEP_S = 0.4, 0.0025
 # Moves that the search makes in the time of a step of the policy.
 _MOVES_PER_STEP = 800
 _MOST_ROLLOUTS = 8
-# How often soft macros settle around the policy's hard ones.
-_SWEEPS = 2
+# How often soft macros settle around the policy's hard ones, and around those of the best of its
+# placements where nothing comes after it.
+_SWEEPS, _LAST_SWEEPS = 2, 30
 
 
 def place(
@@ -145,6 +150,26 @@ def proposals(
                     found.append((missing, info["reward_terms"]["cost"], i))
     missing, _, best = min(found)
     return [_completed(envs[best], encoding) if missing else envs[best].placement()]
+
+
+def construct(
+    policy: GraphPolicy, netlist: Netlist, at_first: Placement, *, count: int, seed: int
+) -> Placement:
+    """What the policy alone makes of a netlist: the cheapest of `count` placements, made legal.
+
+    Soft macros settle around its hard ones; no hard macro is moved but for overlaps at dead ends.
+
+    Raises:
+        InputError: The policy cannot play the netlist, or its macros cannot be made legal.
+    """
+    proposed = proposals(policy, netlist, at_first, count=count, seed=seed)
+    if not proposed:
+        raise InputError("the policy cannot place this netlist", where=netlist.name)
+    places = LegalPlaces(netlist, at_first, gap_um=0.0, seed=seed)
+    places.settle(proposed[0].x_um, proposed[0].y_um)
+    cost = IncrementalCost(places.model, places.x_um, places.y_um)
+    cost.settle(places.soft.astype(np.int32), sweeps=_LAST_SWEEPS)
+    return replace(places.placement(), x_um=cost.x_um, y_um=cost.y_um)
 
 
 def _completed(env: MacroPlacementEnv, encoding: Encoding) -> Placement:

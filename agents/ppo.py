@@ -130,6 +130,7 @@ def learn(
     first_update: int = 0,
     first_step: int = 0,
     on_update: Callable[[Update], None] = lambda update: None,
+    time_is_up: Callable[[], bool] = lambda: False,
 ) -> None:
     """Train `policy` in place. The same seed gives the same weights on the same machine.
 
@@ -144,6 +145,7 @@ def learn(
         first_update: Updates that an earlier run has made.
         first_step: Environment steps that it took.
         on_update: Called after each update.
+        time_is_up: Asked before each update whether to end early.
 
     Raises:
         TrainingError: A loss is not finite; the policy is as it was before that update.
@@ -154,7 +156,7 @@ def learn(
     started = time.monotonic()
     step, update = first_step, first_update
 
-    while step < settings.total_steps:
+    while step < settings.total_steps and not time_is_up():
         # All that is random in an update follows from its number.
         torch.manual_seed(hash_of(settings.seed, update, rank))
         shuffle = np.random.default_rng([settings.seed, update, rank])

@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import random
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -64,6 +65,8 @@ class TrainingArguments(ImitationSettings, PpoSettings):
         teacher_moves: Moves of the search for the placements that are imitated.
         weights: Checkpoint or .safetensors to begin with, in place of random weights.
         device: "auto" (a GPU where there is one), "cpu", "cuda" or another of PyTorch.
+        minutes: End PPO after so many minutes, if it has not made all its steps by then; 0 for no
+            limit.
         threads: Threads of PyTorch on the CPU; more than one pays for large netlists only.
         checkpoint_every: Updates between two checkpoints.
         resume: Folder of a run or of a checkpoint to go on from.
@@ -86,6 +89,7 @@ class TrainingArguments(ImitationSettings, PpoSettings):
     teacher_moves: int = 1_000_000
     weights: str = ""
     device: str = "auto"
+    minutes: float = 0.0
     threads: int = 1
     checkpoint_every: int = 10
     resume: str = ""
@@ -209,6 +213,7 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
                 first_update=progress.imitated,
                 on_update=run.imitated,
             )
+        began = time.monotonic()
         if progress.update == 0:
             optimizer.state.clear()  # gradients of PPO are of another size
         learn(
@@ -219,6 +224,7 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
             first_update=progress.update,
             first_step=progress.step,
             on_update=run.updated,
+            time_is_up=lambda: 0 < 60 * arguments.minutes < time.monotonic() - began,
         )
         if log and arguments.mode == "construct" and arguments.total_steps:
             reached = [play_likeliest(task, policy)[0] for task in tasks]

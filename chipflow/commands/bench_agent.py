@@ -48,6 +48,14 @@ def agent(
     arms: Annotated[
         str, typer.Option(metavar="NAME,NAME,...", help="Only these parts (default: all).")
     ] = "",
+    construct: Annotated[
+        bool,
+        typer.Option("--construct", help="Instead, what the policy alone builds up."),
+    ] = False,
+    fine_tune: Annotated[
+        float,
+        typer.Option(help="With --construct: minutes of training on each design.", min=0.0),
+    ] = 0.0,
     seeds: Annotated[int, typer.Option(help="Runs with seeds 1 to N.", min=1)] = 5,
     out: Annotated[
         Path,
@@ -73,6 +81,13 @@ def agent(
     from placement_env.formats.text import write_text
 
     make_folder(out)
+    if construct:
+        from chipflow.commands.construct_table import construct_table
+
+        table = construct_table(load_netlists(designs), fine_tune, seeds, out)
+        write_text(out / "construct.md", table)
+        typer.echo(table, nl=False)
+        return
     known = _arms(out)
     chosen = _chosen(arms, list(known))
     show = ProgressLines(quiet=quiet)

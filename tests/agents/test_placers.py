@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import annealing, greedy, placers, search, without_search
+from agents import annealing, greedy, placer, placers, search, without_search
 from agents.progress import Progress
 from benchmarks.placement import is_legal, score
 from placement_env.cost.proxy import proxy_cost
@@ -27,7 +27,7 @@ from tests.agents.legality import assert_legal, assert_others_stay, assert_same
 from tests.agents.row_designs import row_design
 
 PLACE_MACROS = [name for name in placers.NAMES if name != "coloquinte"]
-SEARCHES = ["search", "annealing", "greedy"]
+SEARCHES = ["graph-rl", "search", "annealing", "greedy"]
 
 every_placer = pytest.mark.parametrize("name", PLACE_MACROS)
 every_search = pytest.mark.parametrize("name", SEARCHES)
@@ -272,6 +272,7 @@ def test_cells_alone_are_what_coloquinte_is_for() -> None:
 def test_names_stand_for_the_placers() -> None:
     netlist, start = toy_netlist()
     for name, place in (
+        ("graph-rl", placer.place),
         ("search", search.place),
         ("annealing", annealing.place),
         ("greedy", greedy.place),
@@ -288,7 +289,7 @@ def test_an_unknown_name_is_refused_with_a_hint() -> None:
     assert refused.value.hint == "did you mean annealing?"
     with pytest.raises(InputError) as refused:
         placers.compile_kernels("???", toy_netlist()[0])
-    assert refused.value.hint.startswith("the placers are search, annealing, greedy,")
+    assert refused.value.hint.startswith("the placers are graph-rl, search, annealing,")
 
 
 def test_an_unknown_option_is_refused_with_a_hint() -> None:
@@ -316,6 +317,6 @@ def test_blocks_without_a_grid_are_floorplanned() -> None:
     assert not outside(blocks, placed).size
     with pytest.raises(InputError, match="not for floorplans") as refused:
         placers.named("greedy")(blocks, start, budget_s=1, seed=1, moves=3)
-    assert "'search'" in refused.value.hint
+    assert "'graph-rl'" in refused.value.hint
     with pytest.raises(InputError, match="no option 'grid_um'"):
         placers.named("search")(blocks, start, budget_s=1, seed=1, grid_um=1.0)

@@ -1,0 +1,132 @@
+"""The learned control: corrections of the schedule, its file, and its training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents import train_control
+from agents.annealing_schedule import Situation, tuned
+from agents.placer import CONTROL
+from agents.search_control import (
+    FEATURES,
+    SCALARS,
+    SearchControl,
+    features,
+    from_vector,
+    load_control,
+    save_control,
+    to_vector,
+    untrained,
+)
+from agents.train_control import ControlArguments, Run, final_cost, train
+from placement_env.errors import InputError
+
+SEEN = Situation(
+    from_nothing=True, hard=100, soft=700, cells=500, hard_area=0.5, moves_per_macro=2000.0
+)
+
+
+def corrected(scalar: str, feature: str, by: float) -> SearchControl:
+    control = untrained()
+    control.scalars[SCALARS.index(scalar), FEATURES.index(feature)] = by
+    return control
+
+
+def test_without_weights_heat_and_steps_are_those_tuned_by_hand() -> None:
+    usual, learned = tuned(SEEN), untrained()(SEEN)
+    for name in ("heat", "bend", "step", "hard_share", "eagerness"):
+        assert getattr(learned, name) == pytest.approx(getattr(usual, name))
+    # more kinds of moves are proposed than by hand
+    assert np.count_nonzero(learned.soft_shares[0]) > np.count_nonzero(usual.soft_shares[0])
+
+
+def test_weights_correct_by_what_is_seen() -> None:
+    hotter = corrected("first heat", "from nothing", np.log(2))
+    assert hotter(SEEN).heat[0] == pytest.approx(2 * tuned(SEEN).heat[0])
+    ordered = replace(SEEN, from_nothing=False)
+    assert hotter(ordered).heat == pytest.approx(tuned(ordered).heat)
+    longer = corrected("bend", "length", 0.1)
+    assert longer(replace(SEEN, moves_per_macro=20_000.0)).bend > longer(SEEN).bend
+    assert longer(replace(SEEN, moves_per_macro=None)).bend == pytest.approx(tuned(SEEN).bend)
+
+
+@given(
+    st.integers(0, 2**32 - 1), st.floats(0, 100), st.integers(0, 10_000), st.integers(0, 10_000),
+    st.integers(1, 100_000), st.floats(0, 1), st.one_of(st.none(), st.floats(0, 1e9)),
+    st.one_of(st.none(), st.floats(0, 1)), st.booleans(),
+)  # fmt: skip
+def test_no_weights_lead_astray(
+    seed: int, size: float, hard: int, soft: int, cells: int, area: float,
+    length: float | None, accepted: float | None, nothing: bool,
+) -> None:  # fmt: skip
+    weights = size * np.random.default_rng(seed).standard_normal(len(to_vector(untrained())))
+    situation = Situation(nothing, hard, soft, cells, area, length, accepted)
+    usual, course = tuned(situation), from_vector(weights)(situation)
+    assert np.isfinite(features(situation)).all()
+    for now, before in ((course.heat, usual.heat), (course.step, usual.step)):
+        assert np.abs(np.log(np.array(now) / before)).max() <= 3 + 1e-9
+    assert all(0 < share < 1 for share in course.hard_share)
+    assert 0 <= course.eagerness <= 1.5
+    for pair in (course.soft_shares, course.hard_shares):
+        assert np.isfinite(pair).all()
+        assert np.min(pair) > 0
+
+
+def test_a_file_keeps_it(tmp_path: Path) -> None:
+    control = from_vector(np.arange(len(to_vector(untrained())), dtype=np.float64))
+    file = tmp_path / "control.safetensors"
+    save_control(file, control, {"iterations": "3"})
+    assert np.array_equal(to_vector(load_control(file)), to_vector(control))
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(InputError, match="cannot be read"):
+        load_control(file)
+
+
+def test_the_control_that_ships_can_be_read() -> None:
+    assert np.abs(to_vector(load_control(CONTROL))).max() > 0
+
+
+def test_training_finds_what_the_search_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Judged by the first heat alone, which is to be doubled, the weights come to double it."""
+
+    def reached(run: Run, control: SearchControl) -> float:
+        heat = control(replace(SEEN, from_nothing=run.from_nothing)).heat[0]
+        usual = tuned(replace(SEEN, from_nothing=run.from_nothing)).heat[0]
+        return float(np.exp(abs(np.log(heat / usual) - np.log(2))))
+
+    class Here:
+        def __init__(self, *_: object, **__: object) -> None: ...
+        def __enter__(self) -> Here:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def map(self, function: object, *lists: object) -> object:
+            return map(function, *lists)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(train_control, "final_cost", reached)
+    monkeypatch.setattr(train_control, "ProcessPoolExecutor", Here)
+    control = train(
+        ControlArguments(
+            netlist="toy", iterations=60, pairs=16, noise=0.1, rate=0.5, out=str(tmp_path)
+        )
+    )
+    assert control(SEEN).heat[0] / tuned(SEEN).heat[0] == pytest.approx(2, rel=0.15)
+    saved = load_control(tmp_path / "control.safetensors")
+    assert np.array_equal(to_vector(saved), to_vector(control))
+    assert len((tmp_path / "gains.csv").read_text().splitlines()) == 1 + 60 * 16
+
+
+def test_a_search_is_judged_by_the_cost_it_reaches() -> None:
+    short, long = (
+        final_cost(Run("generated:5x0.05", True, budget_s, 1), untrained())
+        for budget_s in (0.1, 1.0)
+    )
+    assert 0 < long < short
