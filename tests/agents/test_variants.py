@@ -64,8 +64,9 @@ def test_variants_are_netlists_to_train_on(data_file: Callable[[str], Path]) -> 
     data_file("iccad04/ibm01/ibm01.aux.gz")
     one, other = load_netlists("variant:ibm01:0-1")
     assert [one.name, other.name] == ["variant:ibm01:0", "variant:ibm01:1"]
-    assert one.parent is other.parent is not None
+    assert one.parent is other.parent
     assert not one.is_placed
+    assert one.parent is not None
     assert one.carry is not None
     carried = one.carry(one.parent.start)
     assert len(carried.x_um) == one.netlist.num_nodes
