@@ -120,6 +120,15 @@ def to_markdown(runs: Sequence[AblationRun], arms: Sequence[str], baseline: str)
     return "\n".join(lines)
 
 
+def targets_to_markdown(runs: Sequence[AblationRun], baseline: str, arm: str) -> str:
+    """A table of the seconds that an arm needs for what the baseline reaches."""
+    rows = [["start", "design", f"{baseline}, s", f"{arm}, s"]]
+    for start, design, budget_s, enough in time_to_target(runs, baseline, arm):
+        rows.append([start, design, f"{budget_s:g}", "more" if enough is None else f"{enough:g}"])
+    title = f"Shortest of the budgets with which {arm} reaches what {baseline} does:"
+    return "\n".join([title, "", *markdown_table(rows), ""])
+
+
 def time_to_target(
     runs: Sequence[AblationRun], baseline: str, arm: str
 ) -> list[tuple[str, str, float, float | None]]:

@@ -39,8 +39,8 @@ def placement(
         str,
         typer.Option(
             metavar="NAME",
-            help="What places the macros: search, annealing, greedy, quadratic, random, "
-            "coloquinte, MODULE:FUNCTION or a command.",
+            help="What places the macros: graph-rl, search, annealing, greedy, quadratic, random, "
+            "coloquinte, a checkpoint of `chipflow train`, MODULE:FUNCTION or a command.",
         ),
     ] = "search",
     start: Annotated[

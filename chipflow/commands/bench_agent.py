@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Designs that nothing of the agent was trained or tuned on.
 _TEST_SPLIT = "ariane133_ng45,ariane136_asap7,ariane133_sky130hd,ibm01"
-_BASELINE = "search"
+_AGENT, _BASELINE = "graph-rl", "search"
 
 _Placer = Callable[..., "Placement"]
 
@@ -119,6 +119,7 @@ def agent(
                 f"{run.seed}: {run.arm} {run.robust_cost:.4f} in {run.wall_s:.1f} s"
             )
     table = ablation.to_markdown(runs, list(known), _BASELINE)
+    table += ablation.targets_to_markdown(runs, _BASELINE, _AGENT)
     write_text(out / "results.md", table)
     typer.echo(table, nl=False)
     if ctrl_c.seen:
@@ -135,7 +136,7 @@ def _arms(folder: Path) -> dict[str, _Placer]:
 
     policy, control = _untrained(folder)
     return {
-        "graph-rl": placer.place,
+        _AGENT: placer.place,
         "control": partial(placer.place, policy=None),
         "random-weights": partial(placer.place, policy=policy, control=control),
         _BASELINE: search.place,

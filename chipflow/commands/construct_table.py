@@ -103,4 +103,4 @@ def _fine_tuned(given: TrainingNetlist, minutes: float, folder: Path) -> GraphPo
         learning_rate=3e-4,
         sweeps=2,
     )
-    return train(arguments).policy.eval()
+    return train(arguments, quiet=True).policy.eval()

@@ -40,7 +40,7 @@ class MacroOptions:
         moves: Try so many moves, whatever time they take.
     """
 
-    agent: str = "search"
+    agent: str = "graph-rl"
     fixed: Sequence[str] = ()
     hard_only: bool = False
     from_nothing: bool = False

@@ -46,10 +46,10 @@ def place(
         str,
         typer.Option(
             metavar="NAME",
-            help="What places the macros: search, annealing, greedy, quadratic, random, "
-            "coloquinte, MODULE:FUNCTION or a command.",
+            help="What places the macros: graph-rl, search, annealing, greedy, quadratic, random, "
+            "coloquinte, a checkpoint of `chipflow train`, MODULE:FUNCTION or a command.",
         ),
-    ] = "search",
+    ] = "graph-rl",
     cores: Annotated[
         int | None, typer.Option(help="Processor cores to use (default: all).", min=1)
     ] = None,

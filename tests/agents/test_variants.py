@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agents import variants
 from agents.training_netlists import load_netlists
-from agents.variants import Family, family_of, vary
+from agents.variants import Family, Variant, family_of, vary
 from placement_env.cost.proxy import proxy_cost
 from placement_env.errors import InputError
 from placement_env.netlist import NodeKind
@@ -21,29 +22,37 @@ def family(data_file: Callable[[str], Path]) -> Family:
     return family_of("ariane136_ng45")
 
 
-def test_variants_are_like_the_design_and_unlike_each_other(family: Family) -> None:
-    variants = [vary(family, seed) for seed in range(3)]
-    sizes = {(v.netlist.canvas, v.netlist.grid, v.netlist.num_nodes) for v in variants}
-    assert len(sizes) == 3
-    for variant in variants:
-        netlist = variant.netlist
+@pytest.fixture(scope="module")
+def variants_of_it(family: Family) -> list[Variant]:
+    return [vary(family, seed) for seed in range(2)]
+
+
+def test_variants_are_like_the_design_and_unlike_each_other(
+    family: Family, variants_of_it: list[Variant]
+) -> None:
+    one, other = (variant.netlist for variant in variants_of_it)
+    assert (one.canvas, one.grid, one.num_nodes) != (other.canvas, other.grid, other.num_nodes)
+    for netlist in (one, other):
         for kind in (NodeKind.HARD_MACRO, NodeKind.PORT):
             assert len(netlist.nodes_of(kind)) == len(family.netlist.nodes_of(kind))
         hard = netlist.nodes_of(NodeKind.HARD_MACRO)
         covered = (netlist.width_um * netlist.height_um)[hard].sum()
         canvas = netlist.canvas
         assert covered < 0.63 * canvas.width_um * canvas.height_um
-        assert netlist.num_nets == pytest.approx(family.netlist.num_nets, rel=0.3)
+        assert netlist.num_nets == pytest.approx(family.netlist.num_nets, rel=0.4)
     again = vary(family, 1)
-    assert again.netlist.canvas == variants[1].netlist.canvas
-    assert np.array_equal(again.group, variants[1].group)
+    assert again.netlist.canvas == other.canvas
+    assert np.array_equal(again.group, variants_of_it[1].group)
 
 
-def test_a_placement_is_carried_over(family: Family) -> None:
+def test_a_placement_is_carried_over(
+    family: Family, variants_of_it: list[Variant], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Macros keep their places relative to the canvas, and groups are where their cells were."""
-    legal = family.start
-    upright = next(v for v in (vary(family, seed) for seed in range(9)) if not v.transposed)
-    transposed = next(v for v in (vary(family, seed) for seed in range(30)) if v.transposed)
+    legal, upright = family.start, variants_of_it[0]
+    monkeypatch.setattr(variants, "_TRANSPOSED", 1.0)
+    transposed = vary(family, 0)
+    assert transposed.netlist.canvas.width_um == upright.netlist.canvas.height_um
     node = family.netlist.nodes_of(NodeKind.HARD_MACRO)[5]
     old = family.netlist.canvas
     x, y = legal.x_um[node] / old.width_um, legal.y_um[node] / old.height_um
