@@ -176,7 +176,7 @@ def train(arguments: ControlArguments) -> SearchControl:
     usual: dict[tuple[str, bool], float] = {}
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
-    about = {key: str(value) for key, value in vars(arguments).items()}
+    about = {key: str(value) for key, value in vars(arguments).items() if key != "out"}
     began = time.monotonic()
     with (
         ProcessPoolExecutor(
