@@ -2,8 +2,8 @@
 
 | name       | what it does                                                             |
 | ---------- | ------------------------------------------------------------------------ |
-| graph-rl   | graph policy, learned control and search (`agents.placer`), the best one |
-| search     | the search alone, as tuned by hand (`agents.search`)                     |
+| graph-rl   | graph policy, learned control and search (`agents.placer`)               |
+| search     | the search alone, as tuned by hand (`agents.search`), the default        |
 | annealing  | textbook simulated annealing (`agents.annealing`), a baseline            |
 | greedy     | each macro where it is cheapest (`agents.greedy`), a baseline            |
 | quadratic  | macros where nets pull them (`agents.without_search`), a baseline        |

@@ -40,7 +40,7 @@ class MacroOptions:
         moves: Try so many moves, whatever time they take.
     """
 
-    agent: str = "graph-rl"
+    agent: str = "search"
     fixed: Sequence[str] = ()
     hard_only: bool = False
     from_nothing: bool = False

@@ -49,7 +49,7 @@ def place(
             help="What places the macros: graph-rl, search, annealing, greedy, quadratic, random, "
             "coloquinte, a checkpoint of `chipflow train`, MODULE:FUNCTION or a command.",
         ),
-    ] = "graph-rl",
+    ] = "search",
     cores: Annotated[
         int | None, typer.Option(help="Processor cores to use (default: all).", min=1)
     ] = None,
