@@ -157,6 +157,8 @@ class AnnealingRun:
             for start in starts
         ]
         self._control = control
+        # Moves a macro of each anneal, None: not known yet.
+        self._each: float | None = None
         self._take(0, trial=0)
         self._shares = MoveShares()
         # None: as the schedule has it, which does not depend on the clock.
@@ -166,8 +168,6 @@ class AnnealingRun:
         self._part = 0.0  # Part of the run that has passed.
         # How many trials there are, None: not known yet; and which one this is.
         self._trials: int | None = None
-        # Moves a macro of each anneal, None: not known yet.
-        self._each: float | None = None
         self._trial = 0
         # Costs towards the end of the trial, and the best trial so far with its mean of them.
         self._late_costs: list[float] = []
@@ -180,7 +180,7 @@ class AnnealingRun:
         """Begin at one of the starts; each trial has random numbers of its own."""
         start = self._lanes[lane].start
         self._lane = lane
-        self._schedule = self._control(self._situation)
+        self._reconsider()
         self._threads = [
             AnnealingThread(
                 self._model,
@@ -261,7 +261,7 @@ class AnnealingRun:
                 self._slice(0.0, _RACE_SLICE)
             reached.append((self.cost, lane, self._threads))
         _, self._lane, self._threads = min(reached, key=lambda one: one[0])
-        self._schedule = self._control(self._situation)
+        self._reconsider()
 
     def _tell(self, progress: ProgressCallback, elapsed_s: float, budget_s: float) -> None:
         progress(
@@ -351,7 +351,6 @@ class AnnealingRun:
             # A start that has not been tried counts as the best one.
             worth = [min(lane.costs, default=-np.inf) for lane in self._lanes]
             self._take(int(np.argmin(worth)), trial=trial)
-            self._reconsider()
         else:
             self._threads, self._lane = self._best_trial.threads, self._best_trial.lane
             self._reconsider()

@@ -78,7 +78,7 @@ def place(
     def propose(at_first: Placement) -> Sequence[Placement]:
         if not chosen:
             return ()
-        hard = int((netlist.node_kind == NodeKind.HARD_MACRO).sum())
+        hard = netlist.nodes_of(NodeKind.HARD_MACRO).size
         count = rollouts(hard, budget_s if moves is None else None, moves)
         return proposals(chosen, netlist, at_first, count=count, seed=seed) if count else ()
 

@@ -76,7 +76,7 @@ class Placer(Protocol):
         ...
 
 
-#: The placer with a policy, and its options; only where it is asked for is PyTorch loaded.
+#: The placer with a policy; only where it is asked for is PyTorch loaded.
 AGENT = "graph-rl"
 
 _PLACE: dict[str, Callable[..., Placement]] = {
@@ -124,7 +124,7 @@ def named(name: str) -> Placer:
                 )
         chosen = partial(function, **options)
         has_cells = netlist.nodes_of(NodeKind.STANDARD_CELL).size > 0
-        if has_cells and name != "coloquinte" and (name in _PLACE or is_policy(name)):
+        if has_cells and name != "coloquinte" and _is_ours(name):
             mended = name not in _IGNORE_THE_START
             chosen = partial(mixed_size.place, macro_placer=chosen, rough_too=mended)
         return chosen(
@@ -172,7 +172,7 @@ def compile_kernels(
     Raises:
         InputError: There is none.
     """
-    if name == "coloquinte" or (_known(name) not in _PLACE and not is_policy(name)):
+    if name == "coloquinte" or not _is_ours(_known(name)):
         return 0.0
     if is_floorplan(netlist):
         return floorplanner.compile_kernels(report)
@@ -185,7 +185,7 @@ def compile_kernels(
 
 def _function(name: str, netlist: Netlist) -> Callable[..., Placement]:
     """What places the macros of the netlist for the placer of that name."""
-    if _known(name) not in _PLACE and not is_policy(name):
+    if not _is_ours(_known(name)):
         return foreign.placer(name)
     if not is_floorplan(netlist):
         if not is_policy(name):
@@ -201,8 +201,12 @@ def _function(name: str, netlist: Netlist) -> Callable[..., Placement]:
     return floorplanner.place
 
 
+def _is_ours(name: str) -> bool:
+    return name in _PLACE or is_policy(name)
+
+
 def _known(name: str) -> str:
-    if name not in _PLACE and not is_policy(name) and not foreign.is_foreign(name):
+    if not _is_ours(name) and not foreign.is_foreign(name):
         raise InputError(
             f"there is no placer called {name!r}",
             hint=did_you_mean(name, NAMES)

@@ -19,7 +19,12 @@ from benchmarks.fetch import origins
 from benchmarks.files import SOFT_MACRO_BLOAT, group_numbers, with_soft_macros_as_wide
 from placement_env.errors import InputError
 from placement_env.formats import ct_protobuf
-from placement_env.grouping import group_cells, grouped_netlist, grouped_placement
+from placement_env.grouping import (
+    group_cells,
+    grouped_netlist,
+    grouped_placement,
+    ungrouped_placement,
+)
 from placement_env.netlist import Canvas, Grid, IntArray, Netlist, NodeKind, Placement
 
 #: Logarithms of sizes are changed by up to this much, one way or the other: sides of the canvas,
@@ -36,7 +41,8 @@ class Family:
     """A design, and what it was grouped from.
 
     Attributes:
-        netlist: The design with its groups of cells as soft macros.
+        netlist: The design with its groups of cells as soft macros, nodes in the order of
+            `grouped_netlist`.
         start: Where its ports are, and its macros if they are placed.
         flat: The same before grouping.
         flat_start: A placement of that.
@@ -75,23 +81,16 @@ class Variant:
     def carry(self, placement: Placement) -> Placement:
         """A placement of the family's netlist, carried over to this one; it may overlap."""
         family = self.family
-        node_of = {name: node for node, name in enumerate(family.netlist.node_name)}
-        alone = family.group < 0
-        home = np.array(
-            [
-                node_of.get(name if is_alone else f"Grp_{number}", -1)
-                for name, is_alone, number in zip(
-                    family.flat.node_name, alone.tolist(), family.group.tolist(), strict=True
-                )
-            ]
-        )
-        x_um = np.where(home >= 0, placement.x_um[home], family.flat_start.x_um)
-        y_um = np.where(home >= 0, placement.y_um[home], family.flat_start.y_um)
+        flat = ungrouped_placement(family.flat, family.group, family.flat_start, placement)
         moved = _on_canvas(
-            x_um, y_um, family.netlist.canvas, self.netlist.canvas, transposed=self.transposed
+            flat.x_um,
+            flat.y_um,
+            family.netlist.canvas,
+            self.netlist.canvas,
+            transposed=self.transposed,
         )
-        flat = Placement(*moved, np.zeros(len(x_um), dtype=np.int64))
-        return grouped_placement(self.flat, self.group, flat)
+        upright = np.zeros_like(flat.orient)
+        return grouped_placement(self.flat, self.group, Placement(*moved, upright))
 
 
 def family_of(name: str) -> Family:

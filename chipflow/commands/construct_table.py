@@ -86,8 +86,9 @@ def _alone(policy: GraphPolicy, given: TrainingNetlist, seeds: int) -> tuple[flo
         began = time.perf_counter()
         placed = placer.construct(policy, given.netlist, given.start, count=_ROLLOUTS, seed=seed)
         seconds.append(time.perf_counter() - began)
-        assert is_legal(score(given.netlist, placed)), given.name
-        costs.append(proxy_cost(given.netlist, placed).total)
+        scores = score(given.netlist, placed)
+        assert is_legal(scores), given.name
+        costs.append(scores["placement__proxy__cost"])
     return statistics.median(costs), statistics.median(seconds)
 
 
