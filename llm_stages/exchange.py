@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from llm_stages.errors import ProviderError
 
 
 @dataclass(frozen=True)
@@ -19,13 +22,14 @@ class Request:
     """What to ask.
 
     Attributes:
-        model: The model as LiteLLM spells it.
+        model: The model string (`model_string.py`), with or without an address.
         messages: The conversation, oldest first.
         temperature: 0 for the likeliest answer.
         max_tokens: Length of the answer at most.
         seed: For providers that can repeat an answer; others ignore it.
-        api_base: Address of an OpenAI-compatible server; empty for the provider's own.
-        timeout_s: How long to wait for the answer.
+        api_base: Address of the server where the model string has none; empty for the provider's.
+        timeout_s: How long to wait for the whole answer.
+        stage: The stage that asks, for messages and records; no part of the question.
     """
 
     model: str
@@ -35,6 +39,7 @@ class Request:
     seed: int | None = None
     api_base: str = ""
     timeout_s: float = 300.0
+    stage: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,3 +63,44 @@ class Reply:
     latency_s: float
     model: str
     finish_reason: str = "stop"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A way to one model, ready to be asked.
+
+    Attributes:
+        ask: Asks and waits for the whole answer; raises `CallFailed`.
+        price: US dollars for (prompt tokens, answer tokens); None where it is not known.
+    """
+
+    ask: Callable[[Request], Reply]
+    price: Callable[[int, int], float | None]
+
+
+class CallFailed(Exception):
+    """A call without a usable answer.
+
+    Args:
+        error: What to tell the user.
+        again: The same call may succeed later.
+        after_s: How long the provider says to wait, where it does.
+        used: The usage of an answer that came and is of no use.
+        billed: The provider may have done the work although no usage came back.
+    """
+
+    def __init__(
+        self,
+        error: ProviderError,
+        *,
+        again: bool = False,
+        after_s: float | None = None,
+        used: Reply | None = None,
+        billed: bool = False,
+    ) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.again = again
+        self.after_s = after_s
+        self.used = used
+        self.billed = billed

@@ -1,45 +1,42 @@
-"""One function to ask any model: `complete(Request(...)) -> Reply`, with LiteLLM underneath.
+"""One function to ask any model: `complete(Request(...)) -> Reply`, and the only way to one.
 
-A model is one string as LiteLLM spells it (`anthropic/...`, `openai/...`, `ollama/...`), or
-`openai/NAME` with an `api_base` for any server that speaks the OpenAI protocol. LiteLLM takes
-seconds to import, so it is imported by the first call that needs it. Replies can be recorded and
-replayed (`store.py`), and calls can share a budget (`budget.py`).
+A model is one string (`model_string.py`). A Python function answers `python/...`
+(`python_provider.py`), LiteLLM asks all others (`litellm_call.py`). What waiting can put right is
+tried again, then the fallbacks are asked in order. Replies can be recorded and replayed
+(`store.py`), and calls can share a budget (`budget.py`).
 """
 
 from __future__ import annotations
 
-import ipaddress
-import logging
-import os
-import re
+import random
 import time
-from types import ModuleType
-from urllib.parse import urlsplit
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from llm_stages import litellm_call, python_provider
 from llm_stages.budget import Budget
-from llm_stages.errors import (
-    KeyMissing,
-    NoConnection,
-    ProviderError,
-    Refused,
-    ToolMissing,
-    UnknownModel,
-)
-from llm_stages.exchange import Reply, Request
+from llm_stages.errors import InputError, ProviderError
+from llm_stages.exchange import CallFailed, Connection, Reply, Request
+from llm_stages.keys import key_in, redacted, without_key_values
+from llm_stages.model_string import addressed
 from llm_stages.store import Store, store_from_environment
 
-EXAMPLES = (
-    "anthropic/claude-sonnet-4-5, openai/gpt-4o, gemini/gemini-2.5-pro, ollama/qwen2.5-coder, or "
-    "openai/NAME with --api-base http://127.0.0.1:8000/v1 for a server of your own"
-)
+#: Before the second try; twice that before the third, and so on.
+_FIRST_WAIT_S = 1.0
+#: A provider that wants to be left alone for longer is not waited for.
+_LONGEST_WAIT_S = 60.0
 
-_RETRY_WAITS_S = (1.0, 4.0)
-_RETRY_STATUS = (429, 503, 529)
-_NO_KEY = "none"  # local servers want the field filled and do not look at it
+Say = Callable[[str], None]
 
 
 def complete(
-    request: Request, *, budget: Budget | None = None, store: Store | None = None
+    request: Request,
+    *,
+    budget: Budget | None = None,
+    store: Store | None = None,
+    fallbacks: Sequence[str] = (),
+    retries: int = 2,
+    log: Say = lambda line: None,
 ) -> Reply:
     """Ask a model and wait for its whole answer.
 
@@ -48,214 +45,117 @@ def complete(
         budget: Is charged; a call that could exceed it is not made.
         store: Where replies are recorded or replayed from; by default as the environment says
             (CHIPFLOW_LLM_RECORD or CHIPFLOW_LLM_REPLAY, each a folder).
+        fallbacks: Model strings to ask in this order where the model of the request fails. The
+            address of the request is not theirs.
+        retries: How often a call that failed for a while only is made again.
+        log: Gets a line for each wait and each fallback.
 
     Raises:
-        UnknownModel, KeyMissing, NoConnection, Refused: The provider could not be asked.
+        UnknownModel, KeyMissing, NoConnection, Refused: The provider could not be asked; of several
+            models, the error of the first.
         BudgetSpent: The budget does not allow the call.
         NotRecorded: Replay was asked for and the store does not hold the request.
+        InputError: The question holds an API key, or a record cannot be read or written.
     """
+    _check_no_key(request)
     store = store or store_from_environment()
-    if store is not None and store.replays:
-        return Reply(**store.load(request))
-    litellm = _litellm()
-    provider = _provider_of(litellm, request)
-    if budget is not None:
-        budget.check(
-            prompt_characters=sum(len(message.content) for message in request.messages),
-            max_tokens=request.max_tokens,
-            price=lambda prompt, answer: _price(litellm, request, provider, prompt, answer),
-            model=request.model,
-        )
-    reply = _ask(litellm, request, provider)
-    if budget is not None:
-        budget.charge(reply.prompt_tokens + reply.completion_tokens, reply.cost_usd)
+    wanted = [addressed(request)]
+    wanted += [addressed(replace(request, model=name, api_base="")) for name in fallbacks]
     if store is not None:
-        store.save(request, reply)
-    return reply
+        for asked in wanted:
+            if kept := store.find(asked):
+                if budget is not None:
+                    budget.note_replayed(asked, kept)
+                return kept
+        if store.replays:
+            raise store.missing(wanted[0])
+    failures: list[ProviderError] = []
+    for number, asked in enumerate(wanted, start=1):
+        try:
+            reply = _ask(asked, _connect(asked), budget, retries, log)
+        except ProviderError as error:
+            failures.append(error)
+            if number < len(wanted):
+                log(f"{asked.model}: {error.message}; asking {wanted[number].model}")
+            continue
+        return store.keep(asked, reply) if store is not None else reply
+    raise _joined(failures)
 
 
-def _litellm() -> ModuleType:
-    """LiteLLM with everything off that would phone home or print."""
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    os.environ.setdefault("LITELLM_LOG", "ERROR")
-    try:
-        import litellm
-    except ImportError as error:
-        raise ToolMissing(
-            f"LiteLLM cannot be imported: {error}", hint="pip install litellm"
-        ) from None
-    litellm.suppress_debug_info = True
-    logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
-    return litellm
+def _connect(request: Request) -> Connection:
+    if request.model.startswith(python_provider.PREFIX):
+        return python_provider.connect(request)
+    return litellm_call.connect(request)
 
 
-def _provider_of(litellm: ModuleType, request: Request) -> str:
-    """The provider's name, once it is known and its key is there."""
-    from litellm.exceptions import BadRequestError
-
-    try:
-        provider = litellm.get_llm_provider(request.model, api_base=request.api_base or None)[1]
-    except BadRequestError:
-        raise UnknownModel(
-            f"the model {request.model!r} names no provider that LiteLLM knows",
-            where=request.model,
-            hint=f"write PROVIDER/MODEL, such as {EXAMPLES}",
-        ) from None
-    if request.api_base:
-        if urlsplit(request.api_base).scheme not in ("http", "https"):
-            raise NoConnection(
-                f"the address {request.api_base!r} is not an http or https address",
-                where=request.model,
-                hint="write it in full, such as http://127.0.0.1:8000/v1",
-            )
-        return provider
-    missing = [
-        name
-        for name in litellm.validate_environment(request.model)["missing_keys"]
-        if not name.endswith("_API_BASE")
-    ]
-    if missing and provider == "gemini":
-        missing = [" or ".join(sorted(missing))]
-    if missing:
-        raise KeyMissing(
-            f"the provider {provider!r} wants a key that is not set",
-            where=request.model,
-            hint=f"set {' and '.join(missing)} in the environment, or name a model that needs no "
-            "key (ollama/..., or openai/NAME with --api-base)",
-        )
-    return provider
-
-
-def _ask(litellm: ModuleType, request: Request, provider: str) -> Reply:
-    arguments: dict[str, object] = {
-        "model": request.model,
-        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
-        "temperature": request.temperature,
-        "max_tokens": request.max_tokens,
-        "timeout": request.timeout_s,
-        "drop_params": True,  # models without a temperature or a seed do without
-        "num_retries": 0,
-        "max_retries": 0,
-    }
-    if request.seed is not None:
-        arguments["seed"] = request.seed
-    if request.api_base:
-        arguments["api_base"] = request.api_base
-        if litellm.validate_environment(request.model)["missing_keys"]:
-            arguments["api_key"] = _NO_KEY
-    from openai import OpenAIError  # LiteLLM requires it
-
-    for wait_s in (*_RETRY_WAITS_S, None):
+def _ask(
+    request: Request, connection: Connection, budget: Budget | None, retries: int, log: Say
+) -> Reply:
+    """Ask one model, again where that can help."""
+    for tried in range(retries + 1):
+        call = budget.begin(request, connection.price) if budget is not None else None
+        asked = replace(request, timeout_s=call.seconds) if call else request
         started = time.monotonic()
         try:
-            answer = litellm.completion(**arguments)
-        except OpenAIError as error:  # the base of all that LiteLLM raises
-            if getattr(error, "status_code", None) in _RETRY_STATUS and wait_s is not None:
-                time.sleep(wait_s)
-                continue
-            raise _translated(error, request, provider) from None
-        return _reply(litellm, request, provider, answer, time.monotonic() - started)
+            reply = connection.ask(asked)
+        except CallFailed as failed:
+            took_s = time.monotonic() - started
+            if budget is not None and call is not None:
+                if failed.billed:
+                    budget.lose(call, took_s=took_s, error=failed.error.message)
+                else:
+                    budget.end(call, used=failed.used, took_s=took_s, error=failed.error.message)
+            wait_s = _wait_s(failed, tried)
+            if tried == retries or wait_s is None:
+                raise _with_wait(failed) from None
+            log(f"{request.model}: {failed.error.message}; again in {wait_s:.1f} s")
+            time.sleep(wait_s)
+            continue
+        if budget is not None and call is not None:
+            budget.end(call, used=reply, took_s=time.monotonic() - started)
+        return _clean(reply)
     raise AssertionError("the last try returns or raises")
 
 
-def _reply(
-    litellm: ModuleType, request: Request, provider: str, answer: object, latency_s: float
-) -> Reply:
-    choices = getattr(answer, "choices", None)
-    text = choices[0].message.content if choices else None
-    finish = str(choices[0].finish_reason or "stop") if choices else "stop"
-    if not text:
-        raise Refused(
-            f"the model returned no text (finish reason: {finish})",
-            where=request.model,
-            hint="allow more tokens" if finish == "length" else "ask again, or ask another model",
-        )
-    usage = getattr(answer, "usage", None)
-    prompt = int(getattr(usage, "prompt_tokens", 0) or 0)
-    completion = int(getattr(usage, "completion_tokens", 0) or 0)
-    return Reply(
-        text=text,
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        cost_usd=_price(litellm, request, provider, prompt, completion),
-        latency_s=latency_s,
-        model=str(getattr(answer, "model", "") or request.model),
-        finish_reason=finish,
-    )
-
-
-def _price(
-    litellm: ModuleType, request: Request, provider: str, prompt: int, completion: int
-) -> float | None:
-    """US dollars by LiteLLM's price table, which holds for the provider's own address only."""
-    if request.api_base:
-        return 0.0 if _is_local(request.api_base) else None
-    if provider in ("ollama", "ollama_chat"):
-        return 0.0 if _is_local(os.environ.get("OLLAMA_API_BASE", "http://localhost")) else None
-    table = litellm.model_cost
-    entry = table.get(request.model) or table.get(request.model.removeprefix(f"{provider}/")) or {}
-    per_prompt, per_answer = entry.get("input_cost_per_token"), entry.get("output_cost_per_token")
-    if per_prompt is None or per_answer is None:
+def _wait_s(failed: CallFailed, tried: int) -> float | None:
+    """How long to wait before the next try; None where there is to be none."""
+    if not failed.again:
         return None
-    return prompt * float(per_prompt) + completion * float(per_answer)
+    # Callers that were refused together are not to come back together.
+    own_s = _FIRST_WAIT_S * 2**tried * random.uniform(0.5, 1.5)
+    if failed.after_s is None:
+        return min(own_s, _LONGEST_WAIT_S)
+    if failed.after_s > _LONGEST_WAIT_S:
+        return None
+    return failed.after_s + own_s / 4
 
 
-def _is_local(address: str) -> bool:
-    host = urlsplit(address).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _with_wait(failed: CallFailed) -> ProviderError:
+    error = failed.error
+    if failed.after_s is not None and failed.after_s > _LONGEST_WAIT_S:
+        error.hint = f"the provider says to come again in {failed.after_s:.0f} s"
+    return error
 
 
-def _translated(error: Exception, request: Request, provider: str) -> ProviderError:
-    """Our error for one of LiteLLM's. Its classes mislead at times, so the text decides first."""
-    text = redacted(_first_line(str(error)))
-    low = text.lower()
-    status = getattr(error, "status_code", None)
-    where = f"{request.model} at {request.api_base}" if request.api_base else request.model
-    if "timeout" in type(error).__name__.lower() or "timed out" in low:
-        return NoConnection(
-            f"no answer within {request.timeout_s:g} s",
-            where=where,
-            hint="allow more time, ask for fewer tokens, or check that the server is not stuck",
-        )
-    if "connection refused" in low or "connection error" in low or "name or service" in low:
-        return NoConnection(
-            "nothing answers at the provider's address",
-            where=where,
-            hint="start the server, or check the address and the network",
-        )
-    if status in (401, 403) or "api_key" in low or "api key" in low or "credentials" in low:
-        return KeyMissing(
-            f"the provider {provider!r} does not accept the key: {text}",
-            where=where,
-            hint="check the provider's API key in the environment",
-        )
-    if status == 404 or "not found" in low:
-        return UnknownModel(
-            f"the provider {provider!r} does not have this model: {text}",
-            where=where,
-            hint="list the models that the provider or server offers",
-        )
-    if status == 429:
-        return Refused(
-            f"the provider's rate limit or quota is reached: {text}",
-            where=where,
-            hint="wait, or check the account's quota",
-        )
-    return Refused(f"the provider answered with an error: {text}", where=where)
+def _clean(reply: Reply) -> Reply:
+    """The reply as text that any file can hold, without keys that a server has sent back."""
+    text = without_key_values(reply.text.encode("utf-8", "replace").decode("utf-8"))
+    return replace(reply, text=text, model=redacted(reply.model))
 
 
-def _first_line(text: str) -> str:
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "no message")
-    line = re.sub(r"^(litellm\.)?(\w+Error|Timeout): ", "", line)
-    return line[:400]
+def _check_no_key(request: Request) -> None:
+    for message in request.messages:
+        if name := key_in(message.content):
+            raise InputError(
+                f"the question holds the value of {name}, which must not leave this machine",
+                where=f"{request.stage or 'question'} to {request.model}",
+                hint="take it out of the specification or the sources",
+            )
 
 
-def redacted(text: str) -> str:
-    """The text with everything that looks like a key taken out."""
-    for name, value in os.environ.items():
-        if len(value) >= 8 and re.search(r"KEY|TOKEN|SECRET|PASSWORD", name):
-            text = text.replace(value, "[redacted]")
-    return re.sub(r"\b(sk|key|gsk|xai|AIza)[-_A-Za-z0-9*]{8,}", "[redacted]", text)
+def _joined(failures: Sequence[ProviderError]) -> ProviderError:
+    """The first failure, which says of the fallbacks why they failed too."""
+    first, *others = failures
+    if others:
+        first.message += "".join(f"\n  fallback {other.where}: {other.message}" for other in others)
+    return first

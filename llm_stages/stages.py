@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,6 +21,7 @@ from llm_stages.errors import DraftRejected, InputError
 from llm_stages.exchange import Reply, Request
 from llm_stages.hdl import LintReport
 from llm_stages.interface import RequiredPort, differences, required_ports
+from llm_stages.model_string import split
 from llm_stages.prompt_pack import PromptPack, error_notes, load_pack
 from llm_stages.provider import complete
 from llm_stages.slang import Diagnostic
@@ -53,7 +54,8 @@ class RtlDraft(BaseModel):
     Attributes:
         files: File name to content.
         top: Name of the top module.
-        model: The model that was asked.
+        model: The model that was asked, without its address.
+        answered_by: The models that answered, as their providers name them.
         prompt_pack: Name and version of the prompt pack.
         attempts: Answers that it took.
         prompt_tokens: Tokens of all questions.
@@ -68,6 +70,7 @@ class RtlDraft(BaseModel):
     files: dict[str, str]
     top: str
     model: str
+    answered_by: tuple[str, ...]
     prompt_pack: str
     attempts: int
     prompt_tokens: int
@@ -101,6 +104,8 @@ def spec_to_rtl(
     timeout_s: float = 600.0,
     budget: Budget | None = None,
     store: Store | None = None,
+    fallbacks: Sequence[str] = (),
+    retries: int = 2,
     log: Callable[[str], None] = lambda line: None,
 ) -> RtlDraft:
     """Have a model write the RTL of a specification.
@@ -111,15 +116,17 @@ def spec_to_rtl(
     Args:
         spec_text: The specification in prose.
         top: Name of the module to write.
-        model: The model as LiteLLM spells it.
-        api_base: Address of an OpenAI-compatible server; empty for the provider's own.
+        model: The model string (`model_string.py`).
+        api_base: Address of the server where the model string has none; empty for the provider's.
         attempts: Answers to ask for at most.
         max_tokens: Length of an answer at most.
         seed: For providers that can repeat an answer.
         timeout_s: How long to wait for one answer.
         budget: Is charged; the stage stops where it is spent.
         store: Where replies are recorded or replayed from; by default as the environment says.
-        log: Gets one line for each attempt.
+        fallbacks: Models to ask where that one fails, in order; they get its prompts.
+        retries: How often a call that failed for a while only is made again.
+        log: Gets one line for each attempt, wait and fallback.
 
     Raises:
         InputError: No model is named, or the specification or the name cannot be used.
@@ -127,6 +134,7 @@ def spec_to_rtl(
         DraftRejected: No answer passed the checks.
     """
     task = _checked_task(spec_text, top, model)
+    model, address = split(model)
     required = required_ports(task.spec, top)
     pack = load_pack("spec_to_rtl", model)
     best: _Attempt | None = None
@@ -140,10 +148,13 @@ def spec_to_rtl(
             temperature=_TEMPERATURES[min(number, len(_TEMPERATURES) - 1)],
             max_tokens=max_tokens,
             seed=seed + number,
-            api_base=api_base,
+            api_base=address or api_base,
             timeout_s=timeout_s,
+            stage="spec_to_rtl",
         )
-        reply = complete(request, budget=budget, store=store)
+        reply = complete(
+            request, budget=budget, store=store, fallbacks=fallbacks, retries=retries, log=log
+        )
         replies.append(reply)
         attempt = _judge(reply, task.top, required, max_tokens)
         log(_summary(number + 1, reply, attempt))
@@ -276,6 +287,7 @@ def _draft(
         files={f"{task.top}.sv": best.rtl},
         top=task.top,
         model=model,
+        answered_by=tuple(dict.fromkeys(reply.model for reply in replies)),
         prompt_pack=f"{pack.name} {pack.version}",
         attempts=len(replies),
         prompt_tokens=sum(reply.prompt_tokens for reply in replies),

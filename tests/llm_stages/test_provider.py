@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_stages import provider
+from llm_stages import keys, provider
 from llm_stages.budget import Budget
 from llm_stages.errors import (
     BudgetSpent,
@@ -32,7 +32,7 @@ KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY
 def quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (*KEYS, "CHIPFLOW_LLM_RECORD", "CHIPFLOW_LLM_REPLAY", "OLLAMA_API_BASE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(provider, "_RETRY_WAITS_S", (0.0, 0.0))
+    monkeypatch.setattr(provider, "_FIRST_WAIT_S", 0.01)
 
 
 def ask(server: FakeModel | None = None, **changes: object) -> Request:
@@ -70,7 +70,7 @@ def test_a_local_server_needs_no_key_and_gets_no_real_one_by_chance() -> None:
 @pytest.mark.parametrize(
     ("model", "kind", "words"),
     [
-        ("nonsense", UnknownModel, "ollama/"),
+        ("nonsense", UnknownModel, "ollama_chat/"),
         ("unheard-of/model", UnknownModel, "PROVIDER/MODEL"),
         ("openai/gpt-4o", KeyMissing, "OPENAI_API_KEY"),
         ("anthropic/claude-sonnet-4-5", KeyMissing, "ANTHROPIC_API_KEY"),
@@ -140,7 +140,7 @@ def test_an_empty_answer_is_refused() -> None:
 
 def test_keys_are_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_API_KEY", "open-sesame-1")
-    text = provider.redacted("key open-sesame-1, sk-abcdefgh12345678 and 'sk-ip'")
+    text = keys.redacted("key open-sesame-1, sk-abcdefgh12345678 and 'sk-ip'")
     assert text == "key [redacted], [redacted] and 'sk-ip'"
 
 
