@@ -24,9 +24,11 @@ gap_um = 4.0                 # least distance between macros
 budget_s = 20.0
 seed = 1
 
-[models]
-default = "ollama/qwen2.5-coder"
+[models]                     # docs/providers.md
+default = "ollama_chat/qwen2.5-coder"
 spec_to_rtl = "anthropic/claude-sonnet-4-5"
+fallbacks = ["openai/qwen@http://127.0.0.1:8000/v1"]
+budget_usd = 2.0
 ```
 """
 
@@ -95,17 +97,41 @@ class PlacementSettings:
 
 @dataclass(frozen=True)
 class Models:
-    """LiteLLM model strings: one for all stages, others for single stages.
+    """Which models write, and what that may cost (docs/providers.md).
+
+    A model is one string, PROVIDER/NAME or PROVIDER/NAME@ADDRESS. Only the models themselves are
+    settings that results depend on: limits can be changed without any stage running again.
 
     Attributes:
-        default: Model of every stage that names none of its own.
+        default: Model of every LLM stage that names none of its own.
         spec_to_rtl: Model of `spec_to_rtl`.
-        api_base: Address of an OpenAI-compatible server, for `openai/NAME` models served there.
+        api_base: Address of the models `openai/NAME` above that have none of their own.
+        fallbacks: Models to ask where the one of the stage fails, in order.
+        timeout_s: Time for one answer.
+        retries: How often a call that failed for a while only is made again.
+        at_once: Calls at the same time.
+        budget_tokens: Tokens of a run, of questions and answers; 0 for no limit, as below.
+        budget_usd: Money of a run.
+        budget_s: Time of all calls of a run together.
+        budget_calls: Calls of a run.
     """
 
     default: str = ""
     spec_to_rtl: str = ""
     api_base: str = ""
+    fallbacks: tuple[str, ...] = ()
+    timeout_s: float = 600.0
+    retries: int = 2
+    at_once: int = 4
+    budget_tokens: int = 0
+    budget_usd: float = 0.0
+    budget_s: float = 0.0
+    budget_calls: int = 0
+
+    def of(self, stage: str) -> str:
+        """The model string of an LLM stage, with its address; empty where none is named."""
+        model = getattr(self, stage) or self.default
+        return f"{model}@{self.api_base}" if self.api_base and takes_api_base(model) else model
 
 
 @dataclass(frozen=True)
@@ -142,7 +168,13 @@ class Design:
     models: Models = field(default_factory=Models)
 
 
+#: Stages of `llm_stages` that can have a model of their own in `Models`.
+LLM_STAGES = ("spec_to_rtl",)
+
 _FILE_LISTS = ("rtl", "testbench")
+_MODEL_NAMES = ("models.default", *(f"models.{stage}" for stage in LLM_STAGES))
+_MODEL = re.compile(r"[\w.-]+/\S+")
+_ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?")
 _FILE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _DEFINE = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(=.*)?")
@@ -158,19 +190,22 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "placement.budget_s": (0.0, 1e6),
     "placement.seed": (0, 2**31 - 1),
     "placement.cell_effort": (1, 9),
+    "models.timeout_s": (1.0, 1e5),
+    "models.retries": (0, 20),
+    "models.at_once": (1, 1000),
+    "models.budget_tokens": (0, 2**40),
+    "models.budget_usd": (0.0, 1e9),
+    "models.budget_s": (0.0, 1e9),
+    "models.budget_calls": (0, 2**31),
 }
 
 
-def read_design(
-    path: Path | str, *, pdk: str | None = None, model: str = "", api_base: str = ""
-) -> Design:
+def read_design(path: Path | str, *, pdk: str | None = None) -> Design:
     """Reads a design and checks all of it.
 
     Args:
         path: The folder that holds `design.toml`, or the file itself.
         pdk: Name or description file of the PDK to use in place of the design's own.
-        model: LiteLLM model for all stages in place of the design's own models.
-        api_base: Address of an OpenAI-compatible server in place of the design's own.
 
     Raises:
         InputError: The design is missing, malformed, or names what does not exist.
@@ -202,10 +237,6 @@ def read_design(
     _check_together(text, design)
     if pdk is not None:
         design = replace(design, pdk=_pdk(pdk, Path.cwd(), where="--pdk"))
-    if model:
-        design = replace(design, models=Models(default=model, api_base=design.models.api_base))
-    if api_base:
-        design = replace(design, models=replace(design.models, api_base=api_base))
     return design
 
 
@@ -261,10 +292,14 @@ def _check(text: TomlText, name: str, value: Any, known: Mapping[str, Any]) -> A
         )
     if name in _LIMITS:
         return _number(text, name, value, whole=known[name] is int)
-    if name in (*_FILE_LISTS, "include_dirs", "defines"):
+    if name in (*_FILE_LISTS, "include_dirs", "defines", "models.fallbacks"):
         return _strings(text, name, value)
     if not isinstance(value, str):
         raise text.error(name, f"{name} must be a string, not {value!r}", f'{name} = "..."')
+    if name in _MODEL_NAMES and value:
+        return _model(text, name, value)
+    if name == "models.api_base" and value and (wrong := why_no_address(value)):
+        raise text.error(name, f"{name}: {wrong[0]}", wrong[1])
     if name == "spec":
         return _existing(text, name, value)
     if name == "pdk":
@@ -299,9 +334,47 @@ def _strings(text: TomlText, name: str, value: Any) -> tuple[Any, ...]:
             raise text.error(name, f"{name} names {item} twice", "remove one", item)
         if name == "defines" and not _DEFINE.fullmatch(item):
             raise text.error(name, f"{item!r} is no preprocessor macro", "NAME or NAME=VALUE", item)
+    if name == "models.fallbacks":
+        return tuple(_model(text, name, item) for item in value)
     if name == "defines":
         return tuple(value)
     return tuple(_existing(text, name, item, folder=name == "include_dirs") for item in value)
+
+
+def _model(text: TomlText, name: str, value: str) -> str:
+    if wrong := why_no_model(value):
+        raise text.error(name, f"{name}: {wrong[0]}", wrong[1], value)
+    return value
+
+
+def takes_api_base(model: str) -> bool:
+    """Whether `models.api_base` is the address of this model."""
+    return model.startswith("openai/") and "@" not in model
+
+
+def why_no_model(value: str) -> tuple[str, str] | None:
+    """What is wrong with a model string, and what to do; None where it can be used."""
+    model, _, address = value.partition("@http")
+    if address and (wrong := why_no_address(f"http{address}")):
+        return wrong
+    if not _MODEL.fullmatch(model):
+        return (
+            f"{value!r} is no model",
+            "write PROVIDER/NAME or PROVIDER/NAME@ADDRESS; chipflow llm list shows providers",
+        )
+    return None
+
+
+def why_no_address(value: str) -> tuple[str, str] | None:
+    """What is wrong with the address of a server, and what to do; None where it can be used."""
+    if _ADDRESS.fullmatch(value):
+        return None
+    if "@" in value or "?" in value:  # not repeated here: it may hold a password
+        return (
+            "the address holds a user, a password or a query",
+            "give the address alone, and the key in the variable CHIPFLOW_LLM_API_KEY",
+        )
+    return (f"{value!r} is no address", "write it in full, such as http://127.0.0.1:8000/v1")
 
 
 def _existing(text: TomlText, name: str, value: str, *, folder: bool = False) -> Path:
@@ -348,6 +421,13 @@ def _check_together(text: TomlText, design: Design) -> None:
     if design.testbench and not design.testbench_top:
         raise text.error(
             "testbench", "testbench_top is missing", "name the top module of the test bench"
+        )
+    named = [setting(design, name) for name in _MODEL_NAMES]
+    if design.models.api_base and any(named) and not any(map(takes_api_base, named)):
+        raise text.error(
+            "models.api_base",
+            "models.api_base is not used: it is for models openai/NAME",
+            f'write the address behind the model: "{next(filter(None, named))}@http://..."',
         )
     if design.testbench_top and not design.testbench:
         raise text.error(

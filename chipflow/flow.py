@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from chipflow import asking
 from chipflow.design import Design
 from chipflow.engine.child import Children
 from chipflow.engine.schedule import Schedule
@@ -28,6 +29,7 @@ from chipflow.stage_record import StageRecord
 from chipflow.stage_run import StageRunner
 from chipflow.stage_source import read_stage
 from chipflow.toml_text import did_you_mean
+from llm_stages.store import Store
 from placement_env.errors import InputError
 
 Engine = Literal["prefect", "local"]
@@ -109,6 +111,7 @@ def run_flow(
     jobs: int = 2,
     stages: Sequence[Stage] | None = None,
     again_from: str = "",
+    answers: Store | None = None,
     progress: Progress | None = None,
     command: str = "",
 ) -> RunResult:
@@ -122,6 +125,7 @@ def run_flow(
         jobs: How many stages run at once.
         stages: The stages in order; those of the product where None.
         again_from: A stage to run again, with all that depend on it, although nothing has changed.
+        answers: Where answers of models are recorded or replayed; None for the run folder.
         progress: Told what happens.
         command: The command line, for the report.
 
@@ -148,6 +152,7 @@ def run_flow(
             children=Children(),
             progress=progress,
             forced=forced,
+            answers=answers,
         )
         run = _Run(runner, needs(stages), engine, jobs, command)
         return run.bring_up_to_date()
@@ -189,6 +194,7 @@ class _Run:
                 return self._result("", None)
             engine, error = "", None
             if waiting:
+                asking.begin(folder.path)
                 self._write_summary("running", started=_now(), engine=self.engine, finished="")
                 try:
                     engine = self._work(waiting)

@@ -2,6 +2,8 @@
 
     runs/<pdk>/
         run.json            the run as a whole
+        llm_calls.jsonl     calls of models in the last run, and what they cost
+        llm_answers/        what models answered, for a replay
         04-synthesize/      a finished stage: its files, stage.json and log.txt
         05-check_gates.failed/  the last attempt of a stage that failed; results stay beside it
         .tmp-06-floorplan/  a stage at work; it gets its final name by one rename when complete
@@ -31,7 +33,9 @@ _WORKING = ".tmp-"
 _REPLACED = ".old-"
 _FAILED = ".failed"
 _STAGE_FOLDER = re.compile(r"(\d\d)-(\w+?)(\.failed)?")
-_OURS = re.compile(r"\d\d-\w+(\.failed)?|run\.json|report\.html|\.(tmp|old)-.*|\.lock|\..*json")
+_OURS = re.compile(
+    r"\d\d-\w+(\.failed)?|llm_answers|llm_calls\.jsonl|run\.json|report\.html|\.(tmp|old)-.*|\.lock|\..*json"
+)
 
 
 class RunFolder:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from chipflow.design import Design
 from chipflow.pdk.description import Pdk
@@ -26,6 +26,8 @@ class StageContext:
         out_dir: An empty folder of the stage's own. It gets its final name when the stage succeeds.
         metrics: Metrics of all earlier stages.
         log: Prints one line of progress.
+        asking: Arguments for the functions of `llm_stages` that ask models: budget, fallbacks and
+            the like (`chipflow.asking`). No result depends on them.
     """
 
     design: Design
@@ -34,6 +36,7 @@ class StageContext:
     out_dir: Path
     metrics: Mapping[str, float] = field(default_factory=dict)
     log: Callable[[str], None] = print
+    asking: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Stage:
             `chipflow.tools.versions`).
         uses_metrics: The stage reads `StageContext.metrics`; all earlier results become inputs.
         uses_pdk: The stage reads PDK files.
+        asks_models: The stage asks language models; all others run without API keys.
     """
 
     name: str
@@ -81,3 +85,4 @@ class Stage:
     tools: tuple[str, ...] = ()
     uses_metrics: bool = False
     uses_pdk: bool = True
+    asks_models: bool = False

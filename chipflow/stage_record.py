@@ -34,6 +34,7 @@ class StageRecord:
         files: Declared names of what it made to file or folder names inside its folder.
         outputs: Every file in its folder to [size in bytes, SHA-256].
         metrics: Metric names to numbers.
+        models: Models that it asked to what their calls came to (`llm_stages.call_log.Usage`).
         tool_versions: Tools to versions, "absent" for one that is not installed.
         started: Start time, ISO 8601 with time zone.
         wall_s: Elapsed time.
@@ -54,6 +55,7 @@ class StageRecord:
     files: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tool_versions: Mapping[str, str] = field(default_factory=dict)
     started: str = ""
     wall_s: float = 0.0

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from chipflow import asking
 from chipflow.design import Design
 from chipflow.engine.child import Children, Usage
 from chipflow.engine.worker import Job
@@ -21,6 +23,10 @@ from chipflow.run import RunFolder
 from chipflow.stage import Stage, StageContext, StageResult
 from chipflow.stage_record import LOG_NAME, StageRecord
 from chipflow.tools.versions import version_of
+from llm_stages.errors import ProviderError
+from llm_stages.store import Store
+
+_PROVIDER_FAILED = str(ProviderError.exit_code)
 
 
 @dataclass
@@ -36,6 +42,7 @@ class StageRunner:
         children: The processes that do the work.
         progress: Told what happens.
         forced: Stages to run again although nothing has changed, to the reason.
+        answers: Where answers of models are recorded or replayed; None for the run folder.
         records: Results that stand, of this run and of earlier ones.
         ran: Names of the stages that this run has done.
     """
@@ -48,6 +55,7 @@ class StageRunner:
     children: Children
     progress: Progress
     forced: Mapping[str, str] = field(default_factory=dict)
+    answers: Store | None = None
     records: dict[str, StageRecord] = field(default_factory=dict)
     ran: set[str] = field(default_factory=set)
     _waiting: dict[str, tuple[StageInputs, str]] = field(default_factory=dict)
@@ -122,7 +130,11 @@ class StageRunner:
                     lambda text: self.progress.line(stage.name, text),
                 )
         except StageFailed as error:
-            took = replace(record, wall_s=round(time.monotonic() - begin, 3))
+            took = replace(
+                record,
+                wall_s=round(time.monotonic() - begin, 3),
+                models=asking.usage(self.folder.path, stage.name),
+            )
             raise self._keep_failure(error, took, working) from error
         return self.folder.finish(
             working,
@@ -132,6 +144,7 @@ class StageRunner:
                 note=result.note,
                 files=dict(result.files),
                 metrics=dict(result.metrics),
+                models=asking.usage(self.folder.path, stage.name),
                 wall_s=round(time.monotonic() - begin, 3),
                 cpu_s=round(usage.cpu_s, 3),
                 peak_rss_mib=round(usage.peak_rss_mib, 1),
@@ -143,7 +156,12 @@ class StageRunner:
         if self.children.ended:  # the user's doing, not the stage's
             shutil.rmtree(working, ignore_errors=True)
             return error
-        told = {"message": error.message, "where": error.where, "hint": error.hint}
+        told = {
+            "message": error.message,
+            "where": error.where,
+            "hint": error.hint,
+            "exit_code": str(error.exit_code),
+        }
         kept = self.folder.keep_failure(
             working, replace(record, status="failed", note=error.message, error=told)
         )
@@ -162,6 +180,19 @@ class StageRunner:
             files=self._made(stage),
             out_dir=working,
             metrics=metrics,
+            asking=self._asking(stage, number) if stage.asks_models else {},
+        )
+
+    def _asking(self, stage: Stage, number: int) -> dict[str, Any]:
+        """How the stage asks models. Answers that the checks refused are not taken once more."""
+        failed = self.folder.failed_record(number, stage.name)
+        refused = failed is not None and failed.error.get("exit_code") != _PROVIDER_FAILED
+        return asking.arguments(
+            self.design.models,
+            self.folder.path,
+            stage.name,
+            anew=stage.name in self.forced or refused,
+            store=self.answers,
         )
 
     def _reason(self, number: int, name: str, old: StageRecord | None, inputs: StageInputs) -> str:

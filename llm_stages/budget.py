@@ -109,17 +109,25 @@ class Budget:
 
         Args:
             call: What `begin` returned.
-            used: What came back; None where nothing came and nothing will be billed.
+            used: What came back; None where nothing came and nothing will be billed. Tokens that
+                it does not state count as they were estimated.
             took_s: Time of the call.
             error: Why it failed; empty where it did not.
         """
+        prompt = answer = 0
+        cost: float | None = 0.0
+        if used is not None:
+            stated = used.prompt_tokens and used.completion_tokens
+            prompt = used.prompt_tokens or call.prompt_tokens
+            answer = used.completion_tokens or estimated_tokens(used.text)
+            cost = used.cost_usd if stated else call.cost_usd
         with held(self.file, self._memory) as log:
             log.end(
                 call.id,
                 state="failed" if error else "answered",
-                prompt_tokens=used.prompt_tokens if used else 0,
-                completion_tokens=used.completion_tokens if used else 0,
-                cost_usd=used.cost_usd if used else 0.0,
+                prompt_tokens=prompt,
+                completion_tokens=answer,
+                cost_usd=cost,
                 seconds=round(took_s, 3),
                 error=error,
             )

@@ -1,8 +1,8 @@
 """The one place that knows LiteLLM: any provider's model, asked once.
 
 LiteLLM takes seconds to import, so the first call that needs it imports it, with everything off
-that would phone home or print. Its own retries, caches and budgets stay off as well: it counts money
-but does not stop at a limit.
+that would phone home or print. Its own retries, caches and budgets stay off as well: it counts
+money but does not stop at a limit.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ipaddress
 import logging
 import os
 import time
+import warnings
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,6 +72,8 @@ def _litellm() -> ModuleType:
         raise ToolMissing(
             f"LiteLLM cannot be imported: {error}", hint="pip install litellm"
         ) from None
+    # Pydantic finds fault with types of LiteLLM's when they are first used.
+    warnings.filterwarnings("ignore", module=r"pydantic\._internal")
     litellm.telemetry = False
     litellm.suppress_debug_info = True
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):

@@ -36,6 +36,7 @@ _NO_MONEY = re.compile(
 )
 _TOO_LONG = re.compile(r"context.{0,20}(length|window)|too many tokens|prompt is too long")
 _SHOWN = 400
+_SHOWN_ANSWER = 100
 
 
 def failure_of(error: BaseException, request: Request, provider: str) -> CallFailed:
@@ -80,7 +81,7 @@ def failure_of(error: BaseException, request: Request, provider: str) -> CallFai
     if made_up and _UNREADABLE.search(low):
         return CallFailed(
             Refused(
-                f"what came back is no answer in the protocol of {provider!r}: {text}",
+                f"what came back is no answer in the protocol of {provider!r}{_excerpt(whole)}",
                 where=where,
                 hint="check that the address is that of the API, and that the provider fits it",
             ),
@@ -105,8 +106,9 @@ def _refusal(
 ) -> CallFailed | None:
     """The failures that a provider states in so many words."""
     error: ProviderError
-    # Gemini speaks of the quota for a limit by the minute too, and it says when to come again.
-    spent = _NO_MONEY.search(low) and after_s is None and provider != "gemini"
+    # A limit by the minute says when to come again, or is Gemini's, which calls it a quota too.
+    passing = status == 429 and (after_s is not None or provider == "gemini")
+    spent = _NO_MONEY.search(low) and not passing
     if status == 402 or (status in (400, 403, 429) and spent):
         error = Refused(
             f"the account with {provider!r} has no money or quota left: {text}",
@@ -163,6 +165,12 @@ def _chain(error: BaseException) -> str:
         texts.append(f"{type(at).__name__}: {at}"[:2000])
         at = at.__cause__ or at.__context__
     return "\n".join(texts)
+
+
+def _excerpt(text: str) -> str:
+    """What the server sent, as far as LiteLLM quotes it, with a colon in front."""
+    found = re.search(r"(?:Received(?: response)?|Original Response)[:\s-]+(\S.*)", text)
+    return f": {redacted(found[1])[:_SHOWN_ANSWER]}" if found else ""
 
 
 def _message(text: str) -> str:

@@ -59,7 +59,7 @@ def connect(request: Request) -> Connection:
     return Connection(ask=ask, price=lambda prompt, answer: 0.0)
 
 
-def _function(model: str) -> Answer:
+def _function(model: str) -> Callable[[Request], object]:
     name = model.removeprefix(PREFIX)
     if name in _registered:
         return _registered[name]

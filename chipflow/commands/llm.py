@@ -1,78 +1,225 @@
-"""`chipflow llm`: asks a model something, so that a key, an address or a price is no surprise."""
+"""`chipflow llm`: asks models something, so that a key, an address or a price is no surprise."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-llm = typer.Typer(help="Check the models that write RTL.", no_args_is_help=True)
+from placement_env.errors import InputError
+
+if TYPE_CHECKING:
+    from chipflow.design import Models
+    from chipflow.model_choice import Choice
+    from llm_stages.errors import StageError
+
+llm = typer.Typer(help="Check and list the models that write RTL.", no_args_is_help=True)
 
 _QUESTION = "Reply with one line of Verilog: an assign that drives y with the inverse of a."
 
-
-@llm.callback()
-def _commands() -> None:
-    """Keep `check` a command of its own, though it is the only one."""
+_Design = Annotated[
+    Path | None,
+    typer.Option(
+        "--design", metavar="DIR", help="Design whose models are meant.  [default: the one here]"
+    ),
+]
+_ApiBase = Annotated[
+    str,
+    typer.Option(
+        "--api-base",
+        metavar="URL",
+        help="Address of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1.",
+        show_default=False,
+    ),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @llm.command()
 def check(
+    name: Annotated[
+        str, typer.Argument(metavar="[MODEL]", help="Same as --model.", show_default=False)
+    ] = "",
     model: Annotated[
         str,
-        typer.Argument(
-            help="The model as LiteLLM spells it: anthropic/NAME, openai/NAME, ollama/NAME, ...",
-            metavar="MODEL",
-        ),
-    ],
-    api_base: Annotated[
-        str,
         typer.Option(
-            "--api-base",
-            help="Address of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1.",
+            "--model",
+            metavar="MODEL",
+            help="One model, such as openai/gpt-5-mini.  [default: all that the design's stages "
+            "ask]",
             show_default=False,
         ),
     ] = "",
+    api_base: _ApiBase = "",
+    design: _Design = None,
     max_tokens: Annotated[
         int, typer.Option("--max-tokens", help="Length of the answer at most.", min=1)
     ] = 256,
     timeout_s: Annotated[
         float, typer.Option("--timeout", help="Seconds to wait for the answer.", min=0.1)
     ] = 60.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: _Json = False,
 ) -> None:
-    """Make one call and print its latency, tokens and cost."""
+    """Make one small call to each model, and say what works and what does not."""
+    if name and model and name != model:
+        raise InputError("two models are named", where=f"{name}, --model {model}", hint="name one")
+    _, choices = _choices(design, [model or name] if model or name else [], api_base)
+    models = list(dict.fromkeys(choice.model for choice in choices if choice.model))
+    if not models:
+        raise InputError(
+            "no model is named",
+            hint="give --model MODEL, set CHIPFLOW_MODEL, or name a design that has [models]",
+        )
+    findings = []
+    for number, wanted in enumerate(models):
+        finding = _find_out(wanted, max_tokens, timeout_s)
+        findings.append(finding)
+        if not as_json:
+            typer.echo(("\n" if number else "") + finding.text())
+    failed = next((finding.error for finding in findings if finding.error), None)
+    if as_json:
+        reports = [finding.report for finding in findings]
+        typer.echo(json.dumps(reports if len(reports) > 1 else reports[0], indent=2))
+    if failed:
+        raise failed
+
+
+@llm.command("list")
+def list_(
+    design: _Design = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="[STAGE=]MODEL", help="As for chipflow run."),
+    ] = None,
+    api_base: _ApiBase = "",
+    as_json: _Json = False,
+) -> None:
+    """List providers and what each needs, and the model of each stage and where that was said."""
+    from llm_stages.known_providers import PROVIDERS
+
+    providers = [
+        {
+            "provider": provider.name,
+            "model": provider.example,
+            "key": provider.key_state(os.environ),
+            "needs": provider.needs,
+        }
+        for provider in PROVIDERS
+    ]
+    models, choices = _choices(design, model or [], api_base)
+    stages = [
+        {"stage": choice.stage, "model": choice.model, "from": choice.origin} for choice in choices
+    ]
+    stages += [
+        {"stage": f"fallback {number}", "model": fallback, "from": "design.toml, models.fallbacks"}
+        for number, fallback in enumerate(models.fallbacks, start=1)
+    ]
+    if as_json:
+        typer.echo(json.dumps({"stages": stages, "providers": providers}, indent=2))
+        return
+    for row in stages:
+        row["model"] = row["model"] or "none: chipflow llm check --help says how to name one"
+    typer.echo(_table(stages) + "\n\n" + _table(providers))
+    typer.echo("\nand all others of https://docs.litellm.ai/docs/providers, as PROVIDER/MODEL")
+
+
+def _choices(
+    design: Path | None, flags: list[str], api_base: str
+) -> tuple[Models, tuple[Choice, ...]]:
+    """The models of the design that is named or lies here, after environment and flags."""
+    from chipflow.design import Models, read_design
+    from chipflow.model_choice import choose
+
+    models = Models()
+    if design is not None or Path("design.toml").is_file():
+        models = read_design(design or Path()).models
+    return choose(models, flags=flags, api_base=api_base, environ=os.environ)
+
+
+@dataclass
+class _Finding:
+    """What one call has shown.
+
+    Attributes:
+        report: For --json.
+        lines: For people: a word and what there is to say of it.
+        error: Why the model cannot be used.
+    """
+
+    report: dict[str, Any]
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    error: StageError | None = None
+
+    def text(self) -> str:
+        return "\n".join(f"{word:<8} {said}" for word, said in self.lines)
+
+
+def _find_out(model: str, max_tokens: int, timeout_s: float) -> _Finding:
+    from llm_stages.errors import KeyMissing, NoConnection, ProviderError, StageError, UnknownModel
     from llm_stages.exchange import Message, Request
     from llm_stages.provider import complete
+    from llm_stages.store import Store
 
+    finding = _Finding({"model": model})
     request = Request(
         model=model,
         messages=(Message("user", _QUESTION),),
         max_tokens=max_tokens,
-        api_base=api_base,
         timeout_s=timeout_s,
+        stage="llm check",
     )
-    reply = complete(request)
-    if as_json:
-        report = {
-            "model": model,
-            "answered_by": reply.model,
-            "latency_s": reply.latency_s,
-            "prompt_tokens": reply.prompt_tokens,
-            "completion_tokens": reply.completion_tokens,
-            "cost_usd": reply.cost_usd,
-            "finish_reason": reply.finish_reason,
-            "text": reply.text,
+    try:
+        reply = complete(request, store=Store(Path(), "off"), retries=0)
+    except StageError as error:
+        finding.error = error
+        finding.report["error"] = {
+            "message": error.message,
+            "where": error.where,
+            "hint": error.hint,
         }
-        typer.echo(json.dumps(report, indent=2))
-        return
+        finding.lines.append(("model", model))
+        if isinstance(error, KeyMissing):
+            finding.lines.append(("key", "missing, or not accepted"))
+        elif isinstance(error, NoConnection):
+            finding.lines.append(("address", "no answer from there"))
+        elif isinstance(error, UnknownModel):
+            finding.lines.append(("name", "not known"))
+        elif isinstance(error, ProviderError):
+            finding.lines += [("address", "reachable"), ("answer", "none that can be used")]
+        return finding
     rate = reply.completion_tokens / reply.latency_s if reply.latency_s > 0 else 0.0
-    cost = "not known" if reply.cost_usd is None else f"${reply.cost_usd:.6f}"
-    typer.echo(
-        f"model    {model}, answered by {reply.model}\n"
-        f"latency  {reply.latency_s:.2f} s ({rate:.1f} tokens/s)\n"
-        f"tokens   {reply.prompt_tokens} in, {reply.completion_tokens} out\n"
-        f"cost     {cost}\n"
-        f"answer   {' '.join(reply.text.split())}"
-    )
+    counted = bool(reply.prompt_tokens and reply.completion_tokens)
+    finding.report |= {
+        "answered_by": reply.model,
+        "latency_s": reply.latency_s,
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": reply.completion_tokens,
+        "tokens_known": counted,
+        "cost_usd": reply.cost_usd,
+        "price_known": reply.cost_usd is not None,
+        "finish_reason": reply.finish_reason,
+        "text": reply.text,
+    }
+    tokens = f"{reply.prompt_tokens} in, {reply.completion_tokens} out"
+    unknown = "not known: limit tokens rather than money"
+    finding.lines = [
+        ("model", f"{model}, answered by {reply.model}"),
+        ("key", "accepted, or none needed"),
+        ("address", "reachable"),
+        ("latency", f"{reply.latency_s:.2f} s ({rate:.1f} tokens/s)"),
+        ("tokens", tokens if counted else "not stated: budgets count an estimate"),
+        ("cost", unknown if reply.cost_usd is None else f"${reply.cost_usd:.6f}"),
+        ("answer", " ".join(reply.text.split())),
+    ]
+    return finding
+
+
+def _table(rows: list[dict[str, str]]) -> str:
+    columns = list(rows[0])
+    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in columns}
+    lines = [dict(zip(columns, columns, strict=True)), *rows]
+    return "\n".join("  ".join(f"{row[n]:<{widths[n]}}" for n in columns).rstrip() for row in lines)

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
@@ -14,9 +15,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from placement_env.errors import InputError
+
 if TYPE_CHECKING:
     from chipflow.flow import RunResult
     from chipflow.progress import Progress
+    from llm_stages.store import Store
 
 
 class EngineName(StrEnum):
@@ -35,11 +39,23 @@ def run(
         typer.Option(metavar="NAME|FILE", help="PDK to use in place of the design's own."),
     ] = None,
     model: Annotated[
-        str, typer.Option(metavar="MODEL", help="LiteLLM model of all LLM stages.")
-    ] = "",
+        list[str] | None,
+        typer.Option(
+            metavar="[STAGE=]MODEL",
+            help="Model of all LLM stages, such as openai/gpt-5-mini, or of one. Again for others.",
+        ),
+    ] = None,
     api_base: Annotated[
         str, typer.Option(metavar="URL", help="Address of an OpenAI-compatible server.")
     ] = "",
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Record what models answer there, not in the run folder."),
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Ask no model: take the answers recorded in DIR."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Run folder.  [default: DESIGN/runs/PDK]")
     ] = None,
@@ -62,11 +78,14 @@ def run(
     """
     from chipflow.design import read_design
     from chipflow.flow import default_folder, run_flow
+    from chipflow.model_choice import choose
     from chipflow.pdk import library
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    read = read_design(design, pdk=pdk, model=model, api_base=api_base)
+    read = read_design(design, pdk=pdk)
+    models, _ = choose(read.models, flags=model or (), api_base=api_base, environ=os.environ)
+    read = replace(read, models=models)
     process = library.load(read.pdk)
     result = run_flow(
         read,
@@ -75,6 +94,7 @@ def run(
         engine=engine.value,
         jobs=jobs,
         again_from=again_from,
+        answers=_answers(record, replay),
         progress=_progress(as_json=as_json, quiet=quiet, verbose=verbose),
         command=shlex.join(["chipflow", *sys.argv[1:]]),
     )
@@ -88,6 +108,22 @@ def run(
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _answers(record: Path | None, replay: Path | None) -> Store | None:
+    from llm_stages.store import Store
+
+    if record and replay:
+        raise InputError("--record and --replay exclude each other", hint="keep one of them")
+    if replay:
+        if not replay.is_dir():
+            raise InputError(
+                "there is no such folder of recorded answers",
+                where=str(replay),
+                hint="a run leaves its own in RUN_FOLDER/llm_answers",
+            )
+        return Store(replay.absolute(), "replay")
+    return Store(record.absolute(), "record") if record else None
 
 
 def _progress(*, as_json: bool, quiet: bool, verbose: bool) -> Progress:
@@ -132,6 +168,7 @@ def _outcome(result: RunResult) -> dict[str, object]:
                 "note": record.note,
                 "wall_s": record.wall_s,
                 "metrics": dict(record.metrics),
+                "models": dict(record.models),
             }
             for record in result.stages
         ],

@@ -17,6 +17,7 @@ from typing import Any
 from chipflow.engine.worker import Job
 from chipflow.errors import StageFailed
 from chipflow.stage import StageResult
+from llm_stages.keys import without_keys
 
 _TAIL_LINES = 12
 _TAIL_BYTES = 16384
@@ -91,8 +92,9 @@ class Children:
         raise self._failure(job.stage.name, process.returncode, outcome.get("error"), log)
 
     def _start(self, job: Job, log: Path, child_end: int) -> subprocess.Popen[bytes]:
+        own = dict(os.environ) if job.stage.asks_models else without_keys(os.environ)
         environment = {
-            **os.environ,
+            **own,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             "PYTHONHASHSEED": "0",
             "PYTHONUNBUFFERED": "1",

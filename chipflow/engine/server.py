@@ -22,6 +22,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from llm_stages.keys import without_keys
 from placement_env.cache_folder import cache_dir
 
 QUIET_ENVIRONMENT = {
@@ -99,7 +100,8 @@ def ensure() -> Server | None:
                 stderr=subprocess.STDOUT,
                 pass_fds=(lock,),
                 env={
-                    **os.environ,
+                    **without_keys(os.environ),
+                    **{name: os.environ[name] for name in os.environ if name.startswith("PREFECT")},
                     "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
                     "CHIPFLOW_CACHE": str(home().parent),  # a relative one would mean another
                 },

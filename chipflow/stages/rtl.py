@@ -37,13 +37,12 @@ def run(ctx: StageContext) -> StageResult:
 def _write_from_spec(ctx: StageContext, spec: Path, folder: Path) -> str:
     from llm_stages.stages import spec_to_rtl
 
-    models = ctx.design.models
     draft = spec_to_rtl(
         _read_spec(spec),
         top=ctx.design.top,
-        model=models.spec_to_rtl or models.default,
-        api_base=models.api_base,
+        model=ctx.design.models.of("spec_to_rtl"),
         log=ctx.log,
+        **ctx.asking,
     )
     written = ctx.out_dir / "written"
     written.mkdir()
@@ -54,7 +53,9 @@ def _write_from_spec(ctx: StageContext, spec: Path, folder: Path) -> str:
     rtl_files.write(folder, paths, design_folder=ctx.design.folder, spec=spec)
     origin = draft.model_dump(mode="json", exclude={"files", "lint"})
     (ctx.out_dir / "rtl_origin.json").write_text(json.dumps(origin, indent=1) + "\n")
-    return f"written by {draft.model} from {spec.name}, attempts: {draft.attempts}"
+    return (
+        f"written by {' and '.join(draft.answered_by)} from {spec.name}, attempts: {draft.attempts}"
+    )
 
 
 def _read_spec(spec: Path) -> str:
@@ -71,4 +72,5 @@ STAGE = Stage(
     settings=("top", "models.default", "models.spec_to_rtl", "models.api_base"),
     sources=("rtl", "spec", "include_dirs"),
     uses_pdk=False,
+    asks_models=True,
 )

@@ -5,10 +5,12 @@ The program stays in the process group of the stage, which the flow ends as a wh
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from llm_stages.keys import without_keys
 from placement_env.errors import ChipError, ToolMissing
 
 
@@ -40,6 +42,7 @@ def run_logged(
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                env=without_keys(os.environ),
                 timeout=timeout_s,
                 check=False,
             )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chipflow.design import Clock, Design, Models, read_design, setting
+from chipflow.design import Clock, Design, read_design, setting
 from placement_env.errors import InputError
 
 GOOD = """\
@@ -64,13 +64,28 @@ def test_pdk_of_the_command_line_wins(folder: Path, monkeypatch: pytest.MonkeyPa
         read_design(".", pdk="./absent.toml")
 
 
-def test_model_of_the_command_line_wins(folder: Path) -> None:
-    models = '[models]\ndefault = "a/b"\nspec_to_rtl = "c/d"\napi_base = "http://one/v1"\n'
-    (folder / "design.toml").write_text(GOOD + models)
-    named = read_design(folder, model="openai/local").models
-    assert named == Models(default="openai/local", api_base="http://one/v1")
-    moved = read_design(folder, api_base="http://two/v1").models
-    assert moved == Models(default="a/b", spec_to_rtl="c/d", api_base="http://two/v1")
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('default = "gpt"', "PROVIDER/NAME"),
+        ('default = "openai/a@http://me:secret-word@host/v1"', "CHIPFLOW_LLM_API_KEY"),
+        ('default = "openai/a"\napi_base = "http://host/v1?key=secret-word"', "CHIPFLOW_LLM"),
+        ('default = "openai/a"\napi_base = "host:80"', "http://127.0.0.1"),
+        ('default = "ollama_chat/a"\napi_base = "http://host"', "ollama_chat/a@http://"),
+        ('fallbacks = ["openai/a", "nobody"]', "PROVIDER/NAME"),
+        ("retries = -1", "0 to 20"),
+        ('budget_usd = "much"', ""),
+    ],
+)
+def test_a_model_or_a_limit_that_cannot_be_used_is_named_with_its_line(
+    folder: Path, line: str, words: str
+) -> None:
+    (folder / "design.toml").write_text(f"{GOOD}[models]\n{line}\n")
+    with pytest.raises(InputError) as caught:
+        read_design(folder)
+    assert words in caught.value.hint
+    assert "design.toml:" in caught.value.where
+    assert "secret-word" not in str(caught.value)
 
 
 def test_spec_alone_is_a_design(folder: Path) -> None:

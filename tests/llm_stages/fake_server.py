@@ -160,7 +160,7 @@ def serve(*answers: Answer, dialect: Dialect = "openai") -> Iterator[FakeModel]:
     server.block_on_close = False
     root = "/v1" if dialect == "openai" else ""
     model.api_base = f"http://127.0.0.1:{server.server_address[1]}{root}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield model
