@@ -26,7 +26,6 @@ from llm_stages.model_string import EXAMPLES
 KEY_FOR_ADDRESSES = "CHIPFLOW_LLM_API_KEY"
 
 _NO_KEY = "none"  # local servers want the field filled and do not look at it
-_GRACE_S = 1.0  # LiteLLM's own time limit comes first, with the better message
 _LONGEST_ANSWER = 4 * 2**20  # characters; a model's longest answers have a tenth of that
 
 
@@ -55,7 +54,7 @@ def connect(request: Request) -> Connection:
         started = time.monotonic()
         arguments = _arguments(litellm, asked)
         try:
-            answer = within(asked.timeout_s + _GRACE_S, lambda: litellm.completion(**arguments))
+            answer = within(asked.timeout_s, lambda: litellm.completion(**arguments))
         except Exception as error:  # LiteLLM lets errors of all kinds through
             raise failure_of(error, asked, provider) from None
         return _reply(asked, answer, time.monotonic() - started, price)
@@ -74,7 +73,6 @@ def _litellm() -> ModuleType:
         ) from None
     # Pydantic finds fault with types of LiteLLM's when they are first used.
     warnings.filterwarnings("ignore", module=r"pydantic\._internal")
-    litellm.telemetry = False
     litellm.suppress_debug_info = True
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -49,7 +49,7 @@ def connect(request: Request) -> Connection:
                 where=asked.model,
                 hint="allow more time, or see what it waits for",
             )
-            raise CallFailed(late) from None
+            raise CallFailed(late, billed=True) from None
         except ProviderError as error:
             raise CallFailed(error) from None
         except Exception as error:  # a function of the user's may raise anything

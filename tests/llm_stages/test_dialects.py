@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from llm_stages import litellm_call, provider, python_provider
+from llm_stages import provider, python_provider
 from llm_stages.errors import KeyMissing, NoConnection, ProviderError, Refused, UnknownModel
 from llm_stages.exchange import Message, Request
 from llm_stages.stages import spec_to_rtl
@@ -34,13 +34,12 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CHIPFLOW_LLM_RECORD", "CHIPFLOW_LLM_REPLAY", "CHIPFLOW_LLM_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(provider, "_FIRST_WAIT_S", 0.01)
-    monkeypatch.setattr(litellm_call, "_GRACE_S", 0.1)
     python_provider.register("other", lambda asked: "from the other")
 
 
 def request(model: str, **changes: object) -> Request:
-    fields: dict = {"model": model, "messages": (Message("user", "Hello?"),), "timeout_s": 20.0}
-    return Request(**fields | changes)
+    fields: dict = {"messages": (Message("user", "Hello?"),), "timeout_s": 20.0, **changes}
+    return Request(model=model, **fields)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

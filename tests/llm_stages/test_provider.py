@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from llm_stages import keys, provider
+from llm_stages import keys, provider, python_provider
 from llm_stages.budget import Budget
 from llm_stages.errors import (
     BudgetSpent,
@@ -180,6 +181,76 @@ def test_a_recorded_reply_replays_without_a_server(tmp_path: Path) -> None:
     file.write_text("{")
     with pytest.raises(InputError, match="damaged"):
         provider.complete(request, store=replay)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["[]", '{"reply": {}}', '{"reply": {"text": 7}}', '{"reply": [1]}', "\ud83d", '{"rep'],
+)
+def test_a_damaged_record_is_named(tmp_path: Path, damage: str) -> None:
+    request = ask(model="python/any")
+    path = tmp_path / f"{request_key(request)}.json"
+    path.write_text(damage, "utf-8", "surrogatepass")
+    with pytest.raises(InputError, match="damaged") as caught:
+        provider.complete(request, store=Store(tmp_path, "replay"))
+    assert caught.value.where == str(path)
+    assert caught.value.hint == "delete the file"
+
+
+def test_what_is_missing_is_named_with_who_asks_and_what(tmp_path: Path) -> None:
+    request = ask(model="python/any", stage="spec_to_rtl")
+    with pytest.raises(NotRecorded) as caught:
+        provider.complete(request, store=Store(tmp_path / "none", "replay"))
+    assert "the stage spec_to_rtl asks python/any: 'Hello?'" in caught.value.message
+    assert "holds 0 replies" in caught.value.where
+    assert "CHIPFLOW_LLM_RECORD" in caught.value.hint
+
+
+def test_a_run_that_goes_on_asks_for_what_is_not_there(tmp_path: Path) -> None:
+    asked: list[int | None] = []
+
+    def answer(request: Request) -> str:
+        asked.append(request.seed)
+        return f"answer {len(asked)}"
+
+    python_provider.register("counts", answer)
+    first, second = (ask(model="python/counts", seed=seed) for seed in (1, 2))
+    assert provider.complete(first, store=Store(tmp_path, "record")).text == "answer 1"
+    again = Store(tmp_path, "resume")
+    assert [provider.complete(each, store=again).text for each in (first, second, second)] == [
+        "answer 1",
+        "answer 2",
+        "answer 2",
+    ]
+    assert asked == [1, 2]
+
+
+def test_the_same_question_has_one_answer_in_a_record(tmp_path: Path) -> None:
+    count = iter(range(100))
+    python_provider.register("moody", lambda request: f"answer {next(count)}")
+    question = ask(model="python/moody")
+    with ThreadPoolExecutor(8) as threads:
+        store = Store(tmp_path, "record")
+        texts = [
+            reply.text
+            for reply in threads.map(lambda _: provider.complete(question, store=store), range(8))
+        ]
+    assert provider.complete(question, store=Store(tmp_path, "replay")).text == texts[0]
+    assert len(set(texts)) == 1
+
+
+def test_a_fallback_that_answered_answers_in_the_replay(tmp_path: Path) -> None:
+    python_provider.register("spare", lambda request: "from the spare")
+    question = ask(model="python/not_there")
+    for mode in ("record", "replay"):
+        reply = provider.complete(question, store=Store(tmp_path, mode), fallbacks=["python/spare"])
+        assert reply.text == "from the spare"
+
+
+def test_text_that_no_file_can_hold_is_mended(tmp_path: Path) -> None:
+    python_provider.register("odd", lambda request: "module \ud800;")
+    reply = provider.complete(ask(model="python/odd"), store=Store(tmp_path, "record"))
+    assert reply.text == "module ?;"
 
 
 def test_the_environment_turns_recording_and_replay_on(
