@@ -12,12 +12,18 @@ from typer.testing import CliRunner
 
 from agents.train import TrainingArguments
 from chipflow.cli import app
+from chipflow.design import read_design, why_no_model
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 GUIDE = (ROOT / "docs" / "agent.md").read_text()
+PROVIDERS = (ROOT / "docs" / "providers.md").read_text()
 COMMANDS = sorted(
-    set(re.findall(r"^    (?:\.venv/bin/)?chipflow (.+?)(?: +#.*)?$", README + GUIDE, re.M))
+    set(
+        re.findall(
+            r"^    (?:\.venv/bin/)?chipflow (.+?)(?: +#.*)?$", README + GUIDE + PROVIDERS, re.M
+        )
+    )
 )
 
 
@@ -51,8 +57,26 @@ def test_commands_and_options_exist(line: str) -> None:
     assert CliRunner().invoke(app, [*words[:depth], "--help"]).exit_code == 0
 
 
+def test_the_table_of_models_in_the_guide_can_be_used(tmp_path: Path) -> None:
+    table = re.search(r"```toml\n(\[models\].+?)```", PROVIDERS, re.S)
+    assert table is not None
+    (tmp_path / "spec.md").write_text("An adder.")
+    head = 'name = "a"\ntop = "a"\nspec = "spec.md"\n'
+    (tmp_path / "design.toml").write_text(head + table[1])
+    assert len(read_design(tmp_path).models.fallbacks) == 2
+    strings = re.findall(r"^\| [^|]+ \| `(\w+/[^`]+)` \|", PROVIDERS, re.M)
+    assert len(strings) == 7
+    assert not [string for string in strings if why_no_model(string)]
+
+
 def test_linked_files_exist() -> None:
-    for page in ("README.md", "ARCHITECTURE.md", "docs/agent.md", "examples/README.md"):
+    for page in (
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/agent.md",
+        "docs/providers.md",
+        "examples/README.md",
+    ):
         path = ROOT / page
         for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
             assert (path.parent / target).exists(), f"{page} links to {target}"
