@@ -14,6 +14,7 @@ class StageFailed(ChipError):
         where: The place, as in `ChipError`.
         hint: What the user can do.
         exit_code: Exit code of the command.
+        crashed: The stage's process ended without saying why.
         log_tail: The last lines of the stage's log.
     """
 
@@ -25,11 +26,13 @@ class StageFailed(ChipError):
         where: str = "",
         hint: str = "",
         exit_code: int = 1,
+        crashed: bool = False,
         log_tail: tuple[str, ...] = (),
     ) -> None:
         super().__init__(f"{stage}: {message}", where=where, hint=hint)
         self.stage = stage
         self.exit_code = exit_code
+        self.crashed = crashed
         self.log_tail = log_tail
 
 

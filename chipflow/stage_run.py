@@ -23,10 +23,10 @@ from chipflow.run import RunFolder
 from chipflow.stage import Stage, StageContext, StageResult
 from chipflow.stage_record import LOG_NAME, StageRecord
 from chipflow.tools.versions import version_of
-from llm_stages.errors import ProviderError
+from llm_stages.errors import DraftRejected
 from llm_stages.store import Store
 
-_PROVIDER_FAILED = str(ProviderError.exit_code)
+_REFUSED = f"exit code {DraftRejected.exit_code}"
 
 
 @dataclass
@@ -160,7 +160,7 @@ class StageRunner:
             "message": error.message,
             "where": error.where,
             "hint": error.hint,
-            "exit_code": str(error.exit_code),
+            "kind": "crashed" if error.crashed else f"exit code {error.exit_code}",
         }
         kept = self.folder.keep_failure(
             working, replace(record, status="failed", note=error.message, error=told)
@@ -186,7 +186,7 @@ class StageRunner:
     def _asking(self, stage: Stage, number: int) -> dict[str, Any]:
         """How the stage asks models. Answers that the checks refused are not taken once more."""
         failed = self.folder.failed_record(number, stage.name)
-        refused = failed is not None and failed.error.get("exit_code") != _PROVIDER_FAILED
+        refused = failed is not None and failed.error.get("kind") == _REFUSED
         return asking.arguments(
             self.design.models,
             self.folder.path,

@@ -9,7 +9,7 @@
         ├── KeyMissing      the provider wants an API key that is not set or not accepted
         ├── NoConnection    nothing answers at the address, or not in time
         ├── Refused         the provider answered with an error
-        ├── BudgetSpent     the limit on tokens or cost is reached
+        ├── BudgetSpent     a limit on tokens, money, time or calls is reached
         └── NotRecorded     replay was asked for and the request is not in the store
 
 `placement_env.errors` has the same attributes; the command line reads both the same way.
@@ -84,7 +84,7 @@ class Refused(ProviderError):
 
 
 class BudgetSpent(ProviderError):
-    """The limit on tokens or cost is reached; no further call is made."""
+    """A limit on tokens, money, time or calls is reached; no further call is made."""
 
 
 class NotRecorded(ProviderError):

@@ -25,6 +25,7 @@ from llm_stages.model_string import EXAMPLES
 #: Holds the key for servers at an address of the user's; the provider's own key never goes there.
 KEY_FOR_ADDRESSES = "CHIPFLOW_LLM_API_KEY"
 
+_KEYS_ELSEWHERE = ("bedrock", "sagemaker")  # a profile or a role can stand in for their keys
 _NO_KEY = "none"  # local servers want the field filled and do not look at it
 _LONGEST_ANSWER = 4 * 2**20  # characters; a model's longest answers have a tenth of that
 
@@ -94,7 +95,7 @@ def _provider_of(litellm: ModuleType, request: Request) -> str:
 
 def _missing_key(litellm: ModuleType, request: Request, provider: str) -> str:
     """The variables to set, in words; empty where nothing is missing."""
-    if request.api_base:
+    if request.api_base or provider in _KEYS_ELSEWHERE:
         return ""
     missing = [
         name

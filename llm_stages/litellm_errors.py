@@ -34,6 +34,7 @@ _UNREADABLE = re.compile(
 _NO_MONEY = re.compile(
     r"insufficient.{0,3}(quota|balance|funds|credit)|credit balance|billing|current quota|payment"
 )
+_NO_KEY = re.compile(r"missing credentials|api_key.{0,40}must be set|no api key")
 _TOO_LONG = re.compile(r"context.{0,20}(length|window)|too many tokens|prompt is too long")
 _SHOWN = 400
 _SHOWN_ANSWER = 100
@@ -122,6 +123,13 @@ def _refusal(
             f"the provider {provider!r} does not accept the key: {text}",
             where=where,
             hint=f"check {own}" if request.api_base else "check the provider's API key",
+        )
+        return CallFailed(error)
+    if _NO_KEY.search(low):
+        error = KeyMissing(
+            f"the provider {provider!r} wants a key that is not set: {text}",
+            where=where,
+            hint="set it in the environment",
         )
         return CallFailed(error)
     if status == 403:

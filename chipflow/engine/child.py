@@ -145,7 +145,7 @@ class Children:
             hint = "the log shows how far it got"
             if -code == signal.SIGKILL:
                 hint = "the machine may be out of memory: --jobs 1 needs less"
-        return StageFailed(stage, message, where=str(log), hint=hint, log_tail=tail)
+        return StageFailed(stage, message, where=str(log), hint=hint, crashed=True, log_tail=tail)
 
 
 def _messages(descriptor: int) -> Iterator[dict[str, Any]]:

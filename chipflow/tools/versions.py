@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from llm_stages.keys import without_keys
 from placement_env.errors import InputError, ToolMissing
 
 
@@ -127,6 +129,7 @@ def _version_of_program(description: Tool) -> str | None:
             capture_output=True,
             text=True,
             errors="replace",
+            env=without_keys(os.environ),
             timeout=20,
             check=False,
         )

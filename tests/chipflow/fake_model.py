@@ -1,12 +1,13 @@
 """A Python function as a model, for stages in processes of their own.
 
 FAKE_MODEL=FILE: each call appends the seed that it was asked with; the lines of FILE.answers say
-what each call does: "good", "bad", or the name of an error of `llm_stages.errors`.
+what each call does: "good", "bad", "killed", or the name of an error of `llm_stages.errors`.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 from llm_stages import errors
@@ -27,4 +28,6 @@ def answer(request: Request) -> str | Reply:
         return Reply(GOOD, 100, 50, 0.001, 0.1, "fake-1")
     if what == "bad":
         return Reply(GOOD.replace("a + b", "a + c"), 100, 50, 0.001, 0.1, "fake-1")
+    if what == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
     raise getattr(errors, what)(f"the fake model has {what}")

@@ -183,6 +183,12 @@ def test_a_provider_that_fails_keeps_the_work_and_the_next_run_goes_on(adder: Ad
     assert (used["calls"], used["replayed"]) == (2, 1)
 
 
+def test_a_stage_that_was_killed_does_not_ask_again(adder: Adder) -> None:
+    assert adder.run("bad", "killed").error is not None
+    assert adder.run("good").status == "done"
+    assert adder.calls == 3
+
+
 def test_answers_that_were_refused_are_not_taken_again(adder: Adder) -> None:
     refused = adder.run("bad", "bad", "bad", "bad")
     assert refused.error is not None
