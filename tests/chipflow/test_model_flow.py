@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from chipflow import flow
 from chipflow.design import Design, Models
 from chipflow.flow import RunResult, run_flow
 from chipflow.report import page
@@ -17,6 +18,7 @@ from chipflow.stages import lint, rtl
 from llm_stages import provider
 from llm_stages.store import Store
 from tests.chipflow import fake_model
+from tests.chipflow.command_line import command_line
 from tests.chipflow.fake_stages import make_pdk
 from tests.chipflow.rtl_designs import FrontEnd, load_pdk
 from tests.llm_stages.fake_server import Cut, Dialect, Error, serve
@@ -218,3 +220,22 @@ def test_limits_are_no_part_of_a_result(adder: Adder) -> None:
     error = adder.run().error
     assert error is not None
     assert "fallback python/other" in error.message
+
+
+def test_the_command_replays_what_it_recorded_and_refuses_what_it_cannot(
+    adder: Adder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = command_line(capsys, monkeypatch)
+    monkeypatch.setattr(flow, "load_stages", lambda: STAGES)
+    adder.asked.with_suffix(".answers").write_text("good\n")
+    (adder.folder / "design.toml").write_text('name = "adder"\ntop = "adder"\nspec = "spec.md"\n')
+    options = ("run", adder.folder, "--engine", "local", "--model", fake_model.MODEL, "-q")
+    answers = adder.folder / "answers"
+    assert run(*options, "--record", answers).code == 0
+    assert len(list(answers.iterdir())) == 1
+    again = ("--out", adder.folder / "again", "--replay", answers)
+    assert run(*options, *again).code == 0
+    assert adder.calls == 1
+    both = run(*options, "--record", answers, "--replay", answers)
+    assert (both.code, both.err.splitlines()[-1]) == (2, "  try: keep one of them")
+    assert "no such folder" in run(*options, "--replay", adder.folder / "nowhere").err
