@@ -211,25 +211,32 @@ class AnnealingRun:
         """Proxy cost of the placement at hand."""
         return self._threads[0].cost
 
-    def until(self, began: float, budget_s: float, progress: ProgressCallback | None) -> None:
-        """Anneal until `budget_s` after `began`, as `time.perf_counter` has it."""
-        first = now = time.perf_counter()
+    def until(
+        self,
+        began: float,
+        budget_s: float,
+        progress: ProgressCallback | None,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Anneal until `budget_s` after `began`, as the clock has it."""
+        first = now = clock()
         self._hard_work = _HARD_WORK
         span = began + budget_s - self._finalists.choosing_time_s() - first
-        self._race(lambda: (time.perf_counter() - first) / span < _RACE if span > 0 else False)
+        self._race(lambda: (clock() - first) / span < _RACE if span > 0 else False)
         wanted = _FIRST_SLICE
         told = -np.inf
         while (part := (now - first) / span if span > 0 else 1.0) < 1:
             made = self._slice(self._part_of_anneal(part), wanted)
             self._balance()
-            before, now = now, time.perf_counter()
+            before, now = now, clock()
             rate = made / max(now - before, 1e-9)
             wanted = int(np.clip(rate * _SLICE_S, 1, 4 * wanted))
             if progress and now - told >= _REPORT_EVERY_S:
                 told = now
                 self._tell(progress, now - began, budget_s)
         if progress:
-            self._tell(progress, time.perf_counter() - began, budget_s)
+            self._tell(progress, clock() - began, budget_s)
 
     def count(self, moves: int, progress: ProgressCallback | None) -> None:
         """Anneal for `moves` moves, or as many more as make the last turn complete."""

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 
 from agents import search
+from agents.build_up import build_up
 from agents.checkpoint import load_policy
 from agents.legal_places import LegalPlaces
 from agents.netlist_graph import netlist_graph
 from agents.policy import Encoding, GraphPolicy
-from agents.ppo import to_tensors
 from agents.progress import ProgressCallback
 from agents.search_control import SearchControl, load_control
 from placement_env.cost.incremental import IncrementalCost
@@ -125,31 +125,16 @@ def proposals(
         count: How many; the first one takes the likeliest actions, the others draw them.
         seed: Seed of what is drawn.
     """
-    generator = torch.Generator().manual_seed(seed)
     try:
         first = MacroPlacementEnv(netlist, at_first, sweeps=_SWEEPS)
         envs = [first, *(first.twin() for _ in range(count - 1))]
-        states = [env.reset()[0] for env in envs]
+        graph = netlist_graph(netlist, first.placement(), first.board.order)
+        encoding, infos = build_up(policy, graph, envs, torch.Generator().manual_seed(seed))
     except InputError:  # The policy cannot play it, as its macros fit nowhere on the grid.
         return []
-    graph = netlist_graph(netlist, first.placement(), first.board.order)
-    going, found = list(range(count)), []
-    with torch.inference_mode():
-        encoding = policy.encode(graph)
-        while going:
-            batch = to_tensors([states[i] for i in going], torch.device("cpu"))
-            logits, _ = policy.place(encoding, batch)
-            drawn = torch.multinomial(logits.softmax(dim=1), 1, generator=generator)[:, 0]
-            likeliest = logits.argmax(dim=1)
-            for j, i in enumerate(list(going)):
-                action = int(likeliest[j] if i == 0 else drawn[j])
-                states[i], _, terminated, truncated, info = envs[i].step(action)
-                if terminated or truncated:
-                    going.remove(i)
-                    missing = int((~envs[i].board.standing).sum())
-                    found.append((missing, info["reward_terms"]["cost"], i))
-    missing, _, best = min(found)
-    return [_completed(envs[best], encoding) if missing else envs[best].placement()]
+    missing = [int((~env.board.standing).sum()) for env in envs]
+    _, _, best = min((missing[i], infos[i]["reward_terms"]["cost"], i) for i in range(count))
+    return [_completed(envs[best], encoding) if missing[best] else envs[best].placement()]
 
 
 def construct(

@@ -29,10 +29,11 @@ from placement_env.errors import InputError
 from placement_env.netlist import FloatArray
 
 #: Of `features`; weights for others do not fit.
-VERSION = 1
+VERSION = 2
 FEATURES = (
     "one",
     "length",
+    "beyond",
     "from nothing",
     "accepted",
     "cells",
@@ -51,7 +52,7 @@ SCALARS = (
     "eagerness",
 )
 #: Features that shares of kinds of moves depend on: the first ones.
-SHARE_FEATURES = 3
+SHARE_FEATURES = 4
 #: Shares of all kinds, of which some are not proposed at all by the schedule tuned by hand.
 _SOFT = {
     SoftMove.SWAP: 0.04,
@@ -79,6 +80,9 @@ _HARD = {
 _MOST = 3.0
 _MOST_HARD_SHARE = 0.9
 _MOST_EAGERNESS = 1.5
+# Anneals of so many moves a macro are long: what is right for short ones goes no further in the
+# same direction, and beyond that there is a direction of its own, up to the longest.
+_LONG, _LONGEST = 1000.0, 30_000.0
 
 
 @dataclass(frozen=True)
@@ -119,10 +123,12 @@ class SearchControl:
 def features(situation: Situation) -> FloatArray:
     """[FEATURES] what the corrections depend on; what is not known yet is as usual."""
     length, accepted = situation.moves_per_macro, situation.accepted
+    length = _LONG if length is None else length
     return np.array(
         [
             1.0,
-            0.0 if length is None else log(max(length, 1.0) / 2000),
+            log(min(max(length, 1.0), _LONG) / _LONG),
+            log(min(max(length, _LONG), _LONGEST) / _LONG),
             float(situation.from_nothing),
             0.0 if accepted is None else log(max(accepted, 0.01) / 0.35),
             log(situation.cells / 800),

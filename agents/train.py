@@ -8,13 +8,12 @@ that was killed goes on with `--resume` as if nothing had happened. On many proc
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import random
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ import torch
 
 from agents import search
 from agents.checkpoint import Progress, load_checkpoint, load_policy, save_checkpoint
+from agents.command_options import parsed_options
 from agents.imitation import ImitationSettings, Lesson, imitate, lesson
 from agents.policy import GraphPolicy, PolicySize
 from agents.ppo import PpoSettings, Update, learn
@@ -38,6 +38,10 @@ from placement_env.netlist import Placement
 
 #: Episodes of random actions for each of a few netlists; fewer for each of many.
 _RANDOM_EPISODES, _FEW = 32, 8
+_AT_LEAST_ONE = (
+    *("episodes", "tasks", "num_envs", "num_minibatches", "update_epochs"),
+    *("width", "cells", "layers", "threads", "checkpoint_every"),
+)
 #: Updates of the imitation are short: so many count as one for lines and checkpoints.
 _IMITATION_PACE = 50
 
@@ -357,43 +361,22 @@ def parse_arguments(
     words: Sequence[str], program: str = "python -m agents.train"
 ) -> TrainingArguments:
     """`TrainingArguments` from the command line; every field is an option."""
-    parser = argparse.ArgumentParser(
-        prog=program, description=__doc__.splitlines()[0] if __doc__ else None
+    values = parsed_options(
+        TrainingArguments,
+        words,
+        program=program,
+        about="Train the graph policy on netlists.",
+        at_least={
+            **dict.fromkeys(_AT_LEAST_ONE, 1),
+            "total_steps": 0,
+            "imitation_updates": 0,
+            "teacher_moves": 1,
+        },
+        wrong=lambda values: (
+            "" if values["total_steps"] or values["imitation_updates"] else "--total-steps is 0"
+        ),
     )
-    helps = {}
-    for kind in (PpoSettings, ImitationSettings, TrainingArguments):
-        helps |= attribute_docs(kind)
-    for item in fields(TrainingArguments):
-        assert item.default is not None
-        parser.add_argument(
-            f"--{item.name.replace('_', '-')}",
-            type=type(item.default),
-            default=item.default,
-            metavar=type(item.default).__name__.upper(),
-            help=f"{helps[item.name]} (default: {item.default or 'none'})",
-        )
-    values = vars(parser.parse_args(words))
-    if values["total_steps"] < 1 and not values["imitation_updates"]:
-        parser.error(f"--total-steps is {values['total_steps']}, expected at least 1")
-    positive = ("episodes", "tasks", "num_envs", "num_minibatches", "update_epochs")
-    for name in (*positive, "width", "cells", "layers", "threads", "checkpoint_every"):
-        if values[name] < 1:
-            parser.error(f"--{name.replace('_', '-')} is {values[name]}, expected at least 1")
     return TrainingArguments(**values)
-
-
-def attribute_docs(kind: type) -> dict[str, str]:
-    """Names and texts of the `Attributes:` section of a class's docstring."""
-    section = (kind.__doc__ or "").partition("Attributes:\n")[2]
-    docs: dict[str, str] = {}
-    for line in section.splitlines():
-        if line.startswith("        ") and ": " in line and not line.startswith("         "):
-            name, _, text = line.strip().partition(": ")
-            docs[name] = text.rstrip(".").replace("%", "%%")
-        elif line.strip() and docs:
-            last = next(reversed(docs))
-            docs[last] += " " + line.strip().rstrip(".").replace("%", "%%")
-    return docs
 
 
 def main(words: Sequence[str] | None = None, program: str = "python -m agents.train") -> None:

@@ -2,7 +2,8 @@
 
 Evolution strategies: the weights are perturbed at random, one way and the other; both controls
 search the same netlist from the same start with the same seed for the same time, and the weights
-move towards the better ones.
+move towards the better ones. Time is that of the processor, so that a machine's other work disturbs
+little.
 
 References:
     T. Salimans et al., "Evolution strategies as a scalable alternative to reinforcement learning",
@@ -12,12 +13,12 @@ References:
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import csv
 import multiprocessing
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -27,6 +28,7 @@ import numpy as np
 
 from agents import search
 from agents.annealing_run import AnnealingRun, Start
+from agents.command_options import parsed_options
 from agents.lattice import Lattice, make_lattice
 from agents.legal_start import legal_start, movable
 from agents.search_control import (
@@ -74,10 +76,10 @@ class _Problem:
 
 
 def final_cost(run: Run, control: SearchControl) -> float:
-    """The cost that a search under the control reaches, on one core."""
+    """The cost that a search under the control reaches in its seconds of one core."""
     problem = _problem(run.netlist)
     x, y = _start(run.netlist, run.from_nothing)
-    began = time.perf_counter()
+    began = time.process_time()
     annealing = AnnealingRun(
         problem.model,
         problem.lattice,
@@ -91,7 +93,7 @@ def final_cost(run: Run, control: SearchControl) -> float:
         control=control,
     )
     with contextlib.closing(annealing):
-        annealing.until(began, run.budget_s, None)
+        annealing.until(began, run.budget_s, None, clock=time.process_time)
         return annealing.cost
 
 
@@ -226,17 +228,25 @@ def train(arguments: ControlArguments) -> SearchControl:
     return from_vector(weights)
 
 
-def main() -> None:
-    """Run the training with the arguments of the command line."""
-    parser = argparse.ArgumentParser(prog="python -m agents.train_control")
-    for name, default in vars(ControlArguments()).items():
-        option = f"--{name.replace('_', '-')}"
-        parser.add_argument(option, type=type(default), default=default)
+def main(words: Sequence[str] | None = None) -> None:
+    """Entry point of `python -m agents.train_control`."""
+    values = parsed_options(
+        ControlArguments,
+        sys.argv[1:] if words is None else words,
+        program="python -m agents.train_control",
+        about="Train the control of the search on netlists.",
+        at_least={"iterations": 1, "pairs": 1, "processes": 1, "shortest_s": 0.1, "seed": 0},
+        wrong=lambda values: (
+            "--longest-s is less than --shortest-s"
+            if values["longest_s"] < values["shortest_s"]
+            else ""
+        ),
+    )
     try:
-        train(ControlArguments(**vars(parser.parse_args())))
+        train(ControlArguments(**values))
     except ChipError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(1) from None
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

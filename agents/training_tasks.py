@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from agents.build_up import build_up
 from agents.netlist_graph import netlist_graph
 from agents.policy import GraphPolicy
-from agents.ppo import Task, to_tensors
+from agents.ppo import Task
 from agents.training_netlists import TrainingNetlist
 from placement_env.env import MacroPlacementEnv
 from placement_env.netlist import Placement
@@ -86,16 +87,7 @@ def play_randomly(env: MacroPlacementEnv, seed: int, *, episodes: int) -> Random
 
 def play_likeliest(task: Task, policy: GraphPolicy) -> tuple[float, Placement] | tuple[None, None]:
     """Final proxy cost and placement of the policy's likeliest actions; None at a dead end."""
-    device = next(policy.parameters()).device
-    policy.eval()
-    env = task.envs[0]
-    observation, info = env.reset()
-    over = False
-    with torch.no_grad():
-        encoding = policy.encode(task.graph)
-        while not over:
-            logits, _ = policy.place(encoding, to_tensors([observation], device))
-            observation, _, over, _, info = env.step(int(logits.argmax()))
+    _, (info,) = build_up(policy, task.graph, task.envs[:1])
     if info["dead_end"]:
         return None, None
-    return info["reward_terms"]["cost"], env.placement()
+    return info["reward_terms"]["cost"], task.envs[0].placement()

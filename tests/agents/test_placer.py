@@ -149,5 +149,5 @@ def test_damaged_or_foreign_weights_are_refused(
         placers.named(str(tmp_path))(netlist, start, budget_s=1, seed=1)
     control = tmp_path / "control.safetensors"
     save_control(control, untrained(), {"version": "0"})
-    with pytest.raises(InputError, match="of version 0, this chipflow uses version 1"):
+    with pytest.raises(InputError, match="of version 0, this chipflow uses version"):
         placer.place(netlist, start, budget_s=1, seed=1, moves=10, control=control)

@@ -24,7 +24,7 @@ from agents.search_control import (
     to_vector,
     untrained,
 )
-from agents.train_control import ControlArguments, Run, final_cost, train
+from agents.train_control import ControlArguments, Run, final_cost, main, train
 from placement_env.errors import InputError
 
 SEEN = Situation(
@@ -51,9 +51,16 @@ def test_weights_correct_by_what_is_seen() -> None:
     assert hotter(SEEN).heat[0] == pytest.approx(2 * tuned(SEEN).heat[0])
     ordered = replace(SEEN, from_nothing=False)
     assert hotter(ordered).heat == pytest.approx(tuned(ordered).heat)
-    longer = corrected("bend", "length", 0.1)
-    assert longer(replace(SEEN, moves_per_macro=20_000.0)).bend > longer(SEEN).bend
-    assert longer(replace(SEEN, moves_per_macro=None)).bend == pytest.approx(tuned(SEEN).bend)
+    usual = tuned(SEEN).bend
+    for feature, lengths, longest in (
+        ("length", (100.0, 500.0, 1000.0), 4000.0),
+        ("beyond", (2000.0, 4000.0, 30_000.0), 90_000.0),
+    ):
+        control = corrected("bend", feature, 0.1)
+        bends = [control(replace(SEEN, moves_per_macro=length)).bend for length in lengths]
+        assert bends == sorted(set(bends))
+        assert control(replace(SEEN, moves_per_macro=longest)).bend == bends[-1]
+        assert control(replace(SEEN, moves_per_macro=None)).bend == pytest.approx(usual)
 
 
 @given(
@@ -130,3 +137,21 @@ def test_a_search_is_judged_by_the_cost_it_reaches() -> None:
         for budget_s in (0.1, 1.0)
     )
     assert 0 < long < short
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--pairs", "0"], "--pairs is 0, expected at least 1"),
+        (["--shortest-s", "5", "--longest-s", "3"], "--longest-s is less than --shortest-s"),
+        (["--netlist", "generated:3-2"], "generated:FIRST-LAST"),
+        (["--weights", "no/such"], "no/such"),
+    ],
+)
+def test_a_wrong_option_is_told(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([*words, "--out", str(tmp_path)])
+    assert caught.value.code != 0
+    assert message in capsys.readouterr().err

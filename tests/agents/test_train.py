@@ -223,7 +223,7 @@ def test_every_argument_is_an_option_with_a_help_text(capsys: pytest.CaptureFixt
         assert f"--{name.replace('_', '-')}" in text
     parsed = parse_arguments(["--total-steps", "9", "--learning-rate", "0.5", "--netlist", "x"])
     assert (parsed.total_steps, parsed.learning_rate, parsed.netlist) == (9, 0.5, "x")
-    for wrong in (["--num-envs", "0"], ["--no-such"], ["--seed", "x"]):
+    for wrong in (["--num-envs", "0"], ["--no-such"], ["--seed", "x"], ["--total-steps", "0"]):
         with pytest.raises(SystemExit) as caught:
             parse_arguments(wrong)
         assert caught.value.code == 2
