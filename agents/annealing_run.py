@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,9 +38,6 @@ _TURN_MOVES = 400
 # Moves between two looks at the clock, at first; then as many as take _SLICE_S.
 _FIRST_SLICE = 500
 _SLICE_S = 0.05
-# Several starts race for up to this part of the run, in slices of so many moves.
-_RACE = 0.15
-_RACE_SLICE = 10_000
 # A fixed number of moves is made in this many slices.
 _SLICES = 400
 # Sums drift by some 1e-16 a move; all is computed afresh after this many slices.
@@ -67,44 +64,22 @@ class Start:
     from_nothing: bool = False
 
 
-@dataclass
-class _Lane:
-    """What is known about one of the starts.
-
-    Attributes:
-        start: The start.
-        situation: The run's situation there.
-        settled: Moves tried and accepted when the start had come down.
-        costs: What trials that began there cost when they were judged.
-    """
-
-    start: Start
-    situation: Situation
-    settled: IntArray | None = None
-    costs: list[float] = field(default_factory=list)
-
-
 @dataclass(frozen=True)
 class _Trial:
     """A trial that was judged."""
 
     cost: float
     threads: list[AnnealingThread]
-    lane: int
 
 
 class AnnealingRun:
-    """One run from a legal start, or from the best of several. To be closed.
-
-    Each of several starts comes down for some thousand moves, and the cheapest one is annealed;
-    where there is time for trials, other starts get one each as well, and all further ones begin
-    where trials cost least.
+    """One run from a legal start. To be closed.
 
     Args:
         model: The netlist's cost model.
         lattice: Where macros may lie.
         at_first: Positions and orientations of the nodes that stay.
-        starts: Legal starts, the likeliest first.
+        start: A legal start.
         hard: Hard macros that move.
         soft: Soft macros that move.
         seed: Seed of the moves.
@@ -118,7 +93,7 @@ class AnnealingRun:
         model: CostModel,
         lattice: Lattice,
         at_first: Placement,
-        starts: Sequence[Start],
+        start: Start,
         *,
         hard: IntArray,
         soft: IntArray,
@@ -149,17 +124,15 @@ class AnnealingRun:
         nodes, grid = model.nodes, model.grid
         area = 4 * float((nodes.half_width * nodes.half_height)[hard].sum())
         canvas = grid.columns * grid.cell_width * grid.rows * grid.cell_height
-        self._lanes = [
-            _Lane(
-                start,
-                Situation(start.from_nothing, len(hard), len(soft), model.num_cells, area / canvas),
-            )
-            for start in starts
-        ]
+        self._start = start
+        self._situation = Situation(
+            start.from_nothing, len(hard), len(soft), model.num_cells, area / canvas
+        )
         self._control = control
-        # Moves a macro of each anneal, None: not known yet.
-        self._each: float | None = None
-        self._take(0, trial=0)
+        self._schedule = control(self._situation)
+        # Moves tried and accepted when the start had come down.
+        self._settled: IntArray | None = None
+        self._begin(trial=0)
         self._shares = MoveShares()
         # None: as the schedule has it, which does not depend on the clock.
         self._hard_work: float | None = None
@@ -176,19 +149,16 @@ class AnnealingRun:
         self._finalists = Finalists(model, lattice, at_first, np.concatenate([hard, soft]), seed)
         self._keep()
 
-    def _take(self, lane: int, *, trial: int) -> None:
-        """Begin at one of the starts; each trial has random numbers of its own."""
-        start = self._lanes[lane].start
-        self._lane = lane
-        self._reconsider()
+    def _begin(self, *, trial: int) -> None:
+        """Go back to the start; each trial has random numbers of its own."""
         self._threads = [
             AnnealingThread(
                 self._model,
                 self._lattice,
                 self._board,
                 thread,
-                start.x,
-                start.y,
+                self._start.x,
+                self._start.y,
                 hard=self._hard,
                 soft=self._soft,
                 seed=self._seed + trial * _NEXT_SEED,
@@ -201,10 +171,6 @@ class AnnealingRun:
         """End the threads."""
         release(self._board.rendezvous)
         self._pool.shutdown()
-
-    @property
-    def _situation(self) -> Situation:
-        return self._lanes[self._lane].situation
 
     @property
     def cost(self) -> float:
@@ -223,7 +189,6 @@ class AnnealingRun:
         first = now = clock()
         self._hard_work = _HARD_WORK
         span = began + budget_s - self._finalists.choosing_time_s() - first
-        self._race(lambda: (clock() - first) / span < _RACE if span > 0 else False)
         wanted = _FIRST_SLICE
         told = -np.inf
         while (part := (now - first) / span if span > 0 else 1.0) < 1:
@@ -242,7 +207,6 @@ class AnnealingRun:
         """Anneal for `moves` moves, or as many more as make the last turn complete."""
         began = time.perf_counter()
         told = -np.inf
-        self._race(lambda: self._moves < _RACE * moves)
         self._plan(moves)
         each = max(1, -(-moves // _SLICES))
         while self._moves < moves:
@@ -256,19 +220,6 @@ class AnnealingRun:
     def best(self) -> Placement:
         """Of the best placements met, the one whose robust cost is least."""
         return self._finalists.best()
-
-    def _race(self, goes_on: Callable[[], bool]) -> None:
-        """Let several starts come down while there is time for that, and begin at the cheapest."""
-        if len(self._lanes) == 1:
-            return
-        reached = []
-        for lane in range(len(self._lanes)):
-            self._take(lane, trial=0)
-            while self._situation.accepted is None and goes_on():
-                self._slice(0.0, _RACE_SLICE)
-            reached.append((self.cost, lane, self._threads))
-        _, self._lane, self._threads = min(reached, key=lambda one: one[0])
-        self._reconsider()
 
     def _tell(self, progress: ProgressCallback, elapsed_s: float, budget_s: float) -> None:
         progress(
@@ -351,16 +302,12 @@ class AnnealingRun:
         """Judge the trial at hand, and begin another one or resume the best one."""
         assert self._trials is not None
         cost = float(np.mean(self._late_costs or [self.cost]))
-        self._lanes[self._lane].costs.append(cost)
         if self._best_trial is None or cost < self._best_trial.cost:
-            self._best_trial = _Trial(cost, self._threads, self._lane)
+            self._best_trial = _Trial(cost, self._threads)
         if trial < self._trials:
-            # A start that has not been tried counts as the best one.
-            worth = [min(lane.costs, default=-np.inf) for lane in self._lanes]
-            self._take(int(np.argmin(worth)), trial=trial)
+            self._begin(trial=trial)
         else:
-            self._threads, self._lane = self._best_trial.threads, self._best_trial.lane
-            self._reconsider()
+            self._threads = self._best_trial.threads
         self._trial, self._slices, self._late_costs = trial, 0, []
 
     def _tops(self, part: float) -> Tops:
@@ -375,13 +322,12 @@ class AnnealingRun:
         """Look at the situation again once it is known how many moves succeed."""
         if self._situation.accepted is not None:
             return
-        lane = self._lanes[self._lane]
         counts = self._board.counts.sum(axis=0)[[TRIED, ACCEPTED]]
-        if lane.settled is None:
+        if self._settled is None:
             if counts[0] >= _SAMPLE:
-                lane.settled = counts
+                self._settled = counts
             return
-        tried, accepted = (counts - lane.settled).tolist()
+        tried, accepted = (counts - self._settled).tolist()
         if tried >= _SAMPLE:
             self._board.counts[:, [TRIED, ACCEPTED]] = 0
             self._reconsider(accepted=accepted / tried)
@@ -389,15 +335,12 @@ class AnnealingRun:
     def _plan(self, moves: int) -> None:
         """Divide a run of so many moves into trials."""
         self._trials = trials.trials(moves / self._macros)
-        each = moves / trials.anneals(self._trials) / self._macros
-        self._each = each
-        self._reconsider()
+        self._reconsider(moves_per_macro=moves / trials.anneals(self._trials) / self._macros)
 
     def _reconsider(self, **found: float) -> None:
         """Have the control look at the situation again, of which more has been found out."""
-        lane = self._lanes[self._lane]
-        lane.situation = replace(lane.situation, moves_per_macro=self._each, **found)
-        self._schedule = self._control(lane.situation)
+        self._situation = replace(self._situation, **found)
+        self._schedule = self._control(self._situation)
 
     def _learn(self) -> None:
         """Take in what the kinds of moves have earned in the last slice."""

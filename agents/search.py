@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -28,8 +28,8 @@ from placement_env.errors import InputError
 from placement_env.kernels import compile_notice
 from placement_env.netlist import IntArray, Netlist, Placement
 
-#: Placements to begin with, given the one at first.
-Propose = Callable[[Placement], Sequence[Placement]]
+#: A placement to begin with, given where nodes are that stay; None where there is none.
+Propose = Callable[[Placement], Placement | None]
 #: Shares of a placement become too small for more threads.
 MOST_CORES = 8
 
@@ -71,8 +71,7 @@ def place(
         flips: Turn hard macros over as well (N, FN, FS and S, or W, FW, FE and E).
         cores: Threads to use; None: as many as there are cores, but not more than MOST_CORES.
         control: What chooses how the annealing goes.
-        propose: Called once with the start, tells of further placements to begin with; they may
-            overlap. The run then takes the most promising one (`AnnealingRun`).
+        propose: Is asked where to begin in a run from nothing; macros may overlap there.
 
     Raises:
         InputError: The netlist has no grid, the start does not fit it or has a node without a
@@ -97,7 +96,7 @@ def place(
         budget = budget_s if moves is None else np.inf
         progress(Progress("legal start", 0.0, budget, np.inf, 0))
 
-    def legal(wanted: Placement, *, from_nothing: bool = False) -> Start:
+    def legal(wanted: Placement, *, from_nothing: bool) -> Start:
         x, y = legal_start(
             netlist,
             model,
@@ -111,15 +110,15 @@ def place(
         )
         return Start(x, y, from_nothing)
 
-    starts = [legal(start, from_nothing=from_nothing)]
-    for proposal in propose(start) if propose else ():
+    first: Start | None = None
+    if from_nothing and propose and (proposed := propose(start)):
         with contextlib.suppress(InputError):  # One that cannot be made legal is of no use.
-            starts.append(legal(proposal))
+            first = legal(proposed, from_nothing=False)
     run = AnnealingRun(
         model,
         lattice,
         start,
-        starts,
+        first or legal(start, from_nothing=from_nothing),
         hard=hard,
         soft=soft,
         seed=seed,
@@ -150,7 +149,7 @@ def _toy_annealing() -> None:
         model,
         lattice,
         start,
-        [Start(start.x_um, start.y_um)],
+        Start(start.x_um, start.y_um),
         hard=hard,
         soft=soft,
         seed=1,

@@ -84,7 +84,7 @@ def final_cost(run: Run, control: SearchControl) -> float:
         problem.model,
         problem.lattice,
         problem.given.start,
-        [Start(x, y, run.from_nothing)],
+        Start(x, y, run.from_nothing),
         hard=problem.hard,
         soft=problem.soft,
         seed=run.seed,

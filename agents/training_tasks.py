@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.build_up import build_up
+from agents.construct import build_up
 from agents.netlist_graph import netlist_graph
 from agents.policy import GraphPolicy
 from agents.ppo import Task

@@ -22,6 +22,7 @@ from placement_env.graph import node_features, to_hetero
 from placement_env.macro_board import MacroBoard
 from placement_env.netlist import Grid, Netlist, NodeKind, Placement
 from placement_env.raster import raster
+from placement_env.soft_rule import SPREAD
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -161,7 +162,7 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         rows: int | None = None,
         reward: Literal["dense", "terminal"] = "dense",
         objective: Literal["proxy", "hpwl"] | Objective = "proxy",
-        spread: float = 0.5,
+        spread: float = SPREAD,
         sweeps: int = 1,
         horizon: int | None = None,
         shake: float = 0.0,

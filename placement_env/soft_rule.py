@@ -21,6 +21,8 @@ from placement_env.netlist import FloatArray, IntArray, Netlist
 
 #: Pull of the canvas's centre, relative to the mean pull of a node's nets; ties loose nodes down.
 _CENTRE_PULL = 1e-3
+#: How evenly nodes are spread, where nobody says it.
+SPREAD = 0.5
 
 
 class SoftRule:
@@ -36,7 +38,9 @@ class SoftRule:
             a node should go.
     """
 
-    def __init__(self, netlist: Netlist, free: NDArray[np.bool_], *, spread: float = 0.5) -> None:
+    def __init__(
+        self, netlist: Netlist, free: NDArray[np.bool_], *, spread: float = SPREAD
+    ) -> None:
         self.free: IntArray = np.flatnonzero(free)
         self.held: IntArray = np.flatnonzero(~free)
         self.spread = spread

@@ -11,6 +11,7 @@ import typer
 
 from agents import greedy, placer, without_search
 from agents.checkpoint import load_policy
+from agents.construct import construct
 from agents.policy import GraphPolicy
 from agents.train import TrainingArguments, train
 from agents.training_netlists import TrainingNetlist
@@ -84,7 +85,7 @@ def _alone(policy: GraphPolicy, given: TrainingNetlist, seeds: int) -> tuple[flo
     costs, seconds = [], []
     for seed in range(1, seeds + 1):
         began = time.perf_counter()
-        placed = placer.construct(policy, given.netlist, given.start, count=_ROLLOUTS, seed=seed)
+        placed = construct(policy, given.netlist, given.start, count=_ROLLOUTS, seed=seed)
         seconds.append(time.perf_counter() - began)
         scores = score(given.netlist, placed)
         assert is_legal(scores), given.name

@@ -1,4 +1,4 @@
-"""The agent in use: proposals, what a bad policy costs, and checkpoints in place of the weights."""
+"""The agent in use: plans to begin with, and checkpoints in place of the weights."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 import torch
 
 from agents import placer, placers, search
-from agents.annealing_schedule import Schedule, Situation, tuned
 from agents.checkpoint import save_weights
+from agents.plan import planned
 from agents.policy import GraphPolicy, PolicySize
 from agents.search_control import save_control, untrained
 from placement_env.cost.proxy import proxy_cost
 from placement_env.errors import InputError
-from placement_env.legality import hard_overlaps
-from placement_env.netlist import Netlist, NodeKind, Placement
+from placement_env.netlist import Netlist, Placement
+from placement_env.soft_rule import SoftRule
 from placement_env.synthetic import synthetic_netlist
-from tests.agents.legality import assert_legal, assert_same
+from tests.agents.legality import assert_legal, assert_others_stay
 
 SMALL = PolicySize(width=8, cells=4, layers=1)
 
@@ -46,79 +46,45 @@ def test_the_weights_that_ship_place_better_than_the_search_alone(
     assert np.median(costs[placer.place]) < np.median(costs[search.place])
 
 
-def test_proposals_are_legal_where_there_is_room(ariane: tuple[Netlist, Placement]) -> None:
+def test_a_new_policy_plans_what_nets_pull_to(ariane: tuple[Netlist, Placement]) -> None:
     netlist, start = ariane
-    (proposed,) = placer.proposals(stranger(), netlist, start, count=3, seed=1)
-    hard = netlist.nodes_of(NodeKind.HARD_MACRO)
-    assert hard_overlaps(netlist, proposed) == []
-    assert np.ptp(proposed.x_um[hard]) > 0.5 * netlist.canvas.width_um
-    (again,) = placer.proposals(stranger(), netlist, start, count=3, seed=1)
-    assert_same(proposed, again)
-    (first,) = placer.proposals(stranger(), netlist, start, count=1, seed=1)
-    assert proxy_cost(netlist, proposed).total <= proxy_cost(netlist, first).total
+    plan = planned(stranger(), netlist, start)
+    assert plan is not None
+    pull = SoftRule(netlist, ~netlist.fixed)
+    x_um, _ = pull.place(start.x_um, start.y_um)
+    assert np.abs(plan.x_um - x_um).max() < 0.1 * netlist.canvas.width_um
+    assert_others_stay(netlist, start, plan)
 
 
-def test_at_a_dead_end_the_plan_says_where_the_rest_goes() -> None:
+def test_a_plan_needs_something_that_stays() -> None:
     netlist, start = synthetic_netlist()
-    hard = netlist.nodes_of(NodeKind.HARD_MACRO)
-    width = netlist.width_um.copy()
-    width[hard] = 0.52 * netlist.canvas.width_um  # one beside another does not fit
-    height = netlist.height_um.copy()
-    height[hard] = 0.9 * netlist.canvas.height_um / (len(hard) - 1)
-    netlist = replace(netlist, width_um=width, height_um=height)
-    (proposed,) = placer.proposals(stranger(), netlist, start, count=2, seed=1)
-    assert np.isfinite([proposed.x_um, proposed.y_um]).all()
-    assert hard_overlaps(netlist, proposed) != []
+    loose = replace(netlist, fixed=np.zeros(netlist.num_nodes, dtype=bool))
+    assert planned(stranger(), loose, start) is None
 
 
-def test_a_netlist_that_cannot_be_played_gets_no_proposal() -> None:
-    netlist, start = synthetic_netlist()
-    fixed = np.ones(netlist.num_nodes, dtype=bool)
-    assert placer.proposals(stranger(), replace(netlist, fixed=fixed), start, count=1, seed=1) == []
-
-
-def test_the_policy_gets_a_small_share_of_the_time() -> None:
-    assert placer.rollouts(100, 0.5, None) == 0
-    counts = [placer.rollouts(100, budget_s, None) for budget_s in (5, 10, 60, 600)]
-    assert counts == sorted(counts)
-    assert counts[-1] > counts[0]
-    assert placer.rollouts(0, 600, None) == 0
-    assert placer.rollouts(100, None, 10_000) == 0
-    assert placer.rollouts(100, None, 10_000_000) > 0
-    assert placer.rollouts(1000, None, 10_000_000) < placer.rollouts(100, None, 10_000_000)
-
-
-def test_the_better_start_wins_the_race(ariane: tuple[Netlist, Placement]) -> None:
-    """A good start among bad ones is taken, and a bad one beside a good one is not."""
+def test_a_run_from_nothing_begins_at_the_plan(
+    ariane: tuple[Netlist, Placement], monkeypatch: pytest.MonkeyPatch
+) -> None:
     netlist, start = ariane
     good = search.place(netlist, start, budget_s=1, seed=1, moves=400_000, cores=1)
-    rng = np.random.default_rng(1)
-    hard = netlist.nodes_of(NodeKind.HARD_MACRO)
-    bad = replace(start, x_um=start.x_um.copy(), y_um=start.y_um.copy())
-    bad.x_um[hard] = rng.uniform(0, netlist.canvas.width_um, len(hard))
-    bad.y_um[hard] = rng.uniform(0, netlist.canvas.height_um, len(hard))
+    placer.compile_kernels()
+    asked: list[int] = []
+    monkeypatch.setattr(placer, "planned", lambda *_: asked.append(1) or good)
 
-    def cold(situation: Situation) -> Schedule:
-        return replace(tuned(situation), heat=(1e-3, 1e-4))
-
-    def reached(first: Placement, *others: Placement) -> float:
-        placed = search.place(
-            netlist,
-            first,
-            budget_s=1,
-            seed=2,
-            moves=400_000,
-            cores=1,
-            control=cold,
-            propose=lambda _: others,
+    def reached(moves: int, *, from_nothing: bool) -> float:
+        placed = placer.place(
+            netlist, start, budget_s=1, seed=2, moves=moves, cores=1, from_nothing=from_nothing
         )
         assert_legal(netlist, placed)
         return proxy_cost(netlist, placed).total
 
-    alone, worse = reached(good), reached(bad)
-    assert alone < 0.99 * worse
-    for mixed in (reached(bad, good), reached(good, bad)):
-        assert mixed < alone + 0.5 * (worse - alone)
+    reached(100_000, from_nothing=False)
+    reached(10_000, from_nothing=True)  # too short a run for a plan
+    assert not asked
+    helped = reached(200_000, from_nothing=True)
+    assert asked
+    monkeypatch.setattr(placer, "planned", lambda *_: None)
+    assert helped < 0.99 * reached(200_000, from_nothing=True)
 
 
 def test_a_checkpoint_takes_the_place_of_the_policy(
@@ -130,8 +96,8 @@ def test_a_checkpoint_takes_the_place_of_the_policy(
     asked: list[int] = []
     monkeypatch.setattr(
         placer,
-        "proposals",
-        lambda policy, *args, **kwargs: asked.append(policy.size.width) or [],
+        "planned",
+        lambda policy, *_: asked.append(policy.size.width),
     )
     for name, moves in ((str(file), 3_000_000), ("graph-rl", 3_000_000)):
         monkeypatch.setattr(search, "place", lambda netlist, start, *, propose, **_: propose(start))

@@ -1,0 +1,104 @@
+"""The policy builds up placements, macro by macro."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from agents.legal_places import LegalPlaces
+from agents.netlist_graph import NetlistGraph, netlist_graph
+from agents.plan import as_planned
+from agents.policy import Encoding, GraphPolicy
+from agents.ppo import to_tensors
+from placement_env.cost.incremental import IncrementalCost
+from placement_env.env import MacroPlacementEnv
+from placement_env.netlist import Netlist, Placement
+
+# How often soft macros settle around the hard ones of each placement, and around those of the best.
+_SWEEPS, _LAST_SWEEPS = 2, 30
+
+
+def construct(
+    policy: GraphPolicy, netlist: Netlist, at_first: Placement, *, count: int, seed: int
+) -> Placement:
+    """What the policy alone makes of a netlist: the cheapest of `count` placements, made legal.
+
+    Soft macros settle around its hard ones; no hard macro is moved but for overlaps at dead ends.
+    Where all come to dead ends, it is the one with the most macros placed; the others go to where
+    they were planned, or near by.
+
+    Args:
+        policy: The policy.
+        netlist: A netlist with a grid.
+        at_first: Where ports and fixed macros are.
+        count: How many; the first one takes the likeliest actions, the others draw them.
+        seed: Seed of what is drawn.
+
+    Raises:
+        InputError: A macro fits nowhere on the grid, or no macro moves, or the macros cannot be
+            made legal.
+    """
+    first = MacroPlacementEnv(netlist, at_first, sweeps=_SWEEPS)
+    envs = [first, *(first.twin() for _ in range(count - 1))]
+    graph = netlist_graph(netlist, first.placement(), first.board.order)
+    encoding, infos = build_up(policy, graph, envs, torch.Generator().manual_seed(seed))
+    missing = [int((~env.board.standing).sum()) for env in envs]
+    _, _, best = min((missing[i], infos[i]["reward_terms"]["cost"], i) for i in range(count))
+    built = _completed(envs[best], encoding) if missing[best] else envs[best].placement()
+    places = LegalPlaces(netlist, at_first, gap_um=0.0, seed=seed)
+    places.settle(built.x_um, built.y_um)
+    cost = IncrementalCost(places.model, places.x_um, places.y_um)
+    cost.settle(places.soft.astype(np.int32), sweeps=_LAST_SWEEPS)
+    return replace(places.placement(), x_um=cost.x_um, y_um=cost.y_um)
+
+
+def build_up(
+    policy: GraphPolicy,
+    graph: NetlistGraph,
+    envs: Sequence[MacroPlacementEnv],
+    generator: torch.Generator | None = None,
+) -> tuple[Encoding, list[dict[str, Any]]]:
+    """Play an episode of each environment to its end.
+
+    Args:
+        policy: The policy; its device is used.
+        graph: The environments' netlist.
+        envs: In construct mode. The first one takes the likeliest actions, the others draw them.
+        generator: What they draw with; on the CPU.
+
+    Returns:
+        The policy's encoding of the netlist, and what the last step of each environment told.
+
+    Raises:
+        InputError: A macro fits nowhere.
+    """
+    device = next(policy.parameters()).device
+    going = list(range(len(envs)))
+    states = [env.reset()[0] for env in envs]
+    infos: list[dict[str, Any]] = [{} for _ in envs]
+    policy.eval()
+    with torch.inference_mode():
+        encoding = policy.encode(graph)
+        while going:
+            logits, _ = policy.place(encoding, to_tensors([states[i] for i in going], device))
+            likeliest = logits.argmax(dim=1).cpu()  # (going,)
+            chances = logits.softmax(dim=1).cpu()  # (going, R * C)
+            drawn = torch.multinomial(chances, 1, generator=generator)[:, 0]
+            for i, best, other in zip(list(going), likeliest, drawn, strict=True):
+                action = int(best if i == 0 else other)
+                states[i], _, terminated, truncated, infos[i] = envs[i].step(action)
+                if terminated or truncated:
+                    going.remove(i)
+    return encoding, infos
+
+
+def _completed(env: MacroPlacementEnv, encoding: Encoding) -> Placement:
+    """The placement at a dead end, with macros that do not stand where they were planned."""
+    env.board.follow()
+    env.board.settle(sweeps=_SWEEPS)
+    missing = env.board.order[~env.board.standing]
+    return as_planned(env.netlist, env.placement(), encoding.plan.double().numpy(), missing)
