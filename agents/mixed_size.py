@@ -109,7 +109,7 @@ def place(
     macros = np.flatnonzero((netlist.node_kind == NodeKind.HARD_MACRO) & ~netlist.fixed)
     unsearched = False
     if macros.size:
-        unsearched = from_nothing or _on_one_point(netlist, start, macros)
+        unsearched = from_nothing or on_one_point(netlist, start, macros)
         if unsearched:
             report("placing macros in pieces among the cells")
             start = rough_places(netlist, start, effort=_ROUGH_EFFORT, seed=seed)
@@ -256,7 +256,7 @@ def check_fits(netlist: Netlist, start: Placement) -> None:
         )
 
 
-def _on_one_point(netlist: Netlist, start: Placement, macros: IntArray) -> bool:
+def on_one_point(netlist: Netlist, start: Placement, macros: IntArray) -> bool:
     """Whether the macros' centres, or their lower left corners, are all the same."""
     width, height = oriented_size(netlist, start)
     centres = np.stack([start.x_um[macros], start.y_um[macros]])

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from agents.mixed_size import grouped_problem
+from agents.mixed_size import grouped_problem, on_one_point
 from agents.placers import is_floorplan
 from agents.variants import family_of, vary
 from benchmarks import files, registry
@@ -123,10 +121,9 @@ def _variants(name: str, numbers: range) -> list[TrainingNetlist]:
 
 
 def _is_placed(netlist: Netlist, placement: Placement) -> bool:
-    """Whether hard macros are not all on one point."""
+    """Whether hard macros are anywhere, and not all on one point."""
     macros = netlist.nodes_of(NodeKind.HARD_MACRO)
-    apart = np.ptp(placement.x_um[macros]) + np.ptp(placement.y_um[macros]) if macros.size else 0.0
-    return bool(apart > 0)
+    return bool(macros.size) and not on_one_point(netlist, placement, macros)
 
 
 def _benchmark(name: str, start: str) -> TrainingNetlist:

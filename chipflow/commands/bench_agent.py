@@ -67,14 +67,14 @@ def agent(
 ) -> None:
     """Compare the agent with the search alone and with others of its parts, in equal time.
 
-    The arms are graph-rl (the agent), control (without proposals of the policy), random-weights
+    The arms are graph-rl (the agent), control (without the policy's plan), random-weights
     (policy and control untrained), search (as tuned by hand), search-random (the same from random
     places, where there are none) and annealing (a textbook's).
     """
     from agents import placer
     from agents.training_netlists import load_netlists
     from benchmarks import ablation
-    from chipflow.commands.inputs import make_folder
+    from chipflow.commands.inputs import chosen, make_folder
     from chipflow.commands.interrupt import interrupts
     from chipflow.commands.progress_lines import ProgressLines
     from chipflow.commands.suite_runs import budgets
@@ -89,7 +89,7 @@ def agent(
         typer.echo(table, nl=False)
         return
     known = _arms(out)
-    chosen = _chosen(arms, list(known))
+    named = chosen(arms, list(known), "there is no arm") or list(known)
     show = ProgressLines(quiet=quiet)
     placer.compile_kernels(show.say)
     jobs = [
@@ -99,7 +99,7 @@ def agent(
         if words and (start == "nothing" or given.is_placed)
         for budget_s in budgets(words)
         for seed in range(1, seeds + 1)
-        for arm in chosen
+        for arm in named
         if start == "nothing" or arm != "search-random"
     ]
     file, made_with = out / "runs.json", _made_with()
@@ -174,25 +174,6 @@ def _search_from_random(
     random = without_search.place_random(netlist, start, budget_s=budget_s, seed=seed)
     left_s = budget_s - (time.perf_counter() - began)
     return search.place(netlist, random, budget_s=left_s, seed=seed)
-
-
-def _chosen(words: str, known: list[str]) -> list[str]:
-    """The arms of that list; all without one.
-
-    Raises:
-        InputError: One is not known.
-    """
-    from placement_env.did_you_mean import did_you_mean
-    from placement_env.errors import InputError
-
-    names = [word.strip() for word in words.split(",") if word.strip()] or known
-    for name in names:
-        if name not in known:
-            raise InputError(
-                f"there is no arm called {name!r}",
-                hint=did_you_mean(name, known) or f"the arms are {', '.join(known)}",
-            )
-    return names
 
 
 def _made_with() -> dict[str, object]:

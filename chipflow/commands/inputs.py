@@ -56,18 +56,34 @@ def designs_of(suite: str, designs: str) -> list[str]:
         InputError: There is no such suite, it has no such design, or none is within reach.
     """
     known = registry.designs_of(suite)
-    chosen = [name.strip() for name in designs.split(",") if name.strip()]
-    if not chosen:
-        chosen = [name for name in known if registry.is_within_reach(name)]
-        if not chosen:
-            registry.load(known[0])  # raises, and says what to do
-    for name in chosen:
+    named = chosen(designs, known, f"the suite {suite} has no design")
+    if named:
+        return named
+    within_reach = [name for name in known if registry.is_within_reach(name)]
+    if not within_reach:
+        registry.load(known[0])  # raises, and says what to do
+    return within_reach
+
+
+def chosen(words: str, known: Sequence[str], missing: str) -> list[str]:
+    """The names in a list that is separated by commas.
+
+    Args:
+        words: The list.
+        known: The names that there are.
+        missing: What to say of another one, up to "called ...".
+
+    Raises:
+        InputError: A name is not known.
+    """
+    names = [word.strip() for word in words.split(",") if word.strip()]
+    for name in names:
         if name not in known:
             raise InputError(
-                f"the suite {suite} has no design called {name!r}",
-                hint=did_you_mean(name, known) or f"its designs: {', '.join(known)}",
+                f"{missing} called {name!r}",
+                hint=did_you_mean(name, known) or f"there are {', '.join(known)}",
             )
-    return chosen
+    return names
 
 
 def compile_for(benchmark: Benchmark, agent: str, say: Callable[[str], None]) -> None:
