@@ -17,7 +17,7 @@ MECHANISMS: list[Mechanism] = ["bubblewrap", "landlock"]
 
 
 def available(name: Mechanism) -> bool:
-    return name == sandbox.mechanism() or (name == "landlock" and launcher.landlock_abi() >= 1)
+    return name == sandbox.mechanism() or (name == "landlock" and launcher.can_confine())
 
 
 @pytest.fixture(params=MECHANISMS)
