@@ -40,18 +40,20 @@ def build(
     units: Sequence[Sequence[Path]],
     top: str,
     switches: Sequence[str],
-    judge: Judge,
+    judge: Judge | None,
 ) -> Completed:
     """Compile; each unit is its own, so that no macro and no name of a file leaks into another.
 
-    The judge is a second top module, so that scopes keep their names in wave forms.
+    The judge, if any, is a second top module, so that scopes keep their names in wave forms.
     """
     # Icarus hands the output's name to a shell, so it gets a plain name in the working folder.
     program = work_dir / "simulation.vvp"
     program.unlink(missing_ok=True)
-    ours = work_dir / "chipflow_judge.sv"
-    ours.write_text(judge.source(), encoding="utf-8")
-    tops = ["-s", top, "-s", judge.module]
+    tops, ours = ["-s", top], []
+    if judge is not None:
+        ours = [work_dir / "chipflow_judge.sv"]
+        ours[0].write_text(judge.source(), encoding="utf-8")
+        tops += ["-s", judge.module]
     sources = [*units[0]]
     if len(units) > 1:
         tops.append("-u")
@@ -60,7 +62,7 @@ def build(
             listed = work_dir / f"chipflow_unit_{number}.sv"
             listed.write_text("".join(f'`include "{path}"\n' for path in unit), encoding="utf-8")
             sources.append(listed)
-    return call([compiler, "-g2012", *tops, "-o", program.name, *switches, ours, *sources])
+    return call([compiler, "-g2012", *tops, "-o", program.name, *switches, *ours, *sources])
 
 
 def is_built(work_dir: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -84,31 +84,47 @@ class Simulation:
 
     def verdict(self) -> Verdict:
         """Compile, run and judge."""
-        units = [self.files]
-        if self.untrusted:
-            refused, checked = self._check_untrusted()
-            if refused is not None:
-                return refused
-            first = min(self.files.index(path) for path in self.untrusted)
-            before = [path for path in self.files[:first] if path not in self.untrusted]
-            after = [path for path in self.files[first:] if path not in self.untrusted]
-            units = [unit for unit in (before, [checked], after) if unit]
+        units = self.units()
+        if isinstance(units, Verdict):
+            return units
         done = self.tool.build(
-            self.compiler, self._call, self.work_dir, units, self.top, self.switches, self.judge
+            self.compiler, self.call, self.work_dir, units, self.top, self.switches, self.judge
         )
         if done.exit_code != 0 or done.overrun or not self.tool.is_built(self.work_dir):
-            return self._compile_failure(done)
-        done = self.tool.execute(self.compiler, self._call, self.work_dir, self.judge)
-        return self._judge(done, self.judge.read(self.work_dir))
+            return self.compile_failure(done)
+        done = self.tool.execute(self.compiler, self.call, self.work_dir, self.judge)
+        findings = self.judge.read(self.work_dir)
+        if objection := self.objection_to_end(done):
+            return self.conclusion(*objection, done, findings)
+        cause, reason = self._objection(findings)
+        return self.conclusion(cause, reason, done, findings)
 
-    def _call(
+    def units(self) -> list[list[Path]] | Verdict:
+        """The sources in the order of compilation, those that belong together as one.
+
+        Untrusted ones are preprocessed and checked before; a verdict where they are refused.
+        """
+        if not self.untrusted:
+            return [self.files]
+        refused, checked = self._check_untrusted()
+        if refused is not None:
+            return refused
+        first = min(self.files.index(path) for path in self.untrusted)
+        before = [path for path in self.files[:first] if path not in self.untrusted]
+        after = [path for path in self.files[first:] if path not in self.untrusted]
+        return [unit for unit in (before, [checked], after) if unit]
+
+    def call(
         self,
         argv: Sequence[str | Path],
         *,
         log_path: Path | None = None,
         memory_mib: int = 2048,
         runs_own_files: bool = False,
+        environment: Mapping[str, str] | None = None,
+        read_only: Sequence[Path] = (),
     ) -> sandbox.Completed:
+        """Run a command line in the working folder, in the sandbox if anything is untrusted."""
         limits = sandbox.Limits(cpu_s=int(self.timeout_s) + 1, memory_mib=memory_mib)
         return sandbox.run(
             argv,
@@ -116,8 +132,9 @@ class Simulation:
             log_path=log_path or self.log_path,
             timeout_s=self.timeout_s,
             isolate=bool(self.untrusted),
-            read_only=[*self.files, *self.include_dirs],
+            read_only=[*self.files, *self.include_dirs, *read_only],
             limits=limits if self.untrusted else None,
+            environment=environment,
             runs_own_files=runs_own_files,
         )
 
@@ -130,10 +147,10 @@ class Simulation:
         )
         if not found:
             done = self.tool.preprocess(
-                self.compiler, self._call, self.untrusted, self.switches, checked
+                self.compiler, self.call, self.untrusted, self.switches, checked
             )
             if done.exit_code != 0 or not checked.is_file() or checked.is_symlink():
-                return self._compile_failure(done), checked
+                return self.compile_failure(done), checked
             with checked.open("a", encoding="utf-8") as text:
                 text.write("\n`resetall\n")
             trusted = [path for path in self.files if path not in self.untrusted]
@@ -145,7 +162,8 @@ class Simulation:
         reason = f"the generated source is refused: {found[0]}"
         return self._verdict("could_not_run", "unsafe", reason), checked
 
-    def _compile_failure(self, done: sandbox.Completed) -> Verdict:
+    def compile_failure(self, done: sandbox.Completed) -> Verdict:
+        """The verdict where a compiler did not end well."""
         if done.timed_out or done.exit_code == _SIGNAL_XCPU:
             reason = f"compiling took longer than {self.timeout_s:g} s"
             return self._verdict("could_not_run", "time_limit", reason)
@@ -160,31 +178,36 @@ class Simulation:
         reason = f"the sources do not compile: {first}" if first else "the sources do not compile"
         return self._verdict("could_not_run", "compile", reason)
 
-    def _judge(self, done: sandbox.Completed, findings: Findings | None) -> Verdict:
+    def objection_to_end(self, done: sandbox.Completed) -> tuple[Cause, str] | None:
+        """What speaks against how a simulation ended, whatever it found."""
         code = done.exit_code
         if done.timed_out or code == _SIGNAL_XCPU:
-            reason = f"the simulation did not end within {self.timeout_s:g} s"
-            return self._verdict("failed", "time_limit", reason)
+            return "time_limit", f"the simulation did not end within {self.timeout_s:g} s"
         if code == _SIGNAL_XFSZ or done.overrun == "disk":
-            reason = "the simulation wrote more into files than allowed"
-            return self._verdict("failed", "output_limit", reason)
+            return "output_limit", "the simulation wrote more into files than allowed"
         if done.overrun:
-            reason = f"the simulation used more {done.overrun} than allowed"
-            return self._verdict("failed", "resources", reason)
+            return "resources", f"the simulation used more {done.overrun} than allowed"
         if code < 0:
-            reason = f"the simulator was killed by signal {-code}"
-            return self._verdict("could_not_run", "crash", reason)
+            return "crash", f"the simulator was killed by signal {-code}"
         if code != 0:
-            reason = f"the test bench ended with exit code {code}"
-            return self._verdict("failed", "exit_code", reason, code, findings)
-        if findings is None:
-            reason = "the simulator ended before the result was written"
-            return self._verdict("failed", "no_result", reason, code)
-        cause, reason = self._objection(findings)
-        return self._verdict("failed" if cause else "passed", cause, reason, code, findings)
+            return "exit_code", f"the test bench ended with exit code {code}"
+        return None
 
-    def _objection(self, findings: Findings) -> tuple[Cause, str]:
+    def conclusion(
+        self, cause: Cause, reason: str, done: sandbox.Completed, findings: Findings | None
+    ) -> Verdict:
+        """The verdict of a simulation that ran; passed where there is no cause."""
+        status: Status = "failed" if cause else "passed"
+        if cause == "crash":
+            status = "could_not_run"
+        ended = not (done.timed_out or done.overrun or done.exit_code < 0)
+        code = done.exit_code if ended else None
+        return self._verdict(status, cause, reason, code, findings if ended else None)
+
+    def _objection(self, findings: Findings | None) -> tuple[Cause, str]:
         """What speaks against a simulation with exit code 0; empty where nothing does."""
+        if findings is None:
+            return "no_result", "the simulator ended before the result was written"
         if findings.ran_dry:
             return "no_finish", "no event was left and the test bench had not called $finish"
         if self.judge.reset and not findings.was_reset:
