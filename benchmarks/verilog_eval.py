@@ -1,8 +1,7 @@
 """VerilogEval v2, specification to RTL: 156 problems from HDLBits with golden test benches.
 
-Its test benches compare `TopModule` with `RefModule` and count in a packed struct `stats1`. They end
-by themselves, or print TIMEOUT at their own limit of simulated time; both are read from the test
-bench's text.
+Its test benches compare `TopModule` with `RefModule` and count in a packed struct `stats1`. They
+end by themselves, or print TIMEOUT at a limit of simulated time, which is read from their text.
 
 References:
     Pinckney et al.: Revisiting VerilogEval, arXiv:2408.11053; github.com/NVlabs/verilog-eval (MIT).

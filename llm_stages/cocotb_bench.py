@@ -9,6 +9,7 @@ Reference: https://docs.cocotb.org/en/v2.0.1/building.html (the environment vari
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import secrets
@@ -101,10 +102,8 @@ def simulate(
 
 
 def _run_tests(run: Simulation, top: str, test_module: str, test_files: Sequence[Path]) -> Verdict:
-    from cocotb_tools import config
-    from find_libpython import find_libpython
-
-    library = find_libpython()
+    config = importlib.import_module("cocotb_tools.config")
+    library = importlib.import_module("find_libpython").find_libpython()
     if library is None:
         raise ToolMissing(
             "this Python has no shared library, which cocotb needs",

@@ -12,6 +12,7 @@ from llm_stages.sandbox import Completed
 from llm_stages.text_files import head
 
 NAME = "Icarus Verilog"
+VERSION_SWITCH = "-V"
 INSTALL = "install it (Debian: apt install iverilog)"
 
 #: Runs a command line in the working folder, as `simulation.Simulation` does.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,38 @@ SIMULATORS: dict[str, ModuleType] = {"icarus": icarus, "verilator": verilator}
 
 _SIGNAL_XCPU, _SIGNAL_XFSZ = -24, -25
 _VCD_NAME = re.compile(r"\.(vcd|lxt2?|fst)$")
+
+
+def simulator_version(simulator: str) -> str:
+    """Name and version of a simulator, for records.
+
+    Raises:
+        InputError: There is no simulator of this name.
+        ToolMissing: It is not installed.
+    """
+    tool, compiler = _found(simulator)
+    done = subprocess.run(
+        [compiler, tool.VERSION_SWITCH],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    number = re.search(r"\d+\.\d+", done.stdout)
+    return f"{tool.NAME} {number[0]}" if number else tool.NAME
+
+
+def _found(simulator: str) -> tuple[ModuleType, Path]:
+    if simulator not in SIMULATORS:
+        raise InputError(
+            f"there is no simulator called {simulator!r}", hint=f"one of {', '.join(SIMULATORS)}"
+        )
+    tool = SIMULATORS[simulator]
+    compiler = tool.find()
+    if compiler is None:
+        raise ToolMissing(f"{tool.NAME} is not installed", where="simulate", hint=tool.INSTALL)
+    return tool, compiler
 
 
 class Simulation:
@@ -38,20 +71,9 @@ class Simulation:
         reset: Reset | None,
         simulator: str,
     ) -> None:
-        if simulator not in SIMULATORS:
-            raise InputError(
-                f"there is no simulator called {simulator!r}",
-                hint=f"one of {', '.join(SIMULATORS)}",
-            )
-        self.tool = SIMULATORS[simulator]
-        compiler = self.tool.find()
-        if compiler is None:
-            raise ToolMissing(
-                f"{self.tool.NAME} is not installed", where="simulate", hint=self.tool.INSTALL
-            )
+        self.tool, self.compiler = _found(simulator)
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", top):
             raise InputError(f"{top!r} is not the name of a test bench module", where="simulate")
-        self.compiler: Path = compiler
         self.files = [path.resolve() for path in files]
         self.untrusted = [path.resolve() for path in untrusted_files]
         for path in self.files:
@@ -174,7 +196,8 @@ class Simulation:
             reason = f"the compiler was killed by signal {-done.exit_code}"
             return self._verdict("could_not_run", "crash", reason)
         lines = head(self.log_path).splitlines()
-        first = next((line for line in lines if "error" in line), lines[0] if lines else "")
+        telling = (line for line in lines if re.search(r"error|sorry", line) and "(s)" not in line)
+        first = next(telling, lines[0] if lines else "")
         reason = f"the sources do not compile: {first}" if first else "the sources do not compile"
         return self._verdict("could_not_run", "compile", reason)
 

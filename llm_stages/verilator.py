@@ -16,6 +16,7 @@ from llm_stages.judge import LAST_TICK, Judge
 from llm_stages.sandbox import Completed
 
 NAME = "Verilator"
+VERSION_SWITCH = "--version"
 INSTALL = "install it (Debian: apt install verilator g++ make)"
 
 #: A precision of 1 ps for all, since the program does not say which one was chosen.
