@@ -22,8 +22,10 @@ from placement_env.errors import InputError
 from placement_env.formats.text import read_text
 
 _DESCRIPTION, _BENCH = "design_description.txt", "testbench.v"
+_PRINTING = re.compile(r"\s*\$(display|write)\b.*your design passed", re.IGNORECASE | re.DOTALL)
 _GET = (
     "clone https://github.com/hkust-zhiyao/RTLLM and name its folder with --data, or put it into "
+    "rtllm in CHIPFLOW_DATA"
 )
 
 
