@@ -101,6 +101,15 @@ def to_markdown(
     if found.differing:
         lines += ["", "Passed though they differ:", ""]
         lines += [f"- {line}" for line in found.differing]
+    alike = [
+        f"{outcome.problem}: {sample.note}"
+        for outcome in outcomes
+        for sample in outcome.samples
+        if made_with.get("mutants") and sample.passed and not sample.differs
+    ]
+    if alike:
+        lines += ["", "Passed, with outputs like the reference's in every sample:", ""]
+        lines += [f"- {line}" for line in alike]
     lines += [
         "",
         "| problem | passed | samples | first that did not |",

@@ -12,26 +12,27 @@ from llm_stages import vcd
 from llm_stages.errors import InputError
 
 _REFERENCE, _DEVICE = "_ref", "_dut"
+_SCOPE, _CLOCKS = "tb", ("tb.clk", "tb.stim1.clk")
 
 
-def first_difference(path: Path, *, clock: str = "tb.clk") -> str:
+def first_difference(path: Path) -> str:
     """Where a device first differs from its reference, in words; empty where it never does.
 
-    Signals `NAME_ref` and `NAME_dut` in the clock's scope are compared as they are just before each
-    edge of the clock. Bits that the reference leaves open, as x or z, may be anything.
+    Signals `NAME_ref` and `NAME_dut` of the test bench are compared as they are just before each
+    edge of its clock. Bits that the reference leaves open, as x or z, may be anything.
 
     Raises:
         llm_stages.errors.InputError: The file is no dump, or has no such signals.
     """
     waves = vcd.read(path)
-    scope = clock.rpartition(".")[0]
+    clock = next((name for name in _CLOCKS if name in waves.signals), None)
     pairs = [
         (name.removesuffix(_REFERENCE), name, name.removesuffix(_REFERENCE) + _DEVICE)
         for name in waves.signals
-        if name.endswith(_REFERENCE) and name.rpartition(".")[0] == scope
+        if name.endswith(_REFERENCE) and name.rpartition(".")[0] == _SCOPE
     ]
     pairs = [pair for pair in pairs if pair[2] in waves.signals]
-    if not pairs or clock not in waves.signals:
+    if not pairs or clock is None:
         raise InputError("the dump lacks a clock, or pairs of signals", where=str(path))
     now: dict[str, str] = {}
     for time, changes in waves.steps():

@@ -33,13 +33,13 @@ class Waves:
     def steps(self) -> Iterator[tuple[int, dict[str, str]]]:
         """Each time, in the dump's unit, with what changes then: values in binary by code."""
         time, changes = 0, {}
-        for word, value in _changes(self.text):
-            if word == "#":
+        for code, value in _changes(self.text):
+            if not code:
                 if changes:
                     yield time, changes
                 time, changes = int(value), {}
             else:
-                changes[word] = value
+                changes[code] = value
         if changes:
             yield time, changes
 
@@ -72,12 +72,12 @@ def read(path: Path) -> Waves:
 
 
 def _changes(text: str) -> Iterator[tuple[str, str]]:
-    """("#", time) and (code, value), lower case, in the order of the file."""
+    """Code and value in lower case, in the order of the file; a time has the empty code."""
     words = iter(text.split())
     for word in words:
         kind = word[0]
         if kind == "#" and word[1:].isdigit():
-            yield "#", word[1:]
+            yield "", word[1:]
         elif kind in "bB":
             code = next(words, "")
             if code and set(word[1:].lower()) <= set("01xz"):
