@@ -177,6 +177,13 @@ class Simulation:
                 text.write("\n`resetall\n")
             trusted = [path for path in self.files if path not in self.untrusted]
             found = untrusted.check_source(checked, outside=slang.scope_names(trusted))
+            found = found or untrusted.check_in_place(
+                checked,
+                trusted,
+                top=self.top,
+                include_dirs=self.include_dirs,
+                defines=self.defines,
+            )
         if not found:
             return None, checked
         with self.log_path.open("a", encoding="utf-8") as log:

@@ -117,8 +117,9 @@ class Elaborated:
         """Input ports, in all instances, that the module itself drives, with where it does.
 
         Simulators join a net through its ports: whoever drives an input from inside changes what
-        the other side sees. Nothing is found where the sources have errors.
+        the other side sees.
         """
+        self.compilation.getAllDiagnostics()  # elaborates, which analysis needs
         self.compilation.freeze()
         analyses = analysis.AnalysisManager()
         analyses.analyze(self.compilation)

@@ -73,7 +73,7 @@ def verilog(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Write results.json and results.md here; problems that are there are kept.",
+            help="Write verilog.json and verilog.md here; problems that are there are kept.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -233,7 +233,7 @@ def test_answers_from_files(tmp_path: Path) -> None:
 def test_outcomes_survive_being_written(tmp_path: Path) -> None:
     outcomes = [Outcome("p1", "the reference does not compile"), Outcome("p2", "", (), "spent")]
     made_with = {"answers": "references", "code": "1"}
-    path = tmp_path / "results.json"
+    path = tmp_path / "verilog.json"
     content = verilog_record.to_json(outcomes, summary(outcomes), made_with)
     path.write_text(json.dumps(content))
     kept, changed = verilog_record.read(path, made_with)
@@ -241,7 +241,7 @@ def test_outcomes_survive_being_written(tmp_path: Path) -> None:
     assert verilog_record.read(path, {**made_with, "code": "2"}) == ({}, ("code",))
     assert verilog_record.read(tmp_path / "absent.json", made_with) == ({}, ())
     path.write_text("{}")
-    with pytest.raises(InputError, match=r"results\.json"):
+    with pytest.raises(InputError, match=r"verilog\.json"):
         verilog_record.read(path, made_with)
 
 

@@ -42,11 +42,11 @@ def test_results_are_kept_as_problems_are_done(chipflow: CommandLine, tmp_path: 
     both = chipflow(*options, "--problems", ",".join(NAMES))
     assert "1 of 2 problems are kept" in both.err
     assert "Prob007" not in both.err.partition("kept")[2].partition("\n")[2]
-    record = json.loads((tmp_path / "r" / "results.json").read_text())
+    record = json.loads((tmp_path / "r" / "verilog.json").read_text())
     assert [problem["problem"] for problem in record["problems"]] == list(NAMES)
     assert record["summary"]["solved"] == 2
     assert record["made_with"]["simulator"].startswith("Icarus Verilog 1")
-    assert (tmp_path / "r" / "results.md").read_text() == both.out
+    assert (tmp_path / "r" / "verilog.md").read_text() == both.out
     broken = chipflow(
         "bench",
         "verilog",

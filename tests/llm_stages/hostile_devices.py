@@ -113,6 +113,7 @@ def main() -> None:
         if kind == "unchecked":
             untrusted.check_includes = lambda *files, **options: []
             untrusted.check_source = lambda *files, **options: []
+            untrusted.check_in_place = lambda *files, **options: []
         with ThreadPoolExecutor(2) as pool:
             futures = {
                 name: pool.submit(run, name, folder / f"{kind} {name}", folder) for name in DEVICES
