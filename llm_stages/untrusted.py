@@ -92,7 +92,7 @@ def check_source(
     elaborated = slang.elaborate([path], defines=defines, ignore_unknown_modules=True)
     found = list(_refused_words(elaborated, frozenset(outside)))
     for module in elaborated.module_names():
-        alone = slang.elaborate([path], tops=[module], defines=defines)
+        alone = slang.elaborate([path], tops=[module], defines=defines, lenient=True)
         found += [
             Diagnostic(
                 item.file,

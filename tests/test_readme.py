@@ -16,9 +16,9 @@ from chipflow.cli import app
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 GUIDE = (ROOT / "docs" / "agent.md").read_text()
-COMMANDS = sorted(
-    set(re.findall(r"^    (?:\.venv/bin/)?chipflow (.+?)(?: +#.*)?$", README + GUIDE, re.M))
-)
+VERILOG = (ROOT / "docs" / "verilog.md").read_text()
+PAGES = README + GUIDE + VERILOG
+COMMANDS = sorted(set(re.findall(r"^    (?:\.venv/bin/)?chipflow (.+?)(?: +#.*)?$", PAGES, re.M)))
 
 
 def test_the_test_command_is_what_ci_runs() -> None:
@@ -52,7 +52,13 @@ def test_commands_and_options_exist(line: str) -> None:
 
 
 def test_linked_files_exist() -> None:
-    for page in ("README.md", "ARCHITECTURE.md", "docs/agent.md", "examples/README.md"):
+    for page in (
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/agent.md",
+        "docs/verilog.md",
+        "examples/README.md",
+    ):
         path = ROOT / page
         for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
             assert (path.parent / target).exists(), f"{page} links to {target}"

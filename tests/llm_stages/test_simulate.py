@@ -258,7 +258,8 @@ module dut(input logic a, output logic y);
   logic [p::W-1:0] w;
   logic [3:0] memory [0:3];
   initial memory[0] = '0;
-  half #(.N(1)) u(.a(a), .y(w));
+  half #(.N(1)) u(.a(later), .y(w));
+  wire later = a;
   always_comb y = `INVERT(w[0]);
 endmodule
 """
