@@ -6,6 +6,7 @@ problem: no model is asked, and it stays in the denominator as one that could no
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -32,8 +33,8 @@ class Verdicted:
         reason: The same in a sentence.
         errors: What the test bench counted as wrong.
         checks: What it checked.
-        differs: Of an answer that passed though it should not: where its outputs differ from the
-            reference's all the same; empty where they never do.
+        differs: Of an answer that passed: where its outputs differ from the reference's all the
+            same; empty where they never do, None where they were not compared.
     """
 
     status: str
@@ -41,7 +42,7 @@ class Verdicted:
     reason: str = ""
     errors: int | None = None
     checks: int | None = None
-    differs: str = ""
+    differs: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -161,12 +162,10 @@ def _judged(problem: Problem, rtl: str, plan: Plan) -> Verdicted:
     with tempfile.TemporaryDirectory(prefix="chipflow-") as folder:
         work_dir = Path(folder) / "work"
         verdict = judge(problem, rtl, work_dir, simulator=plan.simulator, timeout_s=plan.timeout_s)
-        differs = ""
+        differs = None
         if verdict.passed and plan.compare_waves and verdict.vcd_path is not None:
-            try:
+            with contextlib.suppress(NoWaves):
                 differs = first_difference(verdict.vcd_path)
-            except NoWaves as error:
-                differs = error.message
         return Verdicted(
             status=verdict.status,
             cause=verdict.cause,

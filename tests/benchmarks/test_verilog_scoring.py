@@ -77,6 +77,7 @@ def test_no_mutant_that_differs_passes() -> None:
     kinds = {sample.note.partition(" in line")[0] for sample in samples}
     assert {"output inverted", "state stuck", "reset ignored", "constant off by one"} <= kinds
     assert summary(outcomes).differing == ()
+    assert all(sample.differs == "" for sample in samples if sample.passed)
     assert sum(not sample.passed for sample in samples) >= len(samples) - 1
 
 
@@ -144,7 +145,9 @@ def test_all_references_pass_and_no_mutant_does(data_file: Callable[[str], Path]
     by_reference = summary(list(run(names, verilog_eval.load, Plan(references), cores=2)))
     assert by_reference.solved == by_reference.problems - len(by_reference.could_not_run)
     plan = Plan(mutated(3), compare_waves=True)
-    broken = summary(list(run(names, verilog_eval.load, plan, cores=2)))
+    outcomes = list(run(names, verilog_eval.load, plan, cores=2))
+    assert all(s.differs == "" for o in outcomes for s in o.samples if s.passed)
+    broken = summary(outcomes)
     assert broken.samples > 5 * by_reference.solved
     assert broken.differing == ()
 
@@ -291,7 +294,7 @@ def test_designs_of_rtllm(tmp_path: Path) -> None:
     )
     wrong = "module inverter(input a, output y); assign y = a; endmodule\n"
     for number, (text, cause) in enumerate(
-        ((problem.reference, ""), (wrong, "no_checks"), (printing, "unsafe"))
+        ((problem.reference, ""), (wrong, "mismatch"), (printing, "unsafe"))
     ):
         verdict = judge(problem, text, tmp_path / f"work{number}", timeout_s=10.0)
         assert verdict.cause == cause, verdict.reason
