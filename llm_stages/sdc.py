@@ -142,7 +142,7 @@ def _check_name(name: str, where: str, *, plain: bool = False) -> None:
         raise InputError(
             f"the name {name[:60]!r} cannot be written in timing constraints",
             where=where,
-            hint="names have letters, digits and _ . / : with [3] for a bit; rename what has others",
+            hint="a name has letters, digits and _ . / : and [3] for a bit; rename what has others",
         )
     if len(re.findall(r"[*?]+", name)) > _MAX_WILDCARDS:
         raise InputError(
@@ -293,5 +293,7 @@ def _names(words: Sequence[Word], what: str, file: str) -> tuple[str, ...]:
             _check_name(name, where)
             names.append(name)
     if not names:
-        raise InputError(f"{what} names nothing", where=f"{file}:{words[0].line}" if words else file)
+        raise InputError(
+            f"{what} names nothing", where=f"{file}:{words[0].line}" if words else file
+        )
     return tuple(names)

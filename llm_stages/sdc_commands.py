@@ -70,7 +70,9 @@ def _flags(*names: str) -> dict[str, Kind]:
 
 
 _PATHS: dict[str, Kind] = {
-    f"-{edge}{end}": "objects" for end in ("from", "to", "through") for edge in ("", "rise_", "fall_")
+    f"-{edge}{end}": "objects"
+    for end in ("from", "to", "through")
+    for edge in ("", "rise_", "fall_")
 }
 _THROUGH = ("-through", "-rise_through", "-fall_through")
 _CORNERS = _flags("min", "max", "rise", "fall")

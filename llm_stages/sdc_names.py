@@ -150,4 +150,6 @@ def _unknown(
         hint = "create the clock before it is used"
     else:
         hint = f"the design has no {what}"
-    return InputError(f"{command} names {name!r}, and there is no such {what}", where=where, hint=hint)
+    return InputError(
+        f"{command} names {name!r}, and there is no such {what}", where=where, hint=hint
+    )

@@ -143,7 +143,7 @@ class _Reader:
             if sign in text.replace("\\\n", " "):
                 raise self._error(f"constraints cannot hold {what}", hint, line)
         bits_gone = _BIT.sub("", text)
-        for sign in "{}[];\"#":
+        for sign in '{}[];"#':
             if sign in bits_gone:
                 raise self._error(
                     f"constraints cannot hold {sign!r} between {opening} and {closing}",
