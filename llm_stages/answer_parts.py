@@ -70,6 +70,7 @@ def parts(answer: str, labels: Sequence[str]) -> list[Part]:
     )
     found: list[Part] = []
     prose: list[str] | None = None
+    around_edits = False
     lines = without_control_characters(answer).split("\n")
     at = 0
     while at < len(lines):
@@ -81,12 +82,16 @@ def parts(answer: str, labels: Sequence[str]) -> list[Part]:
             prose = None
         elif fence := _FENCE.fullmatch(line):
             inside, end = _inside(lines, at)
+            prose = None
+            if around_edits:
+                around_edits = False
+                continue
             if any(_SEARCH.fullmatch(each) for each in inside):
-                continue  # edits in a code block: the fence around them says nothing
+                around_edits = True  # a fence around edits says nothing, nor does its end
+                continue
             if any(each.strip() for each in inside):
                 found.append(Block(fence[1].lower(), "\n".join(inside) + "\n"))
             at = end
-            prose = None
         elif match := label_line.fullmatch(line):
             name = re.sub(r"[ _-]", " ", match[1].lower())
             prose = [match[2].strip()]

@@ -19,7 +19,9 @@ from llm_stages.untrusted_text import cleaned
 
 _MAX_SPEC_BYTES = 65536
 _SHOWN_PORTS = 200
-_COMMAND_LINE = re.compile(rf"^[ \t]*(?:{'|'.join(COMMANDS)})\b.*(?:\\\n.*)*", re.MULTILINE)
+_COMMAND_LINE = re.compile(
+    rf"^[ \t]*(?:{'|'.join(COMMANDS)})\b[^\n\\]*(?:\\\n?[^\n\\]*)*", re.MULTILINE
+)
 
 
 class ConstraintsTask(BaseModel):
@@ -100,6 +102,8 @@ def write_constraints(
     def read(answer: str, last: bool) -> tuple[str, tuple[str, ...]]:
         text, questions = _constraints_in(answer)
         commands = parse(text, file="line")
+        if not commands:
+            raise WrongAnswer("the code block holds no constraints")
         check_names(commands if _has_clock(commands) else _with_clock(commands, task), names)
         if check:
             check(commands)

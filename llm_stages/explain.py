@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -103,7 +104,7 @@ def explain(failure: Failure, *, model: str, **asking: Any) -> Explanation:
 
 def _quoted(quote: str, shown: list[str]) -> str:
     """The quotation as it stands in the log."""
-    plain = _plain(quote).strip("`\"'")
+    plain = re.sub(r"^([`\"'])(.*)\1$", r"\2", _plain(quote))
     if len(plain) < _LEAST_QUOTE or not any(plain in line for line in shown):
         raise WrongAnswer(
             f"the evidence {quote[:120]!r} is not in the log; copy a line of it word for word"

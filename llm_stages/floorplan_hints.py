@@ -107,7 +107,7 @@ def floorplan_hints(
         return tuple(hints.values()), why[:1000]
 
     (hints, why), asked = ask(
-        "floorplan_hints", fields, read, model=model, **({"max_tokens": 512} | asking)
+        "floorplan_hints", fields, read, model=model, max_tokens=512, **asking
     )
     return FloorplanHints(hints=hints, why=why, asked=asked)
 
@@ -126,8 +126,8 @@ def read_hint(text: str, knobs: Mapping[str, Knob]) -> Hint:
     name = by_last_part.get(name, name)
     if name not in knobs:
         raise WrongAnswer(
-            f"the flow has no setting {name[:60]!r}; it has {', '.join(knobs)}. Places, regions and "
-            "the order of macros are found by its placer and cannot be set"
+            f"the flow has no setting {name[:60]!r}; it has {', '.join(knobs)}. Places, regions "
+            "and the order of macros are found by its placer and cannot be set"
         )
     knob = knobs[name]
     try:

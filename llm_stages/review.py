@@ -202,9 +202,7 @@ def review(
             raise WrongAnswer("; ".join(refused))
         return tuple(changes), tuple(refused)
 
-    (changes, refused), asked = ask(
-        "review", fields, read, model=model, **({"max_tokens": 4096} | asking)
-    )
+    (changes, refused), asked = ask("review", fields, read, model=model, max_tokens=4096, **asking)
     return Review(changes=changes, refused=refused, asked=asked)
 
 

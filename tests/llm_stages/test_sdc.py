@@ -178,7 +178,8 @@ _NASTY = st.sampled_from(
     ["exec", "[exec id]", "${x}", "{*}", ";", "\n", "\\", '"', "{", "}", "[", "]", "#", "\\\n",
      "$x", "source", "open", "[open x w]", "eval", "a[exec id]", "\x00", "\r", " ", "\u2028",
      "[if 1 x]", "[get_ports", "[get_ports {a[0] y}]", "create_clock", "set_load",
-     "set_false_path", "-from", "-period", "2", "3.5", "y", "a[*]", "[all_outputs]", "-name", "{core}", "\t", "[list a b]"]
+     "set_false_path", "-from", "-period", "2", "3.5", "y", "a[*]",
+     "[all_outputs]", "-name", "{core}", "\t", "[list a b]"]
 )  # fmt: skip
 
 
