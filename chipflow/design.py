@@ -265,6 +265,11 @@ def setting(design: Design, name: str) -> Any:
     return value
 
 
+def limits(name: str) -> tuple[float, float]:
+    """The least and the greatest value of a number by its dotted name, both allowed."""
+    return _LIMITS[name]
+
+
 def _design_file(path: Path) -> Path:
     path = Path(os.path.abspath(path.expanduser()))
     if path.is_file():

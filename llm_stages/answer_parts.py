@@ -65,7 +65,7 @@ def parts(answer: str, labels: Sequence[str]) -> list[Part]:
     """
     names = "|".join(re.escape(label).replace(r"\ ", r"[ _-]") for label in labels)
     label_line = re.compile(
-        rf"[\s\-+>#\d.)*_`]*({names})[*_`]*\s*[:=]\s*[*_`]*\s?(.*)",
+        rf"[\s\-+>#\d.)*_`]*({names})[*_`]*\s*[:=]\s*[*_]*\s?(.*)",
         re.IGNORECASE,
     )
     found: list[Part] = []
