@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from chipflow.design import Design
@@ -20,11 +19,16 @@ _PROOF_LIMIT_S = 60.0
 _TOOL_DEFINES = ("SYNTHESIS=1", "YOSYS=1", "__ICARUS__=1", "SLANG=1")
 
 
-@dataclass(frozen=True)
 class Refusal(Exception):
-    """Why changed RTL is not tried."""
+    """Why a change is not kept.
 
-    reason: str
+    Args:
+        reason: In one sentence.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def check_rtl(before: Design, after: Design, changed: Sequence[Path], pdk: Pdk) -> list[Path]:

@@ -62,6 +62,12 @@ def conduct(
         ChipError: The flow fails on the design as it is.
         llm_stages.errors.StageError: The model cannot be asked, or gave nothing that can be used.
     """
+    if found.run.summary.get("status") != "done":
+        raise InputError(
+            "the run has not come to its end, so there is nothing to review",
+            where=str(found.run.folder),
+            hint="chipflow explain says why it failed; chipflow run goes on with it",
+        )
     _begin(folder)
     work = folder / _WORK
     bench = Bench(found.pdk, found.design.models, answers, log)
@@ -101,20 +107,24 @@ def conduct(
 
 def _begin(folder: Path) -> None:
     """An empty folder; one of an older review is emptied."""
-    if folder.exists() and any(folder.iterdir()) and not (folder / FILE_NAME).is_file():
-        if not (folder / _WORK).is_dir() or len(list(folder.iterdir())) > 1:
-            raise InputError(
-                "the folder for the review holds something else",
-                where=str(folder),
-                hint="--out DIR names another one",
-            )
+    if folder.exists() and not (folder.is_dir() and _is_ours(folder)):
+        raise InputError(
+            "the folder for the review holds something else",
+            where=str(folder),
+            hint="--out DIR names another one",
+        )
     shutil.rmtree(folder, ignore_errors=True)
     try:
         folder.mkdir(parents=True)
+        (folder / FILE_NAME).write_text("{}\n")  # marks it as ours, should this be interrupted
     except OSError as error:
         raise InputError(
             f"cannot write the review: {error.strerror}", where=str(folder), hint="--out DIR"
         ) from error
+
+
+def _is_ours(folder: Path) -> bool:
+    return (folder / FILE_NAME).is_file() or not any(folder.iterdir())
 
 
 def _ask(

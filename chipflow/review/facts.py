@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from chipflow.design import Design, limits, setting
@@ -32,6 +34,10 @@ _IMPROVABLE = (
     "placement__proxy__cost",
     "lint__warning__count",
 )
+# The same run on another machine, or in another folder, is to give the same question.
+_OF_THIS_MACHINE = ("time__", "memory__")
+_TOOK = re.compile(r" \([\d.]+ s\)")
+_FOLDERS = re.compile(r"/?(?:[\w.-]+/)+(?=[\w.-]+:\d)")
 _SHOWN_PATHS = 3
 _SHOWN_POINTS = 40
 _SHOWN_FINDINGS = 20
@@ -44,7 +50,7 @@ def improvable(metrics: Mapping[str, float]) -> tuple[MeasuredMetric, ...]:
             name=name,
             value=metrics[name],
             better=METRICS[name].better,  # pyright: ignore[reportArgumentType]  # none is "none"
-            meaning=f"{METRICS[name].meaning}{f', {METRICS[name].unit}' if METRICS[name].unit else ''}",
+            meaning=", ".join(filter(None, (METRICS[name].meaning, METRICS[name].unit))),
         )
         for name in _IMPROVABLE
         if name in metrics
@@ -68,24 +74,31 @@ def knobs(design: Design) -> tuple[Knob, ...]:
 def in_words(run: RunOnDisk) -> str:
     """The results of a run as lines of text: stages, findings, paths, numbers."""
     lines = ["Stages:"]
-    lines += [f"- {s.record.stage}: {s.state}; {s.record.note}" for s in run.stages]
+    lines += [f"- {s.record.stage}: {s.state}; {_lasting(s.record.note)}" for s in run.stages]
     if findings := list(_findings(run)):
         lines += ["", "Findings of lint and synthesis:", *findings[:_SHOWN_FINDINGS]]
     if paths := list(_paths(run)):
         lines += ["", *paths]
     lines += ["", "Numbers:"]
     for name, value in run.metrics.items():
-        lines.append(f"- {name} = {value:.6g} {METRICS[name].unit}: {METRICS[name].meaning}")
+        if not name.startswith(_OF_THIS_MACHINE):
+            lines.append(f"- {name} = {value:.6g} {METRICS[name].unit}: {METRICS[name].meaning}")
     return "\n".join(lines)
+
+
+def _lasting(note: str) -> str:
+    """A stage's note without what differs from run to run."""
+    return _TOOK.sub("", note)
 
 
 def _findings(run: RunOnDisk) -> Iterator[str]:
     lint = run.json("lint_report")
     for item in lint.get("diagnostics", []) if isinstance(lint, dict) else []:
-        yield f"- {item['file']}:{item['line']}: {item['message']} [{item['code']}]"
+        place = f"{Path(item['file']).name}:{item['line']}"
+        yield f"- {place}: {item['message']} [{item['code']}]"
     synthesis = run.json("synthesis_report")
     for remark in synthesis.get("remarks", []) if isinstance(synthesis, dict) else []:
-        yield f"- {remark}"
+        yield f"- {_FOLDERS.sub('', remark)}"
 
 
 def _paths(run: RunOnDisk) -> Iterator[str]:

@@ -88,10 +88,11 @@ class Bench:
         """
         copied = self.copy(attempt, folder)
         try:
+            sources = copied.sources
             names: frozenset[str] = frozenset()
             if change.kind == "rtl":
-                names = frozenset(patched(copied.sources.rtl, change.edits))
-            apply_change(copied.sources, change, untrusted=names)
+                names = frozenset(patched(sources.rtl, change.edits))
+            apply_change(sources, change, untrusted=names)
             if change.kind != "rtl":
                 self._read(folder)
                 return
@@ -99,7 +100,7 @@ class Bench:
             before = self._with_rtl(attempt, after)
             unsafe = check_rtl(before, after, [folder / name for name in names], self.pdk)
             if more := {p.relative_to(folder).as_posix() for p in unsafe} - names:
-                apply_change(copied.sources, change, untrusted=names | more)
+                apply_change(sources, change, untrusted=names | more)
         except (WrongAnswer, ChipError, StageError) as error:
             raise Refusal(_first_line(error)) from error
 
@@ -107,11 +108,10 @@ class Bench:
         """The design before a change, with the RTL of its run where a model wrote that."""
         if attempt.design.rtl:
             return attempt.design
-        snapshot = attempt.run.folder / "01-rtl" / "rtl"
         stage = attempt.run.stage("rtl")
-        if stage is not None:
-            snapshot = stage.folder / "rtl"
-        return replace(after, rtl=tuple(snapshot / path.name for path in after.rtl))
+        if stage is None:
+            raise Refusal("the run holds no RTL to compare with")
+        return replace(after, rtl=tuple(stage.folder / "rtl" / p.name for p in after.rtl))
 
     def measure(self, attempt: Attempt, change: Change, folder: Path) -> Attempt:
         """Runs the flow on a prepared copy.
