@@ -37,6 +37,29 @@ def clock_names(commands: Iterable[Command]) -> list[str]:
     return [name for command in commands if (name := _clock_of(command))]
 
 
+def ports_named(
+    commands: Iterable[Command], names: Sequence[str], design: DesignNames
+) -> frozenset[str]:
+    """The bits of ports that the arguments of certain commands name, patterns and buses included.
+
+    Args:
+        commands: The constraints.
+        names: Names of the commands that count.
+        design: The design's ports.
+    """
+    bits = (*design.inputs, *design.outputs)
+    plain = {"all_inputs": design.inputs, "all_outputs": design.outputs}
+    found: set[str] = set()
+    for command in commands:
+        for value in command.values:
+            if command.name not in names or not isinstance(value, Objects):
+                continue
+            found.update(plain.get(value.query, ()))
+            for name in value.names:
+                found.update(bit for bit in bits if _matches(name, {bit, _BIT.sub("", bit)}))
+    return frozenset(found)
+
+
 def check_names(
     commands: Sequence[Command], design: DesignNames, *, file: str = "constraints"
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _READ_BYTES = 65536
 _SHOWN_LINES = 12
+_TIME = re.compile(r"^\d\d:\d\d:\d\d ", re.MULTILINE)
 _NO_MODEL = (
     "no model is named, so this is what the flow itself knows; "
     "--model PROVIDER/NAME has one look at the log"
@@ -81,7 +83,8 @@ def _failure(stage: StageOnDisk) -> Failure:
         message=str(error.get("message") or stage.record.note),
         where=str(error.get("where", "")),
         hint=str(error.get("hint", "")),
-        log=_end_of(stage.folder / "log.txt"),
+        # Times of day would make another question of the same failure.
+        log=_TIME.sub("", _end_of(stage.folder / "log.txt")),
     )
 
 

@@ -124,24 +124,8 @@ class Bench:
         except (ChipError, StageError) as error:
             raise Refusal(_first_line(error)) from error
         if change.kind == "rtl":
-            self._check_function(attempt, tried, change)
+            self.log(check_function(attempt, tried, change, self.pdk))
         return tried
-
-    def _check_function(self, before: Attempt, after: Attempt, change: Change) -> None:
-        passed = after.run.metrics.get("simulate__status") == 1
-        if not change.same_behaviour:
-            if not passed:
-                stage = after.run.stage("simulate")
-                why = stage.record.note if stage else "the flow has no simulation"
-                raise Refusal(f"nothing shows that it still does what it should: {why}")
-            return
-        rtl, gates_file = before.run.stage("rtl"), after.run.file("gates_verilog")
-        if rtl is None or gates_file is None:
-            raise Refusal("it promises the same behaviour, and there are no gates to compare")
-        proof = same_behaviour(rtl.folder / "rtl", before.design, gates_file, self.pdk)
-        if proof.outcome != "proven":
-            raise Refusal(f"it promises the same behaviour, and that is not proven: {proof.note}")
-        self.log(f"same behaviour: {proof.note}")
 
     def _read(self, folder: Path) -> Design:
         return replace(read_design(folder), models=self.models)
@@ -160,6 +144,27 @@ class Bench:
         for stage in result.ran:
             self.log(f"ran {stage}")
         return Attempt(design, read_run(run))
+
+
+def check_function(before: Attempt, after: Attempt, change: Change, pdk: Pdk) -> str:
+    """What shows that changed RTL does what it should: the test bench, or a proof if it promises.
+
+    Raises:
+        Refusal: Nothing does.
+    """
+    if not change.same_behaviour:
+        if after.run.metrics.get("simulate__status") == 1:
+            return "the test bench passes"
+        stage = after.run.stage("simulate")
+        why = stage.record.note if stage else "the flow has no simulation"
+        raise Refusal(f"nothing shows that it still does what it should: {why}")
+    rtl, gates_file = before.run.stage("rtl"), after.run.file("gates_verilog")
+    if rtl is None or gates_file is None:
+        raise Refusal("it promises the same behaviour, and there are no gates to compare")
+    proof = same_behaviour(rtl.folder / "rtl", before.design, gates_file, pdk)
+    if proof.outcome != "proven":
+        raise Refusal(f"it promises the same behaviour, and that is not proven: {proof.note}")
+    return f"same behaviour: {proof.note}"
 
 
 def verdict(change: Change, before: Attempt, after: Attempt) -> str:

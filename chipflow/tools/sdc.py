@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from llm_stages.errors import InputError
 from llm_stages.sdc import Command, Objects, parse, write
-from llm_stages.sdc_names import DesignNames, check_names, clock_names
+from llm_stages.sdc_names import DesignNames, check_names, clock_names, ports_named
 from placement_env.formats.gate_module import GateModule
 
 #: Part of the period that logic outside takes, before the inputs and after the outputs.
@@ -58,9 +58,9 @@ def complete(
 ) -> tuple[tuple[Command, ...], tuple[str, ...]]:
     """The constraints with what they leave out, and what was filled in, in words.
 
-    Clocks, delays of inputs and outputs, driving cells and loads are filled in, each where nothing
-    is said of it at all. A design without the clock port is timed from its inputs to its outputs,
-    against a clock that is nowhere in the design.
+    Where no clock is created, it is the design's; and each port of which no delay, driving cell or
+    load is said gets one, so that no path is left out in silence. A design without the clock port
+    is timed from its inputs to its outputs, against a clock that is nowhere in the design.
 
     Args:
         given: Constraints as they were read; may be none.
@@ -73,42 +73,29 @@ def complete(
             design or cannot be written in SDC.
     """
     _check_period(given, around, file)
-    said = {command.name for command in given}
     has_clock = around.clock_port in names.inputs
     before: list[Command] = []
     filled: list[str] = []
-    if not said & {"create_clock"}:
+    if not any(command.name == "create_clock" for command in given):
         before.append(_clock(around, has_clock))
-        filled.append(f"the clock {clock_names(before)[0]}")
+        filled.append("the clock")
     clock = clock_names([*before, *given])[0]
+    sources = ports_named([*before, *given], ("create_clock", "create_generated_clock"), names)
+    inputs = [name for name in names.inputs if name not in sources]
     outside_ns = IO_SHARE * around.period_ns if has_clock else 0.0
-    clock_ports = {
-        name
-        for command in given
-        if command.name == "create_clock"
-        for value in command.values
-        if isinstance(value, Objects)
-        for name in value.names
-    } | {around.clock_port}
-    inputs = Objects("get_ports", tuple(n for n in names.inputs if n not in clock_ports))
-    outputs = Objects("get_ports", names.outputs)
-    after: list[Command] = []
     on_clock = (("-clock", Objects("", (clock,))),)
-    if inputs.names:
-        if not said & {"set_input_delay"}:
-            after.append(Command("set_input_delay", on_clock, (outside_ns, inputs)))
-            filled.append("delays of the inputs")
-        if not said & {"set_driving_cell", "set_input_transition"}:
-            option = (("-lib_cell", around.driving_cell),)
-            after.append(Command("set_driving_cell", option, (inputs,)))
-            filled.append("driving cells")
-    if outputs.names:
-        if not said & {"set_output_delay"}:
-            after.append(Command("set_output_delay", on_clock, (outside_ns, outputs)))
-            filled.append("delays of the outputs")
-        if not said & {"set_load"}:
-            after.append(Command("set_load", (), (around.load_ff, outputs)))
-            filled.append("loads")
+    cell = (("-lib_cell", around.driving_cell),)
+    after: list[Command] = []
+    for what, said, bits, options, value in (
+        ("input delays", ("set_input_delay",), inputs, on_clock, (outside_ns,)),
+        ("driving cells", ("set_driving_cell", "set_input_transition"), inputs, cell, ()),
+        ("output delays", ("set_output_delay",), names.outputs, on_clock, (outside_ns,)),
+        ("loads", ("set_load",), names.outputs, (), (around.load_ff,)),
+    ):
+        known = ports_named(given, said, names)
+        if left := tuple(bit for bit in bits if bit not in known):
+            after.append(Command(said[0], options, (*value, Objects("get_ports", left))))
+            filled.append(f"{what} of {len(left)} port{'s' if len(left) > 1 else ''}")
     # Exceptions may name clocks, so the clock that is filled in goes first.
     commands = (*before, *given, *after)
     check_names(commands, names, file=file)

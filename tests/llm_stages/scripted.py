@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 from llm_stages import python_provider
 from llm_stages.exchange import Request
+
+_numbers = itertools.count()
 
 
 @dataclass
@@ -28,11 +31,13 @@ class Scripted:
 
 def scripted(*answers: str) -> Scripted:
     """Registers a model with these answers; the last one is given again and again."""
-    model = Scripted("python/scripted")
+    # A name of its own: a process takes no answer twice for the same question to the same model.
+    name = f"scripted-{next(_numbers)}"
+    model = Scripted(f"python/{name}")
 
     def answer(request: Request) -> str:
         model.requests.append(request)
         return answers[min(len(model.requests), len(answers)) - 1]
 
-    python_provider.register("scripted", answer)
+    python_provider.register(name, answer)
     return model
