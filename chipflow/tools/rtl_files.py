@@ -9,7 +9,7 @@ rtl/data/           what they load with $readmemh and $readmemb
 
 `files.json` is a list of {"file", "kind", "origin", "untrusted"}: `file` relative to the snapshot,
 `kind` one of source, include and data, `origin` relative to the design's folder where it is inside.
-Sources also have "edited": false where `origin` is the specification that they were written from.
+Untrusted sources have "edited" too where `origin` is the file itself and no specification.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ def write(
         _copy(path, folder / name)
         is_untrusted = spec is not None or path in untrusted
         entries.append(_entry(name, "source", spec or path, design_folder, is_untrusted))
-        entries[-1]["edited"] = spec is None
+        if spec is None and is_untrusted:
+            entries[-1]["edited"] = True
     if spec is None:
         for name, path in referenced_files(sources, include_dirs, design_folder).items():
             _copy(path, folder / name)
@@ -123,7 +124,7 @@ def read(folder: Path, *, design_folder: Path) -> RtlFiles:
         origins={
             folder / entry["file"]: design_folder / entry["origin"]
             for entry in entries
-            if entry.get("edited", True)
+            if not entry["untrusted"] or entry.get("edited")
         },
         untrusted=tuple(folder / entry["file"] for entry in sources if entry["untrusted"]),
     )

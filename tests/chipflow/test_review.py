@@ -186,9 +186,11 @@ def test_changed_rtl_is_proven_or_simulated(finished: Path, tmp_path: Path) -> N
     other.write_text(RTL.replace("a + b", "a - b"))
     (tmp_path / "01-rtl").mkdir()
     rtl_files.write(tmp_path / "01-rtl" / "rtl", [other], design_folder=tmp_path)
-    stages = tuple(replace(stage, folder=tmp_path / "01-rtl") if stage.record.stage == "rtl" else stage
-                   for stage in run.stages)  # fmt: skip
-    before = Attempt(design, replace(run, stages=stages))
+    moved = [
+        replace(stage, folder=tmp_path / "01-rtl") if stage.record.stage == "rtl" else stage
+        for stage in run.stages
+    ]
+    before = Attempt(design, replace(run, stages=tuple(moved)))
     with pytest.raises(Refusal, match="promises the same behaviour, and that is not proven"):
         check_function(before, after, promise, load_pdk("edu45"))
     # No promise: then the test bench must have passed.
