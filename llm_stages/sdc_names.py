@@ -12,7 +12,9 @@ from llm_stages.sdc import Command, Objects, Value
 from llm_stages.sdc_commands import COMMANDS, Kind
 
 _BIT = re.compile(r"\[\d+\]$")
+_WILDCARD = re.compile(r"[*?]")
 _SHOWN = 12
+_SEARCHED = 20000
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,10 @@ def ports_named(
         names: Names of the commands that count.
         design: The design's ports.
     """
-    bits = (*design.inputs, *design.outputs)
+    bits_of: dict[str, set[str]] = {}
+    for bit in (*design.inputs, *design.outputs):
+        bits_of.setdefault(bit, set()).add(bit)
+        bits_of.setdefault(_BIT.sub("", bit), set()).add(bit)
     plain = {"all_inputs": design.inputs, "all_outputs": design.outputs}
     found: set[str] = set()
     for command in commands:
@@ -56,7 +61,9 @@ def ports_named(
                 continue
             found.update(plain.get(value.query, ()))
             for name in value.names:
-                found.update(bit for bit in bits if _matches(name, {bit, _BIT.sub("", bit)}))
+                wild = _WILDCARD.search(name)
+                fitting = [k for k in bits_of if _matches(name, {k})] if wild else [name]
+                found.update(*(bits_of.get(known, ()) for known in fitting))
     return frozenset(found)
 
 
@@ -151,7 +158,7 @@ def _with_buses(bits: Iterable[str]) -> set[str]:
 def _matches(name: str, known: set[str]) -> bool:
     if name in known:
         return True
-    if not re.search(r"[*?]", name):
+    if not _WILDCARD.search(name):
         return False
     signs = {"*": ".*", "?": "."}
     parts = re.split(r"(\*+|\?)", name)
@@ -164,7 +171,8 @@ def _unknown(
 ) -> InputError:
     there = sorted(set().union(*(known[kind] for kind in kinds)))
     what = " or ".join(kinds)
-    if near := get_close_matches(name, there, n=1, cutoff=0.7):
+    near = get_close_matches(name, there, n=1, cutoff=0.7) if len(there) <= _SEARCHED else []
+    if near:
         hint = f"did you mean {near[0]}?"
     elif there:
         more = ", ..." if len(there) > _SHOWN else ""

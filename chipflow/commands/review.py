@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chipflow.commands import asking_options as options
+from chipflow.commands.interrupt import stop_as_by_ctrl_c
 
 if TYPE_CHECKING:
     from chipflow.review.record import Judged, ReviewRecord
@@ -48,6 +49,7 @@ def review(
     from chipflow.review.conduct import conduct, default_folder
     from chipflow.review.finished_run import find_run
 
+    stop_as_by_ctrl_c()
     found = find_run(run, design)
     models = options.chosen(found.models, model, api_base)
     store = options.answers(record, replay)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import sys
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chipflow.commands.asking_options import answers
+from chipflow.commands.interrupt import stop_as_by_ctrl_c
 
 if TYPE_CHECKING:
     from chipflow.flow import RunResult
@@ -80,8 +79,7 @@ def run(
     from chipflow.model_choice import choose
     from chipflow.pdk import library
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    stop_as_by_ctrl_c()
     read = read_design(design, pdk=pdk)
     models, _ = choose(read.models, flags=model or (), api_base=api_base, environ=os.environ)
     read = replace(read, models=models)
@@ -103,10 +101,6 @@ def run(
         typer.echo(_last_lines(result))
     if result.error:
         raise result.error
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _progress(*, as_json: bool, quiet: bool, verbose: bool) -> Progress:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chipflow.design import Design, Models, read_design
+from chipflow.errors import Interrupted
 from chipflow.flow import RunResult, run_flow
 from chipflow.pdk.description import Pdk
 from chipflow.report.record import RunOnDisk, read_run
@@ -121,6 +122,8 @@ class Bench:
         """
         try:
             tried = self._run(folder, attempt.run.folder)
+        except Interrupted:
+            raise
         except (ChipError, StageError) as error:
             raise Refusal(_first_line(error)) from error
         if change.kind == "rtl":
