@@ -31,10 +31,15 @@ _REPLACE = re.compile(r"\s*>{5,9}\s*(?:REPLACE\b.*)?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Label:
-    """A labelled line, with the lines of prose that follow it."""
+    """A labelled line, and the lines of prose that follow it."""
 
     name: str
     value: str
+
+    @property
+    def text(self) -> str:
+        """The value as running text."""
+        return " ".join(self.value.split())
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ def parts(answer: str, labels: Sequence[str]) -> list[Part]:
             prose.append(line.strip())
             last = found[-1]
             assert isinstance(last, Label)
-            found[-1] = Label(last.name, " ".join(part for part in prose if part))
+            found[-1] = Label(last.name, "\n".join(part for part in prose if part))
         else:
             prose = None
     return found

@@ -124,7 +124,7 @@ def _constraints_in(answer: str) -> tuple[str, tuple[str, ...]]:
     """The constraints in an answer, and the questions beside them."""
     found = parts(answer, ["question"])
     questions = tuple(
-        part.value[:500] for part in found if isinstance(part, Label) and part.value.strip()
+        part.text[:500] for part in found if isinstance(part, Label) and part.value.strip()
     )
     blocks = [part.text for part in found if isinstance(part, Block)]
     if blocks:

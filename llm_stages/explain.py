@@ -86,24 +86,25 @@ def explain(failure: Failure, *, model: str, **asking: Any) -> Explanation:
     def read(answer: str, last: bool) -> dict[str, Any]:
         found = [part for part in parts(answer, _LABELS) if isinstance(part, Label)]
         said = {
-            label: [part.value for part in found if part.name == label and part.value]
+            label: [part for part in found if part.name == label and part.value]
             for label in _LABELS
         }
         for label in _LABELS:
             if not said[label]:
                 raise WrongAnswer(f"the answer has no line that begins with {label}:")
         return {
-            "cause": said["cause"][0][:1000],
-            "evidence": tuple(_quoted(quote, shown) for quote in said["evidence"][:6]),
-            "tries": tuple(text[:500] for text in said["try"][:6]),
+            "cause": said["cause"][0].text[:1000],
+            "evidence": tuple(_quoted(part.value, shown) for part in said["evidence"][:6]),
+            "tries": tuple(part.text[:500] for part in said["try"][:6]),
         }
 
     answer, asked = ask("explain", fields, read, model=model, max_tokens=1024, **asking)
     return Explanation(**answer, asked=asked)
 
 
-def _quoted(quote: str, shown: list[str]) -> str:
-    """The quotation as it stands in the log."""
+def _quoted(said: str, shown: list[str]) -> str:
+    """The quotation as it stands in the log; more lines below it need not be from there."""
+    quote = said.splitlines()[0]
     plain = re.sub(r"^([`\"'])(.*)\1$", r"\2", _plain(quote))
     if len(plain) < _LEAST_QUOTE or not any(plain in line for line in shown):
         raise WrongAnswer(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -54,6 +54,20 @@ class Hint(BaseModel):
     value: float
 
 
+class FloorplanTask(BaseModel):
+    """What `floorplan_hints` is given.
+
+    Attributes:
+        facts: What is known of the design: cells, macros and their sizes, results of a run.
+        knobs: The settings that the flow has.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    facts: str
+    knobs: tuple[Knob, ...] = Field(min_length=1)
+
+
 class FloorplanHints(BaseModel):
     """What `floorplan_hints` returns.
 
@@ -70,14 +84,11 @@ class FloorplanHints(BaseModel):
     asked: Asked
 
 
-def floorplan_hints(
-    facts: str, knobs: Sequence[Knob], *, model: str, **asking: Any
-) -> FloorplanHints:
+def floorplan_hints(task: FloorplanTask, *, model: str, **asking: Any) -> FloorplanHints:
     """Have a model choose utilization, shape and room between macros.
 
     Args:
-        facts: What is known of the design: cells, macros and their sizes, results of a run.
-        knobs: The settings that the flow has.
+        task: The design and the settings.
         model: The model string.
         asking: As for `typed_answer.ask`.
 
@@ -86,10 +97,10 @@ def floorplan_hints(
         ProviderError: The model could not be asked.
         DraftRejected: No answer could be used.
     """
-    known = {knob.name: knob for knob in knobs}
+    known = {knob.name: knob for knob in task.knobs}
     fields = {
-        "facts": cleaned(facts, most_bytes=_MAX_FACTS_BYTES),
-        "knobs": "\n".join(knob.in_words() for knob in knobs),
+        "facts": cleaned(task.facts, most_bytes=_MAX_FACTS_BYTES),
+        "knobs": "\n".join(knob.in_words() for knob in task.knobs),
     }
 
     def read(answer: str, last: bool) -> tuple[tuple[Hint, ...], str]:
@@ -101,7 +112,7 @@ def floorplan_hints(
                 hints[hint.name] = hint
         if not hints and not any(part.name == "keep" for part in said):
             raise WrongAnswer("the answer has no line set: NAME = NUMBER, and no line keep: all")
-        why = next((part.value for part in said if part.name == "why" and part.value), "")
+        why = next((part.text for part in said if part.name == "why" and part.value), "")
         if not why:
             raise WrongAnswer("the answer has no line why: REASON")
         return tuple(hints.values()), why[:1000]

@@ -230,7 +230,7 @@ def _change(
     said: dict[str, str] = {}
     for part in group:
         if isinstance(part, Label):
-            said.setdefault(part.name, part.value)
+            said.setdefault(part.name, part.text)
     kind = said["kind"].strip("`*. ").lower()
     if kind not in ("rtl", "constraints", "floorplan"):
         raise WrongAnswer(f"kind: is rtl, constraints or floorplan, not {kind[:40]!r}")
@@ -261,9 +261,9 @@ def _edits(group: Sequence[Part], sources: Mapping[str, str]) -> tuple[SourceEdi
     edits: list[SourceEdit] = []
     for part in group:
         if isinstance(part, Label) and part.name == "file":
-            file, module = part.value.strip("`* "), ""
+            file, module = part.text.strip("`* "), ""
         elif isinstance(part, Label) and part.name == "module":
-            module = part.value.strip("`* ")
+            module = part.text.strip("`* ")
         elif isinstance(part, Edit):
             edits.append(SourceEdit(file=file, search=part.search, replace=part.replace))
         elif isinstance(part, Block) and module:

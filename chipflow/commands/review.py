@@ -112,14 +112,13 @@ def hints(
     """Have a model propose utilization, shape and macro gap, as lines for design.toml."""
     from chipflow.review import facts
     from chipflow.review.finished_run import find_run
-    from llm_stages.floorplan_hints import floorplan_hints
+    from llm_stages.floorplan_hints import FloorplanTask, floorplan_hints
 
     found = find_run(run, design)
     models = options.chosen(found.models, model, api_base)
     store = options.answers(record, replay)
     result = floorplan_hints(
-        facts.in_words(found.run),
-        facts.knobs(found.design),
+        FloorplanTask(facts=facts.in_words(found.run), knobs=facts.knobs(found.design)),
         model=models.of("floorplan_hints"),
         log=lambda line: print(line, file=sys.stderr, flush=True),
         **options.asking(models, found.run.folder, "floorplan_hints", again=again, store=store),

@@ -25,7 +25,7 @@ from llm_stages.store import Store
 from placement_env.errors import InputError
 from placement_env.formats import gates
 
-_WORK = "work"
+_WORK, _PATCHED = "work", "design"
 _RELAXES = "it changes what is asked of the chip, not the chip"
 
 
@@ -68,63 +68,61 @@ def conduct(
             where=str(found.run.folder),
             hint="chipflow explain says why it failed; chipflow run goes on with it",
         )
-    _begin(folder)
-    work = folder / _WORK
+    new = _begin(folder)
     bench = Bench(found.pdk, found.design.models, answers, log)
     try:
-        current = bench.begin(found.design, found.run, work / "0")
+        current = bench.begin(found.design, found.run, new / _WORK / "0")
         answer = _ask(found, current, model, asking, log)
         judged: list[Judged] = []
         kept = False
         for number, change in enumerate(answer.changes, start=1):
             log(f"change {number}: {change.kind}, for {change.metric}")
-            target = work / str(number)
             outcome, tried = _try(
-                bench, current, change, target, folder / f"{number}-{change.kind}.patch",
+                bench, current, change, new / _WORK / str(number),
+                new / f"{number}-{change.kind}.patch",
                 measure=apply, accept_constraints=accept_constraints,
             )  # fmt: skip
             judged.append(outcome)
             log(f"change {number}: {outcome.status}{f': {outcome.reason}' * bool(outcome.reason)}")
             if tried is not None:
                 current, kept = tried, True
-        patched = ""
         if kept:
-            shutil.move(current.design.folder, folder / "design")
-            patched = str(folder / "design")
+            shutil.move(current.design.folder, new / _PATCHED)
+        record = ReviewRecord(
+            design=found.design.name,
+            run=str(found.run.folder),
+            asked=answer.asked.model_dump(mode="json"),
+            changes=tuple(judged),
+            refused=answer.refused,
+            patched_design=str(folder / _PATCHED) if kept else "",
+        )
+        record.write(new)
+        shutil.rmtree(new / _WORK)
+        shutil.rmtree(folder, ignore_errors=True)
+        new.rename(folder)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
-    record = ReviewRecord(
-        design=found.design.name,
-        run=str(found.run.folder),
-        asked=answer.asked.model_dump(mode="json"),
-        changes=tuple(judged),
-        refused=answer.refused,
-        patched_design=patched,
-    )
-    record.write(folder)
+        shutil.rmtree(new, ignore_errors=True)
     return record
 
 
-def _begin(folder: Path) -> None:
-    """An empty folder; one of an older review is emptied."""
-    if folder.exists() and not (folder.is_dir() and _is_ours(folder)):
+def _begin(folder: Path) -> Path:
+    """A new folder beside the one for the review, which an older review keeps to the end."""
+    is_ours = (folder / FILE_NAME).is_file()
+    if folder.exists() and not is_ours and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(
             "the folder for the review holds something else",
             where=str(folder),
             hint="--out DIR names another one",
         )
-    shutil.rmtree(folder, ignore_errors=True)
+    new = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(new, ignore_errors=True)
     try:
-        folder.mkdir(parents=True)
-        (folder / FILE_NAME).write_text("{}\n")  # marks it as ours, should this be interrupted
+        new.mkdir(parents=True)
     except OSError as error:
         raise InputError(
             f"cannot write the review: {error.strerror}", where=str(folder), hint="--out DIR"
         ) from error
-
-
-def _is_ours(folder: Path) -> bool:
-    return (folder / FILE_NAME).is_file() or not any(folder.iterdir())
+    return new
 
 
 def _ask(

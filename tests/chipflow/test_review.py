@@ -268,6 +268,19 @@ def test_what_cannot_be_reviewed_says_why(finished: Path, tmp_path: Path, run: C
         "review", finished, "--out", tmp_path / "o", "--model", scripted("x").model, "--again"
     )
     assert (ended.code, "no answer that can be used" in ended.err) == (1, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["full"], "something is left behind"
+
+
+def test_an_older_review_stays_until_there_is_a_new_one(
+    finished: Path, tmp_path: Path, run: CommandLine
+) -> None:
+    out = tmp_path / "out"
+    reviewed(run, finished, out, scripted(SHARED))
+    failed = run("review", finished, "--out", out, "--model", "python/nobody", "--again")
+    assert failed.code == 4
+    assert (out / "1-rtl.patch").exists()
+    assert reviewed(run, finished, out, scripted("no change: it is good"))["changes"] == []
+    assert not (out / "1-rtl.patch").exists()
 
 
 def test_a_design_with_files_elsewhere_is_not_copied(finished: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ FAILURE = Failure(stage="lint", message="unknown module 'addder'", where="a.v:3"
 GOOD = """**Cause:** The instance names a module that does not exist,
 probably a slip of the pen.
 - evidence: `a.v:3:9: error: unknown module 'addder'`
+  which is the instance u1
 - Try: write adder
 - try: add its file to rtl
 """

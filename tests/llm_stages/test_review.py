@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from llm_stages.answer_parts import parts
 from llm_stages.errors import DraftRejected, InputError
-from llm_stages.floorplan_hints import Hint, Knob, floorplan_hints
+from llm_stages.floorplan_hints import FloorplanTask, Hint, Knob, floorplan_hints
 from llm_stages.prompt_pack import load_pack
 from llm_stages.review import MeasuredMetric, Review, ReviewTask, SourceEdit, patched, review
 from llm_stages.typed_answer import WrongAnswer
@@ -199,7 +199,8 @@ def test_any_answer_is_taken_apart_or_refused(start: str, end: str) -> None:
 
 def hints(*answers: str):
     model = scripted(*answers)
-    return model, floorplan_hints("cells: 900\nmemories: 2", KNOBS, model=model.model)
+    task = FloorplanTask(facts="cells: 900\nmemories: 2", knobs=KNOBS)
+    return model, floorplan_hints(task, model=model.model)
 
 
 def test_floorplan_hints_are_settings_of_the_flow() -> None:
