@@ -18,10 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 GUIDE = (ROOT / "docs" / "agent.md").read_text()
 PROVIDERS = (ROOT / "docs" / "providers.md").read_text()
+REVIEW = (ROOT / "docs" / "review.md").read_text()
 COMMANDS = sorted(
     set(
         re.findall(
-            r"^    (?:\.venv/bin/)?chipflow (.+?)(?: +#.*)?$", README + GUIDE + PROVIDERS, re.M
+            r"^    (?:\.venv/bin/)?chipflow (.+?)(?: +#.*)?$",
+            README + GUIDE + PROVIDERS + REVIEW,
+            re.M,
         )
     )
 )

@@ -72,13 +72,14 @@ def complete(
         InputError: The clock has another period than in design.toml, or a name is not in the
             design or cannot be written in SDC.
     """
-    _check_period(given, around, file)
+    _check_period(given, names, around, file)
     has_clock = around.clock_port in names.inputs
     before: list[Command] = []
     filled: list[str] = []
     if not any(command.name == "create_clock" for command in given):
         before.append(_clock(around, has_clock))
         filled.append("the clock")
+    check_names([*before, *given], names, file=file)
     clock = clock_names([*before, *given])[0]
     sources = ports_named([*before, *given], ("create_clock", "create_generated_clock"), names)
     inputs = [name for name in names.inputs if name not in sources]
@@ -109,14 +110,14 @@ def _clock(around: Surroundings, has_clock: bool) -> Command:
     return Command("create_clock", options, source)
 
 
-def _check_period(given: Sequence[Command], around: Surroundings, file: str) -> None:
+def _check_period(
+    given: Sequence[Command], names: DesignNames, around: Surroundings, file: str
+) -> None:
     """The synthesis aims at the period of design.toml, so there must be only one truth."""
     for command in given:
-        if command.name != "create_clock":
-            continue
-        sources = {n for v in command.values if isinstance(v, Objects) for n in v.names}
         period_ns = command.option("-period")
-        if around.clock_port in sources and period_ns != around.period_ns:
+        on_ports = ports_named([command], ("create_clock",), names)
+        if around.clock_port in on_ports and period_ns != around.period_ns:
             raise InputError(
                 f"the clock on {around.clock_port!r} has a period of {period_ns:g} ns here and of "
                 f"{around.period_ns:g} ns in design.toml",

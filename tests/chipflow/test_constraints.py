@@ -65,6 +65,11 @@ def test_the_clock_has_one_period() -> None:
         sdc.complete(parse("\ncreate_clock -period 3 clk"), NAMES, AROUND, file="x.sdc")
     assert "3 ns here and of 2 ns in design.toml" in caught.value.message
     assert caught.value.where == "x.sdc:2"
+    with pytest.raises(InputError, match="3 ns here"):
+        completed("create_clock -period 3 [get_ports c*]")
+    with pytest.raises(InputError, match="neither a source nor a name"):
+        completed("create_clock -period 2")
+    assert "-name {v} -period 3.0" in completed("create_clock -name v -period 3")[0]
 
 
 @pytest.mark.parametrize("name", ["a}; exec rm x; {", "a b", 'a"', "$a", "a\\", "a[exec]"])
