@@ -24,9 +24,11 @@ from dataclasses import dataclass
 from llm_stages.code_block import without_control_characters
 
 _FENCE = re.compile(r"\s*(?:```+|~~~+)\s*([\w+-]*)[^`]*")
+_FENCE_END = re.compile(r"\s*(?:```+|~~~+)\s*")
 _SEARCH = re.compile(r"\s*<{5,9}\s*SEARCH\b.*", re.IGNORECASE)
 _MIDDLE = re.compile(r"\s*={5,9}\s*")
 _REPLACE = re.compile(r"\s*>{5,9}\s*(?:REPLACE\b.*)?", re.IGNORECASE)
+_MOST_PROSE_LINES = 50
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def parts(answer: str, labels: Sequence[str]) -> list[Part]:
     prose: list[str] | None = None
     around_edits = False
     lines = without_control_characters(answer).split("\n")
+    closes = _next(lines, _FENCE_END)
+    searches = _next(lines, _SEARCH)
     at = 0
     while at < len(lines):
         line = lines[at]
@@ -86,22 +90,20 @@ def parts(answer: str, labels: Sequence[str]) -> list[Part]:
             found.append(edit)
             prose = None
         elif fence := _FENCE.fullmatch(line):
-            inside, end = _inside(lines, at)
             prose = None
-            if around_edits:
-                around_edits = False
+            end = closes[at]
+            if around_edits or searches[at] < end:
+                around_edits = not around_edits  # a fence around edits says nothing, nor its end
                 continue
-            if any(_SEARCH.fullmatch(each) for each in inside):
-                around_edits = True  # a fence around edits says nothing, nor does its end
-                continue
+            inside = lines[at:end]
             if any(each.strip() for each in inside):
                 found.append(Block(fence[1].lower(), "\n".join(inside) + "\n"))
-            at = end
+            at = end + 1
         elif match := label_line.fullmatch(line):
             name = re.sub(r"[ _-]", " ", match[1].lower())
             prose = [match[2].strip()]
             found.append(Label(name, prose[0]))
-        elif prose is not None and line.strip():
+        elif prose is not None and line.strip() and len(prose) < _MOST_PROSE_LINES:
             prose.append(line.strip())
             last = found[-1]
             assert isinstance(last, Label)
@@ -111,12 +113,12 @@ def parts(answer: str, labels: Sequence[str]) -> list[Part]:
     return found
 
 
-def _inside(lines: Sequence[str], at: int) -> tuple[list[str], int]:
-    """The lines up to the end of a code block, and the line after it."""
-    for end in range(at, len(lines)):
-        if re.fullmatch(r"\s*(?:```+|~~~+)\s*", lines[end]):
-            return list(lines[at:end]), end + 1
-    return list(lines[at:]), len(lines)
+def _next(lines: Sequence[str], pattern: re.Pattern[str]) -> list[int]:
+    """For each line, and the end, the first line from there on that fits; the end if none does."""
+    found = [len(lines)] * (len(lines) + 1)
+    for at in range(len(lines) - 1, -1, -1):
+        found[at] = at if pattern.fullmatch(lines[at]) else found[at + 1]
+    return found
 
 
 def _edit(lines: Sequence[str], at: int) -> tuple[Edit, int]:

@@ -111,7 +111,9 @@ def floorplan_hints(task: FloorplanTask, *, model: str, **asking: Any) -> Floorp
                 hint = read_hint(part.value, known)
                 hints[hint.name] = hint
         if not hints and not any(part.name == "keep" for part in said):
-            raise WrongAnswer("the answer has no line set: NAME = NUMBER, and no line keep: all")
+            raise WrongAnswer(
+                "the answer has no line set: with a setting and a number, and no line keep: all"
+            )
         why = next((part.text for part in said if part.name == "why" and part.value), "")
         if not why:
             raise WrongAnswer("the answer has no line why: REASON")
@@ -129,9 +131,11 @@ def read_hint(text: str, knobs: Mapping[str, Knob]) -> Hint:
     Raises:
         WrongAnswer: It is none, the flow has no such setting, or the number is out of range.
     """
-    match = _SETTING.match(text.strip())
+    match = _SETTING.search(text[:200])
     if match is None:
-        raise WrongAnswer(f"{text[:80]!r} is not NAME = NUMBER")
+        raise WrongAnswer(
+            f"{text[:80]!r} is no setting with a number; write one as {next(iter(knobs))} = 0.5"
+        )
     name, number = match[1], match[2]
     by_last_part = {known.rpartition(".")[2]: known for known in knobs}
     name = by_last_part.get(name, name)

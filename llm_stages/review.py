@@ -130,7 +130,7 @@ class Change(BaseModel):
             wanted = {
                 "rtl": "file: and a SEARCH/REPLACE block",
                 "constraints": "an ```sdc block",
-                "floorplan": "a line set: NAME = NUMBER",
+                "floorplan": "a line such as set: floorplan.utilization = 0.65",
             }
             raise ValueError(f"a change of kind {self.kind} needs {wanted[self.kind]}")
         if any(patch for kind, patch in there.items() if kind != self.kind):

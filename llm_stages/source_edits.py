@@ -65,11 +65,8 @@ def replace_module(text: str, module: str, new: str, *, file: str) -> str:
 def _lines(text: str) -> list[str]:
     """The lines without empty ones at both ends."""
     lines = text.split("\n")
-    while lines and not lines[0].strip():
-        lines = lines[1:]
-    while lines and not lines[-1].strip():
-        lines = lines[:-1]
-    return lines
+    full = [at for at, line in enumerate(lines) if line.strip()]
+    return lines[full[0] : full[-1] + 1] if full else []
 
 
 def _places(lines: list[str], wanted: list[str]) -> list[int]:

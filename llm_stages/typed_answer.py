@@ -22,6 +22,7 @@ from llm_stages.untrusted_text import cleaned, mark
 
 Read = TypeVar("Read")
 _SHOWN_BYTES = 8192
+_MAX_CHARACTERS = 262144
 _ANSWERS = 2
 
 
@@ -123,13 +124,15 @@ def ask(
         replies.append(reply)
         told = f"answer {number + 1}: {reply.completion_tokens} tokens in {reply.latency_s:.1f} s"
         try:
+            if len(reply.text) > _MAX_CHARACTERS:
+                raise WrongAnswer("the answer is too long")
             found = read(reply.text, number == _ANSWERS - 1)
         except (WrongAnswer, InputError, ValidationError) as wrong:
             error = _in_words(wrong)
             if reply.finish_reason == "length":
                 error = f"the answer was cut before its end; {error}"
             log(f"{told}, refused: {error}")
-            filled["answer"] = cleaned(reply.text, most_bytes=_SHOWN_BYTES)
+            filled["answer"] = cleaned(reply.text[:_MAX_CHARACTERS], most_bytes=_SHOWN_BYTES)
             filled["error"] = error
             continue
         log(f"{told}, accepted")

@@ -54,7 +54,7 @@ FLOORPLAN = """kind: floorplan
 metric: timing__setup__ws_ns
 why: shorter wires
 set: utilization = 0.7
-set: macros.gap_um: 2 um
+set: NAME = macros.gap_um: 2 um
 """
 CONSTRAINTS = """kind: constraints
 metric: timing__setup__ws_ns
@@ -114,7 +114,7 @@ def test_no_change_is_an_answer() -> None:
         (FLOORPLAN.replace("utilization", "macro_region"), "no setting 'macro_region'"),
         (FLOORPLAN.replace("0.7", "1.7"), "out of range: 0.01 to 0.95"),
         (FLOORPLAN.replace("0.7", "0.6"), "is 0.6 already"),
-        (FLOORPLAN.replace("0.7", "full"), "is not NAME = NUMBER"),
+        (FLOORPLAN.replace("0.7", "full"), "is no setting with a number"),
         (CONSTRAINTS.replace("[get_ports s]", "[exec id]"), "'exec' is no query"),
         (CONSTRAINTS.replace("```", ""), "needs an ```sdc block"),
         (FLOORPLAN + RTL.split("file:")[1], "floorplan"),
@@ -228,3 +228,16 @@ def test_the_shipped_packs_frame_all_text_that_is_not_ours(stage: str) -> None:
             if f"{{{{{name}}}}}" in text:
                 assert text[:at].rstrip().endswith("{{mark}}")
     assert {"{{error}}", "{{answer}}"} <= set("\n".join(pack.repair).split())
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "answer",
+    ["\n" * 260000, "```a\n" * 50000 + RTL, "-" * 260000, "why: x\n" + "y\n" * 130000,
+     "set: " + "a" * 260000, "set_load " * 28000, RTL.replace("SEARCH", "SEARCH" + "\n" * 200000),
+     "x" * 3_900_000],
+)  # fmt: skip
+def test_an_endless_answer_takes_no_endless_time(answer: str) -> None:
+    wrong = "\nkind: floorplan\nset: " + "=" * 900
+    with pytest.raises(DraftRejected):
+        reviewed(scripted(answer.replace("s ? a", "s ? q") + wrong))
