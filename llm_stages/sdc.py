@@ -211,8 +211,9 @@ def _usage(name: str, syntax: Syntax) -> str:
     options = [
         option if kind == "flag" else f"{option} {kind.upper()}"
         for option, kind in syntax.options.items()
+        if not option.startswith(("-rise_", "-fall_"))  # six more ways to name the ends of a path
     ]
-    return " ".join([name, *(f"[{option}]" for option in options), *map(str.upper, syntax.values)])
+    return " ".join([name, *map(str.upper, syntax.values), *(f"[{option}]" for option in options)])
 
 
 def _value(word: Word, kind: Kind, what: str, file: str) -> Value:

@@ -23,7 +23,8 @@ from llm_stages.untrusted_text import cleaned, mark
 Read = TypeVar("Read")
 _SHOWN_BYTES = 8192
 _MAX_CHARACTERS = 262144
-_ANSWERS = 2
+#: Of each answer: the likeliest first; a model that would only repeat itself is to vary then.
+_TEMPERATURES = (0.0, 0.4)
 
 
 class WrongAnswer(Exception):
@@ -107,11 +108,12 @@ def ask(
     replies: list[Reply] = []
     filled = dict(fields)
     error = ""
-    for number in range(_ANSWERS):
+    for number in range(len(_TEMPERATURES)):
         filled["mark"] = mark(filled.values())
         request = Request(
             model=model,
             messages=pack.messages(pack.repair if number else pack.first, filled),
+            temperature=_TEMPERATURES[number],
             max_tokens=max_tokens,
             seed=seed + number,
             api_base=address or api_base,
@@ -126,7 +128,7 @@ def ask(
         try:
             if len(reply.text) > _MAX_CHARACTERS:
                 raise WrongAnswer("the answer is too long")
-            found = read(reply.text, number == _ANSWERS - 1)
+            found = read(reply.text, number == len(_TEMPERATURES) - 1)
         except (WrongAnswer, InputError, ValidationError) as wrong:
             error = _in_words(wrong)
             if reply.finish_reason == "length":

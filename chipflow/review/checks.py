@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,14 @@ from placement_env.formats import gates
 
 _PROOF_LIMIT_S = 60.0
 #: Macros that tools of the flow define: what is hidden behind them is to be seen by the check.
-_TOOL_DEFINES = ("SYNTHESIS=1", "YOSYS=1", "__ICARUS__=1", "SLANG=1")
+_TOOL_DEFINES = (
+    (),
+    ("__ICARUS__=1",),
+    ("SYNTHESIS=1",),
+    ("YOSYS=1",),
+    ("SYNTHESIS=1", "YOSYS=1"),
+)
+_CONDITION = re.compile(r"`(?:ifdef|ifndef|elsif)\b")
 
 
 class Refusal(Exception):
@@ -52,6 +60,8 @@ def check_rtl(before: Design, after: Design, changed: Sequence[Path], pdk: Pdk) 
     )
     if new := sorted(now - was):
         raise Refusal(f"it includes or loads {new[0]}, which the design did not")
+    if _conditions(after) > _conditions(before):
+        raise Refusal("it adds conditional compilation, which can show tools different texts")
     models = models_in_use(pdk, after.rtl)
     report = hdl.lint(
         [*models, *after.rtl],
@@ -66,6 +76,10 @@ def check_rtl(before: Design, after: Design, changed: Sequence[Path], pdk: Pdk) 
     if ports[0] != ports[1]:
         raise Refusal("the ports of the top module are not what they were")
     return _harmless(after, changed)
+
+
+def _conditions(design: Design) -> int:
+    return sum(len(_CONDITION.findall(path.read_text(encoding="utf-8"))) for path in design.rtl)
 
 
 def _ports(design: Design, models: Sequence[Path]) -> list[slang.Port]:
@@ -93,7 +107,8 @@ def _refused(design: Design, files: Sequence[Path]) -> list[slang.Diagnostic]:
     with tempfile.TemporaryDirectory(prefix="chipflow-") as folder:
         whole = Path(folder) / "whole.sv"
         whole.write_text("\n".join(path.read_text(encoding="utf-8") for path in files))
-        for defines in (design.defines, (*design.defines, *_TOOL_DEFINES)):
+        for more in _TOOL_DEFINES:
+            defines = (*design.defines, *more)
             found = untrusted.check_includes(
                 [whole], include_dirs=design.include_dirs, defines=defines
             ) or untrusted.check_source(whole, defines=defines)

@@ -222,7 +222,14 @@ def test_without_apply_changes_are_checked_and_written_as_patches(
     assert {judged["status"] for judged in bad} == {"rejected"}
     for reason, words in zip(
         reasons,
-        ("the ports", "$display", "$finish", "includes or loads", "leaves the folder", "lint"),
+        (
+            "the ports",
+            "adds conditional compilation",
+            "$finish",
+            "includes or loads",
+            "leaves the folder",
+            "lint",
+        ),
         strict=True,
     ):
         assert words in reason
@@ -292,13 +299,13 @@ def test_a_design_with_files_elsewhere_is_not_copied(finished: Path, tmp_path: P
 
 def test_a_change_that_hides_from_one_tool_is_seen(finished: Path, tmp_path: Path) -> None:
     design = read_design(finished)
+    before, after, pdk = tmp_path / "before.v", tmp_path / "pick.v", load_pdk("edu45")
     for macro in ("SYNTHESIS", "YOSYS", "__ICARUS__"):
-        changed = tmp_path / "pick.v"
-        changed.write_text(
-            RTL.replace("endmodule", f"`ifdef {macro}\ninitial $stop;\n`endif\nendmodule")
-        )
+        hidden = f"`ifdef {macro}\n{{}}\n`endif\nendmodule"
+        before.write_text(RTL.replace("endmodule", hidden.format("wire unused;")))
+        after.write_text(RTL.replace("endmodule", hidden.format("initial $stop;")))
         with pytest.raises(Refusal, match=r"\$stop"):
-            check_rtl(design, replace(design, rtl=(changed,)), [changed], load_pdk("edu45"))
+            check_rtl(replace(design, rtl=(before,)), replace(design, rtl=(after,)), [after], pdk)
 
 
 @pytest.mark.parametrize(

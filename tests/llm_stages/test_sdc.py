@@ -57,7 +57,7 @@ create_clock -period 4.5e0 -name other -waveform {0 2.25}
         ("create_clock -period [expr 4 / 2] clk", "not [expr", "the number that comes out"),
         ("create_clock -period $p clk", "a variable", "no variables"),
         ("create_clock -period 0 clk", "above 0", ""),
-        ("create_clock clk", "create_clock needs -period", "create_clock [-name NAME]"),
+        ("create_clock clk", "create_clock needs -period", "create_clock PINS [-name NAME]"),
         ("set_load nan [all_outputs]", "must be a number, not 'nan'", ""),
         ("set_load 1e999 [all_outputs]", "must be a number", ""),
         ("set_load 3 [get_ports [exec id]]", "names, not another query", "write the names out"),
