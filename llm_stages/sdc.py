@@ -104,8 +104,10 @@ def write(commands: Iterable[Command]) -> str:
             kind = syntax.options.get(option)
             if kind is None:
                 raise InputError(f"{command.name} has no option {option!r}", where="constraints")
+            if (kind == "flag") != (value is None):
+                raise InputError(f"{command.name} {option} has a wrong value", where="constraints")
             parts.append(option)
-            if kind != "flag" and value is not None:
+            if value is not None:
                 parts.append(_written(value, kind))
         if len(command.values) > len(syntax.values):
             raise InputError(f"{command.name} has too many arguments", where="constraints")

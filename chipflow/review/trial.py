@@ -122,12 +122,12 @@ class Bench:
         """
         try:
             tried = self._run(folder, attempt.run.folder)
+            if change.kind == "rtl":
+                self.log(check_function(attempt, tried, change, self.pdk))
         except Interrupted:
             raise
         except (ChipError, StageError) as error:
             raise Refusal(_first_line(error)) from error
-        if change.kind == "rtl":
-            self.log(check_function(attempt, tried, change, self.pdk))
         return tried
 
     def _read(self, folder: Path) -> Design:

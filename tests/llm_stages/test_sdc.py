@@ -234,6 +234,8 @@ def test_the_check_with_tcl_can_fail() -> None:
         Command("set_load", (), (1.0, Objects("get_clocks", ("y",)))),
         Command("set_driving_cell", (("-lib_cell", "$x"),), (Objects("", ("y",)),)),
         Command("set_load", (), (1.0, Objects("", ("y",)), 3.0)),
+        Command("set_load", (("-max", 1.0),), (1.0, Objects("", ("y",)))),
+        Command("create_clock", (("-period", None),)),
     ],
 )
 def test_what_could_not_have_been_read_is_not_written(command: Command) -> None:
