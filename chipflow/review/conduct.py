@@ -153,7 +153,7 @@ def _ask(
             hint="chipflow run DESIGN brings it to its end",
         )
     task = ReviewTask(
-        facts=facts.in_words(run),
+        facts=facts.in_words(run, without=[metric.name for metric in metrics]),
         metrics=metrics,
         sources=sources.rtl,
         constraints=written.read_text(encoding="utf-8") if written else "",

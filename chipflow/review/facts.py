@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,8 @@ _IMPROVABLE = (
 _OF_THIS_MACHINE = ("time__", "memory__")
 _TOOK = re.compile(r" \([\d.]+ s\)")
 _FOLDERS = re.compile(r"/?(?:[\w.-]+/)+(?=[\w.-]+:\d)")
-_SHOWN_PATHS = 3
-_SHOWN_POINTS = 40
+_SHOWN_PATHS = 2
+_SHOWN_POINTS = 60
 _SHOWN_FINDINGS = 20
 
 
@@ -71,8 +71,13 @@ def knobs(design: Design) -> tuple[Knob, ...]:
     )
 
 
-def in_words(run: RunOnDisk) -> str:
-    """The results of a run as lines of text: stages, findings, paths, numbers."""
+def in_words(run: RunOnDisk, *, without: Collection[str] = ()) -> str:
+    """The results of a run as lines of text: stages, findings, paths, numbers.
+
+    Args:
+        run: The run.
+        without: Metrics that are told elsewhere.
+    """
     lines = ["Stages:"]
     lines += [f"- {s.record.stage}: {s.state}; {_lasting(s.record.note)}" for s in run.stages]
     if findings := list(_findings(run)):
@@ -81,7 +86,7 @@ def in_words(run: RunOnDisk) -> str:
         lines += ["", *paths]
     lines += ["", "Numbers:"]
     for name, value in run.metrics.items():
-        if not name.startswith(_OF_THIS_MACHINE):
+        if name not in without and not name.startswith(_OF_THIS_MACHINE):
             lines.append(f"- {name} = {value:.6g} {METRICS[name].unit}: {METRICS[name].meaning}")
     return "\n".join(lines)
 
@@ -112,7 +117,11 @@ def _paths(run: RunOnDisk) -> Iterator[str]:
 
 def _points(points: list[dict[str, Any]]) -> Iterator[str]:
     before_ns = 0.0
-    for point in points[:_SHOWN_POINTS]:
+    for number, point in enumerate(points[:_SHOWN_POINTS]):
+        cell = point["pin"].rpartition("/")[0]
+        after = points[number + 1]["pin"] if number + 1 < len(points) else ""
+        if cell and after.startswith(f"{cell}/"):
+            continue  # its output follows, and one line a cell is enough
         took_ns = point["arrival_ns"] - before_ns
         before_ns = point["arrival_ns"]
         yield f"- {point['pin']} ({point['cell'] or 'port'}): +{took_ns:.3f} ns"
