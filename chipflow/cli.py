@@ -14,7 +14,19 @@ from typing import Annotated
 
 import typer
 
-from chipflow.commands import bench, doctor, fetch, llm, place, run, score, server, train
+from chipflow.commands import (
+    bench,
+    doctor,
+    explain,
+    fetch,
+    llm,
+    place,
+    review,
+    run,
+    score,
+    server,
+    train,
+)
 from llm_stages.errors import StageError
 from placement_env.errors import ChipError
 
@@ -38,6 +50,9 @@ app = typer.Typer(
 
 # The commands, one line each.
 app.command("run")(run.run)
+app.command("explain")(explain.explain)
+app.command("review")(review.review)
+app.command("hints")(review.hints)
 app.command("doctor")(doctor.doctor)
 app.command("place")(place.place)
 app.command("score")(score.score)

@@ -6,6 +6,7 @@ top = "gcd"
 rtl = ["gcd.v"]              # or: spec = "spec.md", and an LLM writes the RTL
 testbench = ["gcd_tb.v"]     # optional
 testbench_top = "gcd_tb"
+constraints = "gcd.sdc"      # optional; or: constraints_spec = "timing.md", and an LLM writes them
 pdk = "edu45"                # a name, or a path to a pdk.toml
 
 [clock]
@@ -105,6 +106,10 @@ class Models:
     Attributes:
         default: Model of every LLM stage that names none of its own.
         spec_to_rtl: Model of `spec_to_rtl`.
+        write_constraints: Model of `write_constraints`.
+        floorplan_hints: Model of `floorplan_hints`.
+        review: Model of `review`.
+        explain: Model of `explain`.
         api_base: Address of the models `openai/NAME` above that have none of their own.
         fallbacks: Models to ask where the one of the stage fails, in order.
         timeout_s: Time for one answer.
@@ -118,6 +123,10 @@ class Models:
 
     default: str = ""
     spec_to_rtl: str = ""
+    write_constraints: str = ""
+    floorplan_hints: str = ""
+    review: str = ""
+    explain: str = ""
     api_base: str = ""
     fallbacks: tuple[str, ...] = ()
     timeout_s: float = 600.0
@@ -148,6 +157,10 @@ class Design:
         spec: Specification in prose, for `spec_to_rtl`.
         testbench: Test bench sources; empty where there is none.
         testbench_top: Top module of the test bench.
+        constraints: Timing constraints (SDC); None for one clock and what the PDK says.
+        constraints_spec: Prose that `write_constraints` turns into constraints.
+        untrusted: Those of `rtl` that a language model has written or changed: they are checked,
+            and simulated in a sandbox.
         pdk: Name of a PDK, or a path to its description.
     """
 
@@ -160,6 +173,9 @@ class Design:
     spec: Path | None = None
     testbench: tuple[Path, ...] = ()
     testbench_top: str = ""
+    constraints: Path | None = None
+    constraints_spec: Path | None = None
+    untrusted: tuple[Path, ...] = ()
     pdk: str = "edu45"
     clock: Clock = field(default_factory=Clock)
     floorplan: Floorplan = field(default_factory=Floorplan)
@@ -169,9 +185,10 @@ class Design:
 
 
 #: Stages of `llm_stages` that can have a model of their own in `Models`.
-LLM_STAGES = ("spec_to_rtl",)
+LLM_STAGES = ("spec_to_rtl", "write_constraints", "floorplan_hints", "review", "explain")
 
-_FILE_LISTS = ("rtl", "testbench")
+_FILE_LISTS = ("rtl", "testbench", "untrusted")
+_FILES = ("spec", "constraints", "constraints_spec")
 _MODEL_NAMES = ("models.default", *(f"models.{stage}" for stage in LLM_STAGES))
 _MODEL = re.compile(r"[\w.-]+/\S+")
 _ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?")
@@ -248,6 +265,11 @@ def setting(design: Design, name: str) -> Any:
     return value
 
 
+def limits(name: str) -> tuple[float, float]:
+    """The least and the greatest value of a number by its dotted name, both allowed."""
+    return _LIMITS[name]
+
+
 def _design_file(path: Path) -> Path:
     path = Path(os.path.abspath(path.expanduser()))
     if path.is_file():
@@ -300,7 +322,7 @@ def _check(text: TomlText, name: str, value: Any, known: Mapping[str, Any]) -> A
         return _model(text, name, value)
     if name == "models.api_base" and value and (wrong := why_no_address(value)):
         raise text.error(name, f"{name}: {wrong[0]}", wrong[1])
-    if name == "spec":
+    if name in _FILES:
         return _existing(text, name, value)
     if name == "pdk":
         return _pdk(value, text.file.parent, where=text.where(name))
@@ -418,6 +440,20 @@ def _check_together(text: TomlText, design: Design) -> None:
             "the design has neither rtl nor spec",
             'add rtl = ["file.v"], or spec = "spec.md"',
         )
+    if design.constraints and design.constraints_spec:
+        raise text.error(
+            "constraints_spec",
+            "the design has both constraints and constraints_spec",
+            "keep constraints to use this file, or constraints_spec to have one written",
+        )
+    for path in design.untrusted:
+        if path not in design.rtl:
+            raise text.error(
+                "untrusted",
+                f"untrusted names {path.name}, which is not among the files of rtl",
+                "it marks those of rtl that a language model wrote",
+                path.name,
+            )
     if design.testbench and not design.testbench_top:
         raise text.error(
             "testbench", "testbench_top is missing", "name the top module of the test bench"

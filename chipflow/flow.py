@@ -39,6 +39,7 @@ STAGE_MODULES = (
     "lint",
     "simulate",
     "synthesize",
+    "constraints",
     "check_gates",
     "floorplan",
     "group",

@@ -5,8 +5,8 @@
         llm_calls.jsonl     calls of models in the last run, and what they cost
         llm_answers/        what models answered, for a replay
         04-synthesize/      a finished stage: its files, stage.json and log.txt
-        05-check_gates.failed/  the last attempt of a stage that failed; results stay beside it
-        .tmp-06-floorplan/  a stage at work; it gets its final name by one rename when complete
+        06-check_gates.failed/  the last attempt of a stage that failed; results stay beside it
+        .tmp-07-floorplan/  a stage at work; it gets its final name by one rename when complete
         .lock               held by the running process; the kernel frees it when that ends
 
 A stage's folder is complete or not there at all, whenever the process or the machine stops.

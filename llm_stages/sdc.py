@@ -1,240 +1,302 @@
-"""Reads timing constraints (SDC) that a model wrote, by a list of what is allowed.
+"""Timing constraints (SDC): read by an allowlist, held as data, written anew.
 
-SDC is Tcl: a tool that sources it runs whatever it says, `exec` and `open` included. So nothing
-that a model wrote is sourced. It is parsed here, without variables, escapes or control flow, and
-what the tools get is written anew from what was understood.
-
-Reference: Using the Synopsys Design Constraints Format, version 2.1.
+A constraints file is never run as it is. It is parsed into `Command` values, which can hold nothing
+but the commands of `sdc_commands.py` with names and numbers, and only what `write` makes of those
+reaches a tool. There are no variables, no substitution but the queries of the table, no scripts.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import NoReturn
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from llm_stages.errors import InputError
+from llm_stages.sdc_commands import COMMANDS, NAMED_QUERIES, PLAIN_QUERIES, REMEDIES, Kind, Syntax
+from llm_stages.tcl_words import Word, split_commands
 
-_QUERIES = frozenset(
-    f"{verb}_{noun}"
-    for verb, nouns in (
-        ("get", ("ports", "pins", "cells", "nets", "clocks")),
-        ("all", ("inputs", "outputs", "clocks", "registers")),
-    )
-    for noun in nouns
-)
-_TIMES = "-max -min -rise -fall"
-_PATHS = "-from= -to= -through= -rise_from= -rise_to= -fall_from= -fall_to= -setup -hold"
-# Options by command; those with a value end in =.
-_COMMANDS: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        name: frozenset(options.split())
-        for name, options in {
-            "create_clock": "-name= -period= -waveform= -add -comment=",
-            "create_generated_clock": "-name= -source= -divide_by= -multiply_by= -edges= -invert "
-            "-master_clock= -add -duty_cycle=",
-            "set_clock_uncertainty": "-setup -hold -from= -to=",
-            "set_clock_latency": f"-source -early -late {_TIMES}",
-            "set_clock_transition": _TIMES,
-            "set_propagated_clock": "",
-            "set_clock_groups": "-name= -group= -asynchronous -logically_exclusive "
-            "-physically_exclusive",
-            "set_input_delay": f"-clock= -clock_fall -add_delay {_TIMES}",
-            "set_output_delay": f"-clock= -clock_fall -add_delay {_TIMES}",
-            "set_input_transition": _TIMES,
-            "set_driving_cell": f"-lib_cell= -pin= -library= {_TIMES}",
-            "set_load": f"-pin_load -wire_load {_TIMES}",
-            "set_false_path": f"{_PATHS} -rise -fall",
-            "set_multicycle_path": f"{_PATHS} -start -end",
-            "set_max_delay": f"{_PATHS} -ignore_clock_latency",
-            "set_min_delay": f"{_PATHS} -ignore_clock_latency",
-            "set_max_fanout": "",
-            "set_max_transition": "-clock_path -data_path",
-            "set_max_capacitance": "",
-            "set_case_analysis": "",
-        }.items()
-    }
-)
-_TOKEN = re.compile(
-    r"(?P<space>(?:[ \t\r]|\\\n)+)|(?P<end>[;\n])|(?P<comment>#[^\n]*)"
-    r"|(?P<braced>\{[^{}\\$;\"]*\})|(?P<quoted>\"[^\"\\$\[\]{};\n]*\")"
-    r"|(?P<open>\[)|(?P<close>\])|(?P<bare>[\w./*?:+-]+)",
-    re.ASCII,
-)
-_NAME = re.compile(r"[\w./*?:\[\]+-]+", re.ASCII)
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_MOST_CHARACTERS = 262144
+MAX_CHARACTERS = 262144
+_MAX_WILDCARDS = 4
+_NAME = re.compile(r"[A-Za-z_*?][\w./:*?-]*(?:\[(?:\d+|\*)\][\w./:*?-]*)*", re.ASCII)
+_PLAIN_NAME = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_OBJECTS: tuple[Kind, ...] = ("clocks", "ports", "pins", "objects", "design")
+_IN_WORDS: dict[Kind, str] = {
+    "number": "a number",
+    "positive": "a number above 0",
+    "count": "a whole number",
+    "numbers": "a list of numbers",
+    "logic": "0 or 1",
+    "name": "a name",
+}
 
 
 @dataclass(frozen=True)
-class Query:
-    """Objects of the design, such as `[get_ports {a b}]`.
+class Objects:
+    """Objects of a design, by a query.
 
     Attributes:
-        command: What is asked.
-        names: Names and patterns; none for the commands that begin with `all`.
+        query: Name of the query; empty for a plain list of names.
+        names: Names, or patterns with * and ?.
     """
 
-    command: str
+    query: str
     names: tuple[str, ...] = ()
 
 
-#: A word of a constraint: a list of names or numbers, or objects of the design.
-Word = tuple[str, ...] | Query
+Value = float | int | str | tuple[float, ...] | Objects
 
 
 @dataclass(frozen=True)
-class Constraint:
-    """One command.
+class Command:
+    """One constraint.
 
     Attributes:
-        command: Its name.
-        options: Options in order; an option without a value has None.
-        arguments: The words that are no options.
-        line: Where it begins, from 1.
+        name: Name of the command.
+        options: Options to their values, in order; None for a flag.
+        values: Arguments without an option, in order.
+        line: Where it was read, from 1; 0 where it was not.
     """
 
-    command: str
-    options: tuple[tuple[str, Word | None], ...]
-    arguments: tuple[Word, ...]
-    line: int
+    name: str
+    options: tuple[tuple[str, Value | None], ...] = ()
+    values: tuple[Value, ...] = ()
+    line: int = field(default=0, compare=False)
+
+    def option(self, name: str) -> Value | None:
+        """The value of an option; None where it is not there, or is a flag."""
+        return next((value for option, value in self.options if option == name), None)
 
 
-def parse(text: str, *, where: str = "constraints") -> list[Constraint]:
+def parse(text: str, *, file: str = "constraints") -> tuple[Command, ...]:
     """Read constraints.
 
     Args:
-        text: The SDC.
-        where: Its name, for errors.
+        text: The text of an SDC file.
+        file: What to call it in errors.
 
     Raises:
-        InputError: It holds anything else than the constraints that are allowed.
+        InputError: It holds anything but allowed commands with names and numbers; the error says
+            the line, and what to write.
     """
-    if len(text) > _MOST_CHARACTERS:
-        raise InputError("the constraints are too long to be read", where=where)
-    return [_constraint(words, f"{where}:{line}", line) for line, words in _lines(text, where)]
+    if len(text) > MAX_CHARACTERS:
+        raise InputError(
+            f"the constraints are longer than {MAX_CHARACTERS:,} characters", where=file
+        )
+    return tuple(_command(words, file) for words in split_commands(text, file))
 
 
-def to_text(constraints: Sequence[Constraint]) -> str:
-    """The constraints as SDC, every word in braces; safe to be sourced."""
+def write(commands: Iterable[Command]) -> str:
+    """Write constraints as SDC text, one command a line.
+
+    Raises:
+        InputError: A command is not one that `parse` could have read.
+    """
     lines = []
-    for item in constraints:
-        words = [item.command]
-        for name, value in item.options:
-            words += [name] if value is None else [name, _written(value)]
-        lines.append(" ".join([*words, *map(_written, item.arguments)]) + "\n")
-    return "".join(lines)
+    for command in commands:
+        syntax = COMMANDS.get(command.name)
+        if syntax is None:
+            raise InputError(f"{command.name!r} is no command for constraints", where="constraints")
+        parts = [command.name]
+        for option, value in command.options:
+            kind = syntax.options.get(option)
+            if kind is None:
+                raise InputError(f"{command.name} has no option {option!r}", where="constraints")
+            if (kind == "flag") != (value is None):
+                raise InputError(f"{command.name} {option} has a wrong value", where="constraints")
+            parts.append(option)
+            if value is not None:
+                parts.append(_written(value, kind))
+        if len(command.values) > len(syntax.values):
+            raise InputError(f"{command.name} has too many arguments", where="constraints")
+        parts += [
+            _written(value, kind)
+            for value, kind in zip(command.values, syntax.values, strict=False)
+        ]
+        lines.append(" ".join(parts))
+    return "".join(f"{line}\n" for line in lines)
 
 
-def unresolved_ports(constraints: Sequence[Constraint], ports: Sequence[str]) -> list[str]:
-    """Names and patterns that `get_ports` asks for and no port has, bits of a bus allowed for.
-
-    Args:
-        constraints: The constraints.
-        ports: Names of the design's ports.
-    """
-    missing = []
-    for item in constraints:
-        for word in (*(value for _, value in item.options), *item.arguments):
-            if isinstance(word, Query) and word.command == "get_ports":
-                missing += [name for name in word.names if not _fits(name, ports)]
-    return list(dict.fromkeys(missing))
-
-
-def _fits(pattern: str, ports: Sequence[str]) -> bool:
-    base = re.sub(r"\[[\d:*?]+\]$", "", pattern)
-    wanted = re.compile(re.escape(base).replace(r"\*", ".*").replace(r"\?", "."))
-    return any(wanted.fullmatch(port) for port in ports)
-
-
-def _lines(text: str, where: str) -> Iterator[tuple[int, list[Word]]]:
-    """The words of each command, with the line where it begins."""
-    words: list[Word] = []
-    asked: list[str] | None = None
-    at, line, begun = 0, 1, 1
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        kind = match.lastgroup if match else None
-        if match is None or (kind == "comment" and (words or asked is not None)):
-            _refuse(f"unexpected {text[at : at + 1]!r}", f"{where}:{line}")
-        token, at = match.group(), match.end()
-        begun = begun if words or asked is not None else line
-        line += token.count("\n")
-        if kind == "open":
-            if asked is not None:
-                _refuse("a query within a query", f"{where}:{begun}")
-            asked = []
-        elif kind == "close":
-            if asked is None:
-                _refuse("unexpected ']'", f"{where}:{begun}")
-            words.append(_query(asked, f"{where}:{begun}"))
-            asked = None
-        elif kind in ("bare", "braced", "quoted"):
-            names = (token if kind == "bare" else token[1:-1]).split()
-            if any(not _NAME.fullmatch(name) for name in names):
-                _refuse(f"unexpected characters in {token!r}", f"{where}:{begun}")
-            if asked is None:
-                words.append(tuple(names))
-            else:
-                asked += names
-        elif kind == "end":
-            if asked is not None:
-                _refuse("a query that is not closed", f"{where}:{begun}")
-            if words:
-                yield begun, words
-            words = []
-    if asked is not None:
-        _refuse("a query that is not closed", f"{where}:{begun}")
-    if words:
-        yield begun, words
+def _written(value: Value, kind: Kind) -> str:
+    if isinstance(value, Objects):
+        known = {**NAMED_QUERIES, **PLAIN_QUERIES, "": frozenset(_OBJECTS)}
+        if kind not in known.get(value.query, frozenset()):
+            raise InputError(f"{value.query!r} is no query for {kind}", where="constraints")
+        for name in value.names:
+            _check_name(name, "constraints")
+        names = f"{{{' '.join(value.names)}}}"
+        if not value.query:
+            return names
+        return f"[{value.query} {names}]" if value.query in NAMED_QUERIES else f"[{value.query}]"
+    if isinstance(value, tuple):
+        return f"{{{' '.join(repr(float(number)) for number in value)}}}"
+    if isinstance(value, str):
+        if kind != "logic":
+            _check_name(value, "constraints", plain=True)
+        return value if kind == "logic" and value in ("0", "1") else f"{{{value}}}"
+    return repr(value)
 
 
-def _query(words: list[str], where: str) -> Query:
-    if not words or words[0] not in _QUERIES:
-        _refuse(f"[{' '.join(words)[:40]}] is not allowed", where)
-    if any(word.startswith("-") for word in words[1:]):
-        _refuse(f"options of {words[0]} are not allowed", where)
-    if words[0].startswith("all_") != (len(words) == 1):
-        _refuse(f"{words[0]} with {len(words) - 1} names", where)
-    return Query(words[0], tuple(words[1:]))
+def _check_name(name: str, where: str, *, plain: bool = False) -> None:
+    if not (_PLAIN_NAME if plain else _NAME).fullmatch(name) or len(name) > 256:
+        raise InputError(
+            f"the name {name[:60]!r} cannot be written in timing constraints",
+            where=where,
+            hint="a name has letters, digits and _ . / : and [3] for a bit; rename what has others",
+        )
+    if len(re.findall(r"[*?]+", name)) > _MAX_WILDCARDS:
+        raise InputError(
+            f"the pattern {name[:60]!r} has more than {_MAX_WILDCARDS} wildcards",
+            where=where,
+            hint="name what is meant",
+        )
 
 
-def _constraint(words: list[Word], where: str, line: int) -> Constraint:
-    command = " ".join(words[0]) if isinstance(words[0], tuple) else words[0].command
-    known = _COMMANDS.get(command)
-    if known is None or isinstance(words[0], Query):
-        _refuse(f"the command {command[:40]!r} is not allowed", where)
-    options: list[tuple[str, Word | None]] = []
-    arguments: list[Word] = []
-    waiting = iter(words[1:])
-    for word in waiting:
-        name = word[0] if isinstance(word, tuple) and len(word) == 1 else ""
-        if not name.startswith("-") or _NUMBER.fullmatch(name):
-            arguments.append(word)
-        elif name in known:
-            options.append((name, None))
-        elif f"{name}=" in known:
-            value = next(waiting, None)
-            if value is None:
-                _refuse(f"{command} {name} lacks its value", where)
-            options.append((name, value))
-        else:
-            _refuse(f"{command} has no option {name!r}", where)
-    return Constraint(command, tuple(options), tuple(arguments), line)
-
-
-def _written(word: Word) -> str:
-    if isinstance(word, tuple):
-        return "{" + " ".join(word) + "}"
-    return f"[{word.command} {{{' '.join(word.names)}}}]" if word.names else f"[{word.command}]"
-
-
-def _refuse(message: str, where: str) -> NoReturn:
-    raise InputError(
-        message,
-        where=where,
-        hint="constraints from a model may hold plain SDC only: clocks, delays, loads and "
-        "exceptions on objects that get_* and all_* name; no variables and no Tcl",
+def _command(words: Sequence[Word], file: str) -> Command:
+    first = words[0]
+    where = f"{file}:{first.line}"
+    name = first.text
+    syntax = COMMANDS.get(name) if first.kind == "bare" else None
+    if syntax is None:
+        near = get_close_matches(name, COMMANDS, n=1, cutoff=0.75)
+        hint = REMEDIES.get(name) or (
+            f"did you mean {near[0]}?" if near else f"allowed: {', '.join(COMMANDS)}"
+        )
+        raise InputError(f"{name[:60]!r} is no command for constraints", where=where, hint=hint)
+    options: list[tuple[str, Value | None]] = []
+    loose: list[Word] = []
+    rest = list(words[1:])
+    while rest:
+        word = rest.pop(0)
+        if word.kind != "bare" or not word.text.startswith("-") or _NUMBER.fullmatch(word.text):
+            loose.append(word)
+            continue
+        kind = _kind_of(word, name, syntax, [option for option, _ in options], file)
+        if kind == "flag":
+            options.append((word.text, None))
+            continue
+        if not rest:
+            raise InputError(f"{name} {word.text} has no value", where=f"{file}:{word.line}")
+        options.append((word.text, _value(rest.pop(0), kind, f"{name} {word.text}", file)))
+    for required in syntax.required:
+        if all(required != option for option, _ in options):
+            raise InputError(f"{name} needs {required}", where=where, hint=_usage(name, syntax))
+    least = len(syntax.values) - syntax.optional
+    if not least <= len(loose) <= len(syntax.values):
+        raise InputError(
+            f"{name} takes {len(syntax.values)} argument(s) without an option, not {len(loose)}",
+            where=where,
+            hint=_usage(name, syntax),
+        )
+    values = tuple(
+        _value(word, kind, name, file) for word, kind in zip(loose, syntax.values, strict=False)
     )
+    return Command(name, tuple(options), values, first.line)
+
+
+def _kind_of(word: Word, name: str, syntax: Syntax, seen: Sequence[str], file: str) -> Kind:
+    """The kind of an option's value."""
+    where = f"{file}:{word.line}"
+    kind = syntax.options.get(word.text)
+    if kind is None:
+        near = get_close_matches(word.text, syntax.options, n=1)
+        hint = f"did you mean {near[0]}?" if near else _usage(name, syntax)
+        raise InputError(f"{name} has no option {word.text[:60]!r}", where=where, hint=hint)
+    if word.text in seen and word.text not in syntax.repeated:
+        raise InputError(f"{name} has {word.text} twice", where=where, hint="keep one")
+    return kind
+
+
+def _usage(name: str, syntax: Syntax) -> str:
+    options = [
+        option if kind == "flag" else f"{option} {kind.upper()}"
+        for option, kind in syntax.options.items()
+        if not option.startswith(("-rise_", "-fall_"))  # six more ways to name the ends of a path
+    ]
+    return " ".join([name, *map(str.upper, syntax.values), *(f"[{option}]" for option in options)])
+
+
+def _value(word: Word, kind: Kind, what: str, file: str) -> Value:
+    where = f"{file}:{word.line}"
+    if kind in _OBJECTS:
+        return _objects(word, kind, what, file)
+    if word.kind == "query":
+        query = word.words[0].text if word.words else ""
+        raise InputError(
+            f"{what} must be {_IN_WORDS[kind]}, not [{query[:40]} ...]",
+            where=where,
+            hint=REMEDIES.get(query, "write it out"),
+        )
+    if kind == "numbers":
+        return tuple(_number(text, what, where) for text in word.text.split())
+    if kind == "logic":
+        if word.text not in ("0", "1"):
+            raise InputError(f"{what} must be 0 or 1, not {word.text[:40]!r}", where=where)
+        return word.text
+    if kind == "name":
+        _check_name(word.text, where, plain=True)
+        return word.text
+    number = _number(word.text, what, where)
+    if kind == "positive" and number <= 0:
+        raise InputError(f"{what} must be above 0, not {number:g}", where=where)
+    if kind == "count":
+        if number < 0 or not number.is_integer():
+            raise InputError(f"{what} must be a whole number, not {number:g}", where=where)
+        return int(number)
+    return number
+
+
+def _number(text: str, what: str, where: str) -> float:
+    number = float(text) if _NUMBER.fullmatch(text) else math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{what} must be a number, not {text[:40]!r}", where=where)
+    return number
+
+
+def _objects(word: Word, kind: Kind, what: str, file: str) -> Objects:
+    where = f"{file}:{word.line}"
+    if word.kind != "query":
+        return Objects("", _names([word], what, file))
+    query = word.words[0].text if word.words and word.words[0].kind == "bare" else ""
+    known = {**NAMED_QUERIES, **PLAIN_QUERIES}
+    if query not in known:
+        near = get_close_matches(query, known, n=1)
+        hint = REMEDIES.get(query) or (
+            f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
+        )
+        raise InputError(f"{query[:60]!r} is no query for constraints", where=where, hint=hint)
+    if kind not in known[query]:
+        fitting = [name for name, kinds in known.items() if kind in kinds]
+        raise InputError(
+            f"{what} takes no [{query} ...]", where=where, hint=f"it takes {', '.join(fitting)}"
+        )
+    arguments = word.words[1:]
+    if query in PLAIN_QUERIES:
+        if arguments:
+            raise InputError(f"{query} takes no arguments here", where=where)
+        return Objects(query)
+    return Objects(query, _names(arguments, query, file))
+
+
+def _names(words: Sequence[Word], what: str, file: str) -> tuple[str, ...]:
+    names: list[str] = []
+    for word in words:
+        where = f"{file}:{word.line}"
+        if word.kind == "query":
+            raise InputError(
+                f"{what} takes names, not another query", where=where, hint="write the names out"
+            )
+        if word.text.startswith("-"):
+            raise InputError(
+                f"{what} takes no {word.text[:40]!r} here", where=where, hint="write the names out"
+            )
+        for name in word.text.split():
+            _check_name(name, where)
+            names.append(name)
+    if not names:
+        raise InputError(
+            f"{what} names nothing", where=f"{file}:{words[0].line}" if words else file
+        )
+    return tuple(names)

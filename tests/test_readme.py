@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 GUIDE = (ROOT / "docs" / "agent.md").read_text()
 PROVIDERS = (ROOT / "docs" / "providers.md").read_text()
-VERILOG = (ROOT / "docs" / "verilog.md").read_text()
-PAGES = README + GUIDE + PROVIDERS + VERILOG
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = README + "".join(page.read_text() for page in DOCS)
 COMMANDS = sorted(set(re.findall(r"^    (?:\.venv/bin/)?chipflow (.+?)(?: +#.*)?$", PAGES, re.M)))
 
 
@@ -66,17 +66,10 @@ def test_the_table_of_models_in_the_guide_can_be_used(tmp_path: Path) -> None:
 
 
 def test_linked_files_exist() -> None:
-    for page in (
-        "README.md",
-        "ARCHITECTURE.md",
-        "docs/agent.md",
-        "docs/providers.md",
-        "docs/verilog.md",
-        "examples/README.md",
-    ):
-        path = ROOT / page
+    pages = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "examples/README.md")]
+    for path in (*pages, *DOCS):
         for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
-            assert (path.parent / target).exists(), f"{page} links to {target}"
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
 
 
 def test_files_named_in_the_architecture_exist() -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C in commands whose placer answers it by returning the best that it has."""
+"""Ctrl-C, and what else asks a command to stop."""
 
 from __future__ import annotations
 
@@ -16,9 +16,22 @@ class Interrupts:
     seen: bool = False
 
 
+def stop_as_by_ctrl_c() -> None:
+    """Has a request to end, or the loss of the terminal, stop a command as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 @contextmanager
 def interrupts() -> Iterator[Interrupts]:
-    """Notes Ctrl-C, which then raises `KeyboardInterrupt` as always."""
+    """Notes Ctrl-C, which then raises `KeyboardInterrupt` as always.
+
+    It is for placers that answer it by returning the best that they have.
+    """
     noted = Interrupts()
 
     def note(number: int, frame: FrameType | None) -> None:

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import sys
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placement_env.errors import InputError
+from chipflow.commands.asking_options import answers
+from chipflow.commands.interrupt import stop_as_by_ctrl_c
 
 if TYPE_CHECKING:
     from chipflow.flow import RunResult
     from chipflow.progress import Progress
-    from llm_stages.store import Store
 
 
 class EngineName(StrEnum):
@@ -81,8 +79,7 @@ def run(
     from chipflow.model_choice import choose
     from chipflow.pdk import library
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    stop_as_by_ctrl_c()
     read = read_design(design, pdk=pdk)
     models, _ = choose(read.models, flags=model or (), api_base=api_base, environ=os.environ)
     read = replace(read, models=models)
@@ -94,7 +91,7 @@ def run(
         engine=engine.value,
         jobs=jobs,
         again_from=again_from,
-        answers=_answers(record, replay),
+        answers=answers(record, replay),
         progress=_progress(as_json=as_json, quiet=quiet, verbose=verbose),
         command=shlex.join(["chipflow", *sys.argv[1:]]),
     )
@@ -104,26 +101,6 @@ def run(
         typer.echo(_last_lines(result))
     if result.error:
         raise result.error
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _answers(record: Path | None, replay: Path | None) -> Store | None:
-    from llm_stages.store import Store
-
-    if record and replay:
-        raise InputError("--record and --replay exclude each other", hint="keep one of them")
-    if replay:
-        if not replay.is_dir():
-            raise InputError(
-                "there is no such folder of recorded answers",
-                where=str(replay),
-                hint="a run leaves its own in RUN_FOLDER/llm_answers",
-            )
-        return Store(replay.absolute(), "replay")
-    return Store(record.absolute(), "record") if record else None
 
 
 def _progress(*, as_json: bool, quiet: bool, verbose: bool) -> Progress:
@@ -141,7 +118,7 @@ def _progress(*, as_json: bool, quiet: bool, verbose: bool) -> Progress:
 def _last_lines(result: RunResult) -> str:
     report = f"report: {_short(result.report)}"
     if result.error:
-        return report
+        return f"{report}\nmore:   chipflow explain {_short(result.folder)}"
     if not result.ran:
         return f"nothing to do: all {len(result.stages)} stages are up to date\n{report}"
     return f"done: {len(result.ran)} of {len(result.stages)} stages ran\n{report}"

@@ -26,6 +26,7 @@ def run(ctx: StageContext) -> StageResult:
             design.rtl,
             design_folder=design.folder,
             include_dirs=design.include_dirs,
+            untrusted=design.untrusted,
         )
         count = len(design.rtl)
         return StageResult(files={"rtl": "rtl"}, note=f"{count} file{'s' if count > 1 else ''}")
@@ -70,7 +71,7 @@ STAGE = Stage(
     run=run,
     gives=("rtl", "rtl_origin"),
     settings=("top", "models.default", "models.spec_to_rtl", "models.api_base"),
-    sources=("rtl", "spec", "include_dirs"),
+    sources=("rtl", "untrusted", "spec", "include_dirs"),
     uses_pdk=False,
     asks_models=True,
 )

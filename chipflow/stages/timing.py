@@ -6,15 +6,16 @@ import json
 from collections import Counter
 
 from chipflow.stage import Stage, StageContext, StageResult
-from chipflow.tools import memory_folder, opensta, sdc
+from chipflow.tools import memory_folder, opensta
 from chipflow.tools.opensta import TimingPath
 from chipflow.tools.versions import TOOLS, version_of
+from llm_stages import sdc
 from placement_env.errors import InputError
 from placement_env.formats import gates
 
 
 def run(ctx: StageContext) -> StageResult:
-    """Times set-up and hold with one ideal clock; skips where OpenSTA is not installed.
+    """Times set-up and hold with ideal clocks; skips where OpenSTA is not installed.
 
     Raises:
         InputError: OpenSTA cannot use a file, or registers have no clock.
@@ -26,29 +27,18 @@ def run(ctx: StageContext) -> StageResult:
     design, pdk = ctx.design, ctx.pdk
     memories = memory_folder.read(ctx.files["memories"])
     module = gates.read(ctx.files["gates_verilog"], design.top)
-    ports = {
-        direction: [
-            bit for port in module.ports if port.direction == direction for bit in port.bits
-        ]
-        for direction in ("INPUT", "OUTPUT")
-    }
     spef = ctx.files.get("spef")
     timing = opensta.analyse(
         ctx.out_dir,
         top=design.top,
         verilog=ctx.files["gates_verilog"],
         liberty=[*pdk.liberty, *(memory.macro.liberty for memory in memories)],
-        sdc=sdc.constraints(
-            inputs=ports["INPUT"],
-            outputs=ports["OUTPUT"],
-            clock_port=design.clock.port,
-            period_ns=design.clock.period_ns,
-            driving_cell=pdk.driving_cell,
-            load_ff=pdk.output_load_ff,
-        ),
+        # Read by the allowlist once more: OpenSTA would run whatever the file holds.
+        sdc=sdc.write(sdc.parse(ctx.files["sdc"].read_text(encoding="utf-8"))),
         spef=spef,
     )
-    _check_clocks(timing.warnings, design.clock.port, ports["INPUT"])
+    inputs = [bit for port in module.ports if port.direction == "INPUT" for bit in port.bits]
+    _check_clocks(timing.warnings, design.clock.port, inputs)
     for warning, count in Counter(timing.warnings).items():
         ctx.log(f"OpenSTA: {warning} ({count})" if count > 1 else f"OpenSTA: {warning}")
 
@@ -57,7 +47,6 @@ def run(ctx: StageContext) -> StageResult:
     summary = {
         "clock": {"port": design.clock.port, "period_ns": design.clock.period_ns, "ideal": True},
         "wires": wires,
-        "io_delay_ns": sdc.IO_SHARE * design.clock.period_ns,
         "setup": {
             "tns_ns": timing.setup_tns_ns,
             "paths": [_path(path, cell_of) for path in timing.setup_paths],
@@ -110,7 +99,7 @@ def _check_clocks(warnings: tuple[str, ...], clock_port: str, inputs: list[str])
 STAGE = Stage(
     name="timing",
     run=run,
-    reads=("gates_verilog", "memories"),
+    reads=("gates_verilog", "memories", "sdc"),
     may_read=("spef",),
     gives=("timing_report", "timing_summary"),
     settings=("top", "clock.port", "clock.period_ns"),

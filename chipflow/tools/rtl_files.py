@@ -9,6 +9,7 @@ rtl/data/           what they load with $readmemh and $readmemb
 
 `files.json` is a list of {"file", "kind", "origin", "untrusted"}: `file` relative to the snapshot,
 `kind` one of source, include and data, `origin` relative to the design's folder where it is inside.
+Untrusted sources have "edited" too where `origin` is the file itself and no specification.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,7 @@ def write(
     design_folder: Path,
     include_dirs: Sequence[Path] = (),
     spec: Path | None = None,
+    untrusted: Collection[Path] = (),
 ) -> None:
     """Copies sources, and all that they include or load, into a new folder.
 
@@ -89,6 +91,7 @@ def write(
         include_dirs: Folders searched after the including file's own.
         spec: The specification that a language model wrote the sources from; they are untrusted
             then, and nothing that they refer to is copied.
+        untrusted: Those of `sources` that a language model has written or changed.
 
     Raises:
         InputError: A file cannot be read, or two files would need the same name.
@@ -97,7 +100,10 @@ def write(
     entries = []
     for path, name in zip(sources, _flat_names(sources), strict=True):
         _copy(path, folder / name)
-        entries.append(_entry(name, "source", spec or path, design_folder, spec is not None))
+        is_untrusted = spec is not None or path in untrusted
+        entries.append(_entry(name, "source", spec or path, design_folder, is_untrusted))
+        if spec is None and is_untrusted:
+            entries[-1]["edited"] = True
     if spec is None:
         for name, path in referenced_files(sources, include_dirs, design_folder).items():
             _copy(path, folder / name)
@@ -118,7 +124,7 @@ def read(folder: Path, *, design_folder: Path) -> RtlFiles:
         origins={
             folder / entry["file"]: design_folder / entry["origin"]
             for entry in entries
-            if not entry["untrusted"]
+            if not entry["untrusted"] or entry.get("edited")
         },
         untrusted=tuple(folder / entry["file"] for entry in sources if entry["untrusted"]),
     )

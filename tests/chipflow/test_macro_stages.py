@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from chipflow.layout.macros import from_core, least_gap_um, on_core, plain_names
 from chipflow.layout.placed import read_layout
 from chipflow.stages import (
+    constraints,
     estimate_routes,
     export,
     floorplan,
@@ -110,6 +111,7 @@ def test_cells_lie_around_the_macros(bench):
 def test_timing_reads_the_parasitics_of_macro_pins_without_complaint(bench):
     if version_of("opensta") is None:
         pytest.skip("OpenSTA is not installed")
+    bench.run(constraints.STAGE)
     before = len(bench.lines)
     result = bench.run(timing.STAGE)
     assert "estimated routes" in result.note

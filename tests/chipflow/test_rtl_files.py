@@ -115,3 +115,14 @@ def test_a_changed_include_changes_the_key_of_the_stage(tmp_path):
     assert key() == before
     header.write_text("`define W 5\n")
     assert key() != before
+
+
+def test_sources_that_a_model_has_changed_are_untrusted_and_still_the_users(tmp_path):
+    sources = [put(tmp_path / "own.v"), put(tmp_path / "changed.v", '`include "defs.vh"\n')]
+    put(tmp_path / "defs.vh")
+    folder = tmp_path / "rtl"
+    rtl_files.write(folder, sources, design_folder=tmp_path, untrusted=sources[1:])
+    snapshot = rtl_files.read(folder, design_folder=tmp_path)
+    assert [path.name for path in snapshot.untrusted] == ["changed.v"]
+    assert [snapshot.origins[path] for path in snapshot.sources] == sources
+    assert (folder / "include" / "defs.vh").exists()

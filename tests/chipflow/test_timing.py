@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from chipflow.design import Clock
-from chipflow.stages import synthesize, timing
-from chipflow.tools import memory_folder, opensta, sdc
+from chipflow.stages import constraints, synthesize, timing
+from chipflow.tools import memory_folder, opensta
 from chipflow.tools.versions import version_of
 from placement_env.errors import InputError
 from placement_env.formats import gates
@@ -19,46 +19,13 @@ PDKS = pytest.mark.parametrize("pdk_name", ["edu45", "nangate45"])
 needs_opensta = pytest.mark.skipif(version_of("opensta") is None, reason="no OpenSTA")
 
 
-def constraints(**changes) -> str:
-    given = {
-        "inputs": ["clk", "a[1]", "a[0]"],
-        "outputs": ["y"],
-        "clock_port": "clk",
-        "period_ns": 2.0,
-        "driving_cell": "BUF_X1",
-        "load_ff": 4.0,
-    }
-    return sdc.constraints(**(given | changes))
-
-
-def test_constraints_of_a_clocked_design():
-    assert constraints().splitlines() == [
-        "create_clock -name {clk} -period 2.000000 [get_ports {clk}]",
-        "set_input_delay 0.400000 -clock {clk} [get_ports {a[1] a[0]}]",
-        "set_driving_cell -lib_cell {BUF_X1} [get_ports {a[1] a[0]}]",
-        "set_output_delay 0.400000 -clock {clk} [get_ports {y}]",
-        "set_load 4.000000 [get_ports {y}]",
-    ]
-
-
-def test_a_design_without_the_clock_port_gets_a_virtual_clock():
-    lines = constraints(inputs=["a"]).splitlines()
-    assert lines[0] == "create_clock -name {virtual_clock} -period 2.000000"
-    assert lines[1] == "set_input_delay 0.000000 -clock {virtual_clock} [get_ports {a}]"
-
-
-@pytest.mark.parametrize("name", ["a}; exec rm x; {", "a b", 'a"', "a*", "$a", "a\\"])
-def test_names_that_could_become_commands_are_refused(name):
-    with pytest.raises(InputError):
-        constraints(inputs=["clk", name])
-
-
 def timed(tmp_path, source=COUNTER, pdk_name="edu45", period_ns=2.0) -> FrontEnd:
     top = source.split()[1].partition("(")[0]
     flow = FrontEnd(
         tmp_path, load_pdk(pdk_name), {f"{top}.v": source}, clock=Clock("clk", period_ns)
     )
     flow.run(synthesize.STAGE)
+    flow.run(constraints.STAGE)
     flow.run(timing.STAGE)
     return flow
 
@@ -166,6 +133,7 @@ def test_registers_without_the_clock_are_an_error(tmp_path):
     flow.design = replace(flow.design, clock=Clock("rst", 2.0))
     flow.folder = tmp_path / "again"
     flow.folder.mkdir()
+    flow.run(constraints.STAGE)
     with pytest.raises(InputError) as caught:
         flow.run(timing.STAGE)
     assert "'rst'" in caught.value.message
@@ -188,6 +156,7 @@ def test_what_opensta_cannot_read_is_an_input_error(tmp_path):
 def test_no_opensta_is_a_skipped_stage_that_says_how_to_install_it(tmp_path, monkeypatch):
     flow = FrontEnd(tmp_path, load_pdk("edu45"), {"counter.v": COUNTER})
     flow.run(synthesize.STAGE)
+    flow.run(constraints.STAGE)
     monkeypatch.setenv("PATH", str(tmp_path))
     version_of.cache_clear()
     outcome = flow.run(timing.STAGE)

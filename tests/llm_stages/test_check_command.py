@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from chipflow.commands.llm import llm
+from chipflow.design import LLM_STAGES
 from tests.llm_stages.fake_server import serve
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,10 +83,10 @@ def test_the_list_says_what_providers_need_and_where_a_choice_comes_from(
     assert keys["OpenAI"] == "set OPENAI_API_KEY"
     assert keys["Ollama"] == "none needed"
     assert [tuple(row.values()) for row in found["stages"]] == [
-        ("spec_to_rtl", "ollama_chat/x", "design.toml, models.default"),
+        *((stage, "ollama_chat/x", "design.toml, models.default") for stage in LLM_STAGES),
         ("fallback 1", "openai/y", "design.toml, models.fallbacks"),
     ]
-    (first, _) = listed("--model", "gemini/z")["stages"]
+    first, *_ = listed("--model", "gemini/z")["stages"]
     assert (first["model"], first["from"]) == ("gemini/z", "--model")
     text = CliRunner().invoke(llm, ["list"]).output
     assert "planted-key" not in text
