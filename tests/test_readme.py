@@ -16,7 +16,6 @@ from chipflow.design import read_design, why_no_model
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-GUIDE = (ROOT / "docs" / "agent.md").read_text()
 PROVIDERS = (ROOT / "docs" / "providers.md").read_text()
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = README + "".join(page.read_text() for page in DOCS)
