@@ -81,6 +81,25 @@ def differences(required: Sequence[RequiredPort], found: Sequence[Port]) -> list
     return [Diagnostic("", 0, 0, "error", "PortMismatch", message) for message in messages]
 
 
+def ports_in_words(top: str, required: Sequence[RequiredPort]) -> str:
+    """The header to begin with where every width is known, else a list of the ports."""
+    if not required:
+        return ""
+    words = {"in": "input", "out": "output"}
+    named = [(words.get(port.direction, port.direction), port) for port in required]
+    if all(port.width for port in required):
+        lines = [
+            f"  {word} {'wire' if word == 'inout' else 'logic'} "
+            f"{f'[{port.width - 1}:0] ' if port.width and port.width > 1 else ''}{port.name}"
+            for word, port in named
+        ]
+        return f"Begin with this header:\nmodule {top} (\n" + ",\n".join(lines) + "\n);"
+    return "The module has exactly these ports:\n" + "\n".join(
+        f"- {word} {port.name}" + (f" ({port.width} bits)" if port.width else "")
+        for word, port in named
+    )
+
+
 def _from_header(spec: str, top: str) -> tuple[RequiredPort, ...]:
     """Ports of a module header in a code block; the body, if any, is elaborated as it is."""
     pattern = re.compile(rf"\bmodule\s+{re.escape(top)}\b.*?;", re.DOTALL)

@@ -5,6 +5,7 @@ and exec of a threaded Python process can deadlock. It imports the standard libr
 
 References:
     Landlock: https://docs.kernel.org/userspace-api/landlock.html
+    Seccomp filters: https://docs.kernel.org/userspace-api/seccomp_filter.html
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import platform
 import resource
 import signal
+import struct
 import sys
 from dataclasses import dataclass, field
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # same numbers on all architectures
 _RULE_PATH_BENEATH = 1
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
 
 # Access rights of the file system, by the ABI that introduced them.
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
@@ -27,6 +30,25 @@ _ALL_V1 = (1 << 13) - 1
 _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 _NET_BIND, _NET_CONNECT = 1 << 0, 1 << 1
 _SCOPE_ABSTRACT_UNIX, _SCOPE_SIGNAL = 1 << 0, 1 << 1
+
+# What Landlock does not cover: sockets of any kind, signals to others, and leaving the process
+# group, by which everything is ended. By machine: the kernel's name of it, then the numbers of
+# socket, setsid, setpgid, kill, tkill, rt_sigqueueinfo, pidfd_send_signal, ptrace,
+# process_vm_writev, unshare, setns, mount, bpf, keyctl, io_uring_setup (which can open sockets).
+_REFUSED_CALLS = {
+    "x86_64": (
+        0xC000003E,
+        (41, 112, 109, 62, 200, 129, 424, 101, 311, 272, 308, 165, 321, 250, 425),
+    ),
+    "aarch64": (
+        0xC00000B7,
+        (198, 157, 154, 129, 130, 138, 424, 117, 271, 97, 268, 40, 280, 219, 425),
+    ),
+}
+_BPF_LOAD, _BPF_JUMP_EQUAL, _BPF_JUMP_AT_LEAST, _BPF_RETURN = 0x20, 0x15, 0x35, 0x06
+_SECCOMP_ALLOW, _SECCOMP_EPERM, _SECCOMP_KILL = 0x7FFF0000, 0x00050001, 0x80000000
+_SECCOMP_MODE_FILTER = 2
+_X32_CALLS = 0x40000000  # the same calls under other numbers
 
 #: Exit code when the launcher could not set up what it was told to; nothing was run.
 SETUP_FAILED = 125
@@ -42,6 +64,7 @@ class Order:
         limits: `llm_stages.sandbox.Limits` as a dictionary; None for no limits.
         readable: With Landlock, the paths that may be read and executed.
         writable: With Landlock, the paths that may be read and written; empty for no Landlock.
+        executable: With Landlock, `writable` may be executed from as well.
     """
 
     argv: list[str]
@@ -49,6 +72,7 @@ class Order:
     limits: dict[str, int] | None = None
     readable: list[str] = field(default_factory=list)
     writable: list[str] = field(default_factory=list)
+    executable: bool = False
 
 
 class _RulesetAttr(ctypes.Structure):
@@ -84,7 +108,12 @@ def landlock_abi() -> int:
     return max(0, _syscall(_CREATE_RULESET, None, 0, 1))
 
 
-def restrict_files(readable: list[str], writable: list[str]) -> None:
+def can_confine() -> bool:
+    """Whether this machine has all that confinement without bubblewrap needs."""
+    return landlock_abi() >= 1 and platform.machine() in _REFUSED_CALLS
+
+
+def restrict_files(readable: list[str], writable: list[str], *, executable: bool = False) -> None:
     """Confine this process to the given paths and take its TCP away, for good.
 
     Raises:
@@ -105,7 +134,7 @@ def restrict_files(readable: list[str], writable: list[str]) -> None:
     size = 8 if abi < 4 else 16 if abi < 6 else 24
     handle = _checked(_syscall(_CREATE_RULESET, ctypes.byref(ruleset), size, 0))
     grants = [(path, _EXECUTE | _READ_FILE | _READ_DIR) for path in readable]
-    grants += [(path, everything & ~_EXECUTE) for path in writable]
+    grants += [(path, everything & ~(0 if executable else _EXECUTE)) for path in writable]
     for path, access in grants:
         try:
             opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -119,6 +148,34 @@ def restrict_files(readable: list[str], writable: list[str]) -> None:
     _checked(_libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     _checked(_syscall(_RESTRICT_SELF, handle, 0))
     os.close(handle)
+
+
+def restrict_calls() -> None:
+    """Take sockets, signals and the way out of the process group from this process, for good.
+
+    Raises:
+        OSError: The kernel refused, or this kind of machine is not known.
+    """
+    known = _REFUSED_CALLS.get(platform.machine())
+    if known is None:
+        raise OSError(f"no filter of system calls is known for {platform.machine()}")
+    architecture, numbers = known
+    program = [
+        (_BPF_LOAD, 0, 0, 4),  # the architecture, in struct seccomp_data
+        (_BPF_JUMP_EQUAL, 1, 0, architecture),
+        (_BPF_RETURN, 0, 0, _SECCOMP_KILL),
+        (_BPF_LOAD, 0, 0, 0),  # the number of the call
+        (_BPF_JUMP_AT_LEAST, len(numbers) + 1, 0, _X32_CALLS),
+    ]
+    for left, number in zip(range(len(numbers), 0, -1), numbers, strict=True):
+        program.append((_BPF_JUMP_EQUAL, left, 0, number))
+    program += [(_BPF_RETURN, 0, 0, _SECCOMP_ALLOW), (_BPF_RETURN, 0, 0, _SECCOMP_EPERM)]
+    code = b"".join(struct.pack("HBBI", *line) for line in program)
+    held = ctypes.create_string_buffer(code, len(code))
+    # struct sock_fprog: the number of instructions, padding, and where they are.
+    outline = struct.pack("HxxxxxxP", len(program), ctypes.addressof(held))
+    _checked(_libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    _checked(_libc().prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, outline, 0, 0))
 
 
 def limit_resources(limits: dict[str, int]) -> None:
@@ -172,7 +229,8 @@ def main() -> None:
         if order.limits is not None:
             limit_resources(order.limits)
         if order.writable:
-            restrict_files(order.readable, order.writable)
+            restrict_files(order.readable, order.writable, executable=order.executable)
+            restrict_calls()
         os.execv(order.argv[0], order.argv)
     except OSError as error:
         print(f"cannot start {order.argv[0]}: {error}", file=sys.stderr)

@@ -3,8 +3,9 @@
 Every program runs in its own process group, is killed with it on timeout, and dies with the caller.
 An isolated one sees an empty environment, no network, the system's `/usr`, the paths that it was
 given to read, and one folder to write. Bubblewrap does that where it is installed and works; else
-Landlock (Linux 5.13 and newer); else nothing runs. Landlock has no process or UDP isolation, so it
-comes second.
+Landlock (Linux 5.13 and newer) with a filter of system calls; else nothing runs. Landlock hides no
+processes, so it comes second. The kernel's limits hold for one process each, and some do not bind
+root, so an isolated program is also watched: all its processes together, and the disk.
 """
 
 from __future__ import annotations
@@ -20,15 +21,22 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Literal
 
-from llm_stages import launcher
+from llm_stages import launcher, usage
 from llm_stages.errors import ToolMissing
 
 Mechanism = Literal["bubblewrap", "landlock"]
+
+#: How often an isolated program is looked at.
+_LOOK_EVERY_S = 0.1
+#: The launcher and bubblewrap itself.
+_PROCESSES_OF_OURS, _MEMORY_OF_OURS_MIB = 3, 64
+#: Room in the folders that bubblewrap makes in memory.
+_SCRATCH_BYTES = 64 * 2**20
 
 _FATAL_SIGNALS = frozenset(
     getattr(signal, f"SIG{name}")
@@ -42,15 +50,17 @@ class Limits:
 
     Attributes:
         cpu_s: CPU time.
-        memory_mib: Address space.
+        memory_mib: Address space of a process; in isolation also the memory of all together.
         file_mib: Size of any one file that it writes.
+        disk_mib: In isolation, size of all files in the working folder.
         open_files: Open files.
-        processes: Processes on top of those that the user runs already.
+        processes: Processes on top of those that the user runs already; in isolation also at all.
     """
 
     cpu_s: int = 60
     memory_mib: int = 2048
     file_mib: int = 64
+    disk_mib: int = 256
     open_files: int = 64
     processes: int = 64
 
@@ -62,12 +72,14 @@ class Completed:
     Attributes:
         exit_code: Its exit code; the negative signal number if a signal killed it.
         timed_out: It was killed because it ran longer than allowed.
+        overrun: What it was killed for using too much of: "memory", "processes" or "disk".
         truncated: It printed more than the log holds.
         wall_s: How long it ran.
     """
 
     exit_code: int
     timed_out: bool
+    overrun: str
     truncated: bool
     wall_s: float
 
@@ -76,7 +88,7 @@ def mechanism() -> Mechanism | None:
     """The sandbox that works on this machine, or None."""
     if _bubblewrap() is not None:
         return "bubblewrap"
-    if launcher.landlock_abi() >= 1:
+    if launcher.can_confine():
         return "landlock"
     return None
 
@@ -91,6 +103,8 @@ def run(
     read_only: Sequence[Path] = (),
     limits: Limits | None = None,
     log_mib: float = 4.0,
+    environment: Mapping[str, str] | None = None,
+    runs_own_files: bool = False,
     using: Mechanism | None = None,
 ) -> Completed:
     """Run a program in `work_dir`; its standard output and error are appended to `log_path`.
@@ -104,6 +118,8 @@ def run(
         read_only: Files and folders that an isolated program may read, besides the system's.
         limits: Limits on resources; in isolation the default ones where none are given.
         log_mib: Size of the log at most.
+        environment: Variables besides PATH, HOME, TMPDIR and LC_ALL, which are set.
+        runs_own_files: In isolation, files in `work_dir` may be executed.
         using: Take this mechanism and no other.
 
     Raises:
@@ -112,16 +128,18 @@ def run(
     work_dir = work_dir.resolve()
     command = [str(part) for part in argv]
     order = launcher.Order(argv=command, dies_with_parent=True)
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(work_dir), "LC_ALL": "C"}
+    given = dict(environment or {})
+    variables = {"PATH": "/usr/bin:/bin", "HOME": str(work_dir), "LC_ALL": "C", **given}
     if isolate:
         chosen = using or mechanism()
         limits = limits or Limits()
         readable = [str(path.resolve()) for path in (*read_only, *_program_roots(Path(command[0])))]
         if chosen == "bubblewrap":
-            order.argv = [*_bubblewrap_options(work_dir, readable), *command]
+            order.argv = [*_bubblewrap_options(work_dir, readable, given), *command]
         elif chosen == "landlock":
             order.readable = ["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", *readable]
             order.writable = [str(work_dir), "/dev/null"]
+            order.executable = runs_own_files
         else:
             raise ToolMissing(
                 "no sandbox works on this machine, so generated HDL is not run",
@@ -131,7 +149,10 @@ def run(
             )
     if limits is not None:
         order.limits = asdict(limits)
-    done = _run_order(order, environment, work_dir, log_path, timeout_s, int(log_mib * 2**20))
+    watched = limits if isolate else None
+    done = _run_order(
+        order, variables, work_dir, log_path, timeout_s, int(log_mib * 2**20), watched
+    )
     if done.exit_code == launcher.SETUP_FAILED:
         raise ToolMissing(
             "the program could not be started under its limits",
@@ -151,6 +172,7 @@ def _run_order(
     log_path: Path,
     timeout_s: float,
     log_bytes: int,
+    watched: Limits | None,
 ) -> Completed:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="chipflow-") as scratch, log_path.open("ab") as log:
@@ -170,11 +192,9 @@ def _run_order(
             target=_copy, args=(process.stdout, log, log_bytes, truncated), daemon=True
         )
         pump.start()
-        timed_out = False
+        ended_by = ""
         try:
-            process.wait(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            timed_out = True
+            ended_by = _wait(process, started + timeout_s, work_dir, watched)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -182,10 +202,36 @@ def _run_order(
             pump.join(timeout=5)
     return Completed(
         exit_code=process.returncode,
-        timed_out=timed_out,
+        timed_out=ended_by == "time",
+        overrun="" if ended_by == "time" else ended_by,
         truncated=bool(truncated),
         wall_s=time.monotonic() - started,
     )
+
+
+def _wait(
+    process: subprocess.Popen[bytes], until_s: float, work_dir: Path, limits: Limits | None
+) -> str:
+    """Wait for the end; what it has to be killed for where it does not end by itself."""
+    before_mib = usage.of_folder_mib(work_dir, stop_at_mib=float("inf")) if limits else 0.0
+    while True:
+        left_s = until_s - time.monotonic()
+        try:
+            process.wait(timeout=max(0.0, left_s if limits is None else min(left_s, _LOOK_EVERY_S)))
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= until_s:
+                return "time"
+        else:
+            return ""
+        if limits is not None:
+            used = usage.of_tree(process.pid)
+            if used.processes > limits.processes + _PROCESSES_OF_OURS:
+                return "processes"
+            if used.memory_mib > limits.memory_mib + _MEMORY_OF_OURS_MIB:
+                return "memory"
+            most_mib = before_mib + limits.disk_mib
+            if usage.of_folder_mib(work_dir, stop_at_mib=most_mib) > most_mib:
+                return "disk"
 
 
 def _copy(source: IO[bytes], target: IO[bytes], limit: int, truncated: list[bool]) -> None:
@@ -206,12 +252,17 @@ def _program_roots(program: Path) -> list[Path]:
     return [real.parent.parent if real.parent.name == "bin" else real.parent]
 
 
-def _bubblewrap_options(work_dir: Path, readable: Sequence[str]) -> list[str]:
+def _bubblewrap_options(
+    work_dir: Path, readable: Sequence[str], environment: Mapping[str, str]
+) -> list[str]:
     """The command line of bubblewrap up to the program: paths keep their names inside."""
     options = [str(_bubblewrap()), "--unshare-all", "--die-with-parent", "--new-session"]
     options += ["--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C"]
     options += ["--setenv", "HOME", str(work_dir), "--cap-drop", "ALL"]
-    options += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--ro-bind", "/usr", "/usr"]
+    for name, value in environment.items():
+        options += ["--setenv", name, value]
+    options += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
+    options += ["--size", str(_SCRATCH_BYTES), "--tmpfs", "/tmp", "--ro-bind", "/usr", "/usr"]
     for name in ("/bin", "/sbin", "/lib", "/lib64"):
         if os.path.islink(name):
             options += ["--symlink", os.readlink(name), name]
@@ -228,7 +279,8 @@ def _bubblewrap() -> Path | None:
     found = shutil.which("bwrap")
     if found is None:
         return None
-    probe = [found, "--unshare-all", "--ro-bind", "/", "/", "--", "/bin/true"]
+    probe = [found, "--unshare-all", "--ro-bind", "/", "/", "--size", "4096", "--tmpfs", "/tmp"]
+    probe += ["--", "/bin/true"]
     try:
         done = subprocess.run(probe, capture_output=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):

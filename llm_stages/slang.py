@@ -21,6 +21,12 @@ Severity = Literal["error", "warning"]
 #: Warnings on top of slang's defaults: likely mistakes that tools accept in silence.
 _EXTRA_WARNINGS = "-Wimplicit-net -Winferred-latch"
 
+_NAMED = (
+    syntax.ModuleHeaderSyntax,
+    syntax.InstanceNameSyntax,
+    syntax.NamedBlockClauseSyntax,
+    syntax.NamedLabelSyntax,
+)
 _ONE = pyslang.TimeScaleMagnitude.One
 _DEFAULT_TIME_SCALE = pyslang.TimeScale(
     pyslang.TimeScaleValue(pyslang.TimeUnit.Nanoseconds, _ONE),
@@ -107,6 +113,36 @@ class Elaborated:
                 return list(_ports(top.body))
         return None
 
+    def driven_inputs(self) -> list[tuple[str, pyslang.SourceLocation]]:
+        """Input ports, in all instances, that the module itself drives, with where it does.
+
+        Simulators join a net through its ports: whoever drives an input from inside changes what
+        the other side sees. Nothing is found where the sources have errors.
+        """
+        self.compilation.freeze()
+        analyses = analysis.AnalysisManager()
+        analyses.analyze(self.compilation)
+        found: list[tuple[str, pyslang.SourceLocation]] = []
+
+        def visit(item: object) -> None:
+            if not isinstance(item, ast.InstanceBodySymbol):
+                return
+            for port in item.portList:
+                if not isinstance(port, ast.PortSymbol):
+                    continue
+                inner = port.internalSymbol
+                is_input = port.direction == ast.ArgumentDirection.In
+                if not is_input or not isinstance(inner, ast.ValueSymbol):
+                    continue
+                found.extend(
+                    (port.name, driver.sourceRange.start)
+                    for driver in analyses.getDrivers(inner)
+                    if not driver.isInputPort
+                )
+
+        self.compilation.getRoot().visit(visit)
+        return found
+
     def place(self, location: pyslang.SourceLocation) -> tuple[str, int, int]:
         """File, line and column of a location; where a macro is used, not where it is defined."""
         if location == pyslang.SourceLocation.NoLocation:
@@ -183,6 +219,29 @@ def elaborate(
     compilation = ast.Compilation(options)
     compilation.addSyntaxTree(tree)
     return Elaborated(compilation, tree, tool.diagEngine, sources, tool)
+
+
+def scope_names(files: Sequence[Path]) -> frozenset[str]:
+    """Names by which something outside could reach into the sources.
+
+    They are those of modules, packages, instances, named blocks, tasks and functions. The files are
+    only parsed; includes are read where they are found.
+    """
+    named: set[str] = set()
+
+    def visit(item: object) -> None:
+        token = None
+        if isinstance(item, _NAMED):
+            token = item.name
+        elif isinstance(item, syntax.FunctionPrototypeSyntax):
+            token = item.name.getLastToken()
+        if token is not None and token.valueText:
+            named.add(token.valueText)
+
+    for path in files:
+        check_readable(path)
+        syntax.SyntaxTree.fromFile(str(path)).root.visit(visit)
+    return frozenset(named)
 
 
 def check_readable(path: Path) -> None:

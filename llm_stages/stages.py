@@ -20,7 +20,7 @@ from llm_stages.code_block import extract_hdl, without_control_characters
 from llm_stages.errors import DraftRejected, InputError
 from llm_stages.exchange import Reply, Request
 from llm_stages.hdl import LintReport
-from llm_stages.interface import RequiredPort, differences, required_ports
+from llm_stages.interface import RequiredPort, differences, ports_in_words, required_ports
 from llm_stages.model_string import split
 from llm_stages.prompt_pack import PromptPack, error_notes, load_pack
 from llm_stages.provider import complete
@@ -203,7 +203,7 @@ def _question(
         "top": task.top,
         "spec": task.spec,
         "mark": mark.hexdigest()[:12],
-        "ports": _ports_in_words(task.top, required),
+        "ports": ports_in_words(task.top, required),
     }
     if shown is None or not shown.rtl:
         return pack.first, fields
@@ -212,25 +212,6 @@ def _question(
     fields["rtl"] = "\n".join(f"{number:4} {line}" for number, line in enumerate(lines, 1))
     fields["errors"] = "\n".join(_in_words(item) for item in errors[:_FIRST_ERRORS])
     return pack.repair, fields
-
-
-def _ports_in_words(top: str, required: tuple[RequiredPort, ...]) -> str:
-    """The header to begin with where every width is known, else a list of the ports."""
-    if not required:
-        return ""
-    words = {"in": "input", "out": "output"}
-    named = [(words.get(port.direction, port.direction), port) for port in required]
-    if all(port.width for port in required):
-        lines = [
-            f"  {word} {'wire' if word == 'inout' else 'logic'} "
-            f"{f'[{port.width - 1}:0] ' if port.width and port.width > 1 else ''}{port.name}"
-            for word, port in named
-        ]
-        return f"Begin with this header:\nmodule {top} (\n" + ",\n".join(lines) + "\n);"
-    return "The module has exactly these ports:\n" + "\n".join(
-        f"- {word} {port.name}" + (f" ({port.width} bits)" if port.width else "")
-        for word, port in named
-    )
 
 
 def _in_words(item: Diagnostic) -> str:

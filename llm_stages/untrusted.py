@@ -1,13 +1,14 @@
 """What generated HDL must not contain: anything that could end a simulation or forge its verdict.
 
-A device under test has no business with files, time limits, the screen or the test bench. The check
-works on the text that the simulator compiles, after its own preprocessor, so conditional
+A device under test has no business with files, time limits, the screen or the test bench, nor with
+modules that are not its own: one that holds the reference of a benchmark always agrees with it. The
+check works on the text that the simulator compiles, after its own preprocessor, so conditional
 compilation cannot show one text to the check and another to the simulator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePath
 
 from pyslang import parsing, syntax
@@ -33,7 +34,25 @@ _REFUSED_SYNTAX = {
     syntax.SyntaxKind.ProgramDeclaration: "program block: it can end the simulation",
     syntax.SyntaxKind.ConfigDeclaration: "config: generated HDL must not rebind modules",
     syntax.SyntaxKind.LibraryDeclaration: "library: generated HDL must not rebind modules",
+    syntax.SyntaxKind.DefParam: "defparam: generated HDL must set parameters in instances",
+    syntax.SyntaxKind.ClassDeclaration: "class: generated HDL is for hardware",
+    syntax.SyntaxKind.CheckerDeclaration: "checker: generated HDL is for hardware",
+    syntax.SyntaxKind.NetAlias: "alias: it can join an input to something else",
+    # Nets are joined through ports, so these reach what is outside.
+    syntax.SyntaxKind.ProceduralForceStatement: "force: it can change what is outside",
+    syntax.SyntaxKind.ProceduralReleaseStatement: "release: it can change what is outside",
+    syntax.SyntaxKind.ProceduralAssignStatement: "procedural assign: it can change what is outside",
+    syntax.SyntaxKind.ProceduralDeassignStatement: "deassign: it can change what is outside",
+    # The simulator has done its preprocessing: what is left would be read again.
+    syntax.SyntaxKind.IncludeDirective: "`include where none can be: it is made up by a macro",
+    syntax.SyntaxKind.DefineDirective: "`define where none can be: it is made up by a macro",
 }
+_SWITCHES = frozenset(("tran", "rtran", "tranif0", "tranif1", "rtranif0", "rtranif1"))
+_REACHING = (
+    syntax.SyntaxKind.InvocationExpression,
+    syntax.SyntaxKind.ExpressionStatement,
+    syntax.SyntaxKind.DisableStatement,
+)
 
 
 def check_includes(
@@ -51,20 +70,29 @@ def check_includes(
     return found
 
 
-def check_source(path: Path, *, defines: Sequence[str] = ()) -> list[Diagnostic]:
+def check_source(
+    path: Path, *, defines: Sequence[str] = (), outside: Collection[str] = ()
+) -> list[Diagnostic]:
     """Find what a preprocessed untrusted source must not contain.
 
     Each module is elaborated on its own: a name that only resolves through the module's parents, as
-    `tb.errors` does, is then an error. So is everything else that slang does not understand, since
-    what it skips it cannot check.
+    `tb.errors` does, is then an error. So is a module that the source does not define, and
+    everything else that slang does not understand, since what it skips it cannot check.
+
+    Args:
+        path: The source.
+        defines: Preprocessor macros, each NAME or NAME=VALUE.
+        outside: Names of the test bench's scopes (`slang.scope_names`). The source must not reach
+            into them even where it seems to be out of use, in a branch of a generate statement
+            which another choice of parameters brings to life.
 
     Returns:
         The findings in source order; none when the source may be simulated.
     """
     elaborated = slang.elaborate([path], defines=defines, ignore_unknown_modules=True)
-    found = list(_refused_words(elaborated))
+    found = list(_refused_words(elaborated, frozenset(outside)))
     for module in elaborated.module_names():
-        alone = slang.elaborate([path], tops=[module], defines=defines, ignore_unknown_modules=True)
+        alone = slang.elaborate([path], tops=[module], defines=defines)
         found += [
             Diagnostic(
                 item.file,
@@ -77,10 +105,13 @@ def check_source(path: Path, *, defines: Sequence[str] = ()) -> list[Diagnostic]
             for item in alone.diagnostics()
             if item.severity == "error"
         ]
+        for name, location in alone.driven_inputs():
+            message = f"the input {name!r} is driven from inside: that changes what is outside"
+            found.append(Diagnostic(*alone.place(location), "error", "DrivenInput", message))
     return sorted(set(found), key=lambda item: (item.file, item.line, item.column, item.code))
 
 
-def _refused_words(elaborated: slang.Elaborated) -> list[Diagnostic]:
+def _refused_words(elaborated: slang.Elaborated, outside: frozenset[str]) -> list[Diagnostic]:
     found: list[Diagnostic] = []
 
     def visit(item: object) -> None:
@@ -88,7 +119,7 @@ def _refused_words(elaborated: slang.Elaborated) -> list[Diagnostic]:
             message = _refused_token(item)
             location = item.location
         elif isinstance(item, syntax.SyntaxNode):
-            message = _REFUSED_SYNTAX.get(item.kind, "")
+            message = _REFUSED_SYNTAX.get(item.kind, "") or _refused_node(item, outside)
             location = item.sourceRange.start
         else:
             return
@@ -98,6 +129,19 @@ def _refused_words(elaborated: slang.Elaborated) -> list[Diagnostic]:
 
     elaborated.tree.root.visit(visit)
     return found
+
+
+def _refused_node(node: syntax.SyntaxNode, outside: frozenset[str]) -> str:
+    if isinstance(node, syntax.PrimitiveInstantiationSyntax):
+        if node.type.rawText in _SWITCHES:
+            return f"{node.type.rawText}: it can join an input to something else"
+    elif isinstance(node, syntax.IdentifierNameSyntax | syntax.IdentifierSelectNameSyntax):
+        name, parent = node.identifier.valueText, node.parent
+        if name in outside and parent is not None:
+            dotted = isinstance(parent, syntax.ScopedNameSyntax) and parent.left == node
+            if dotted or parent.kind in _REACHING:
+                return f"{name}: the test bench has something of this name; take another"
+    return ""
 
 
 def _refused_token(token: parsing.Token) -> str:

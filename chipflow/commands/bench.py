@@ -13,6 +13,7 @@ from chipflow.commands.bench_all import run_all, show_scoreboard
 from chipflow.commands.bench_gate import gate
 from chipflow.commands.bench_list import list_suites
 from chipflow.commands.bench_speed import speed
+from chipflow.commands.bench_verilog import verilog
 
 bench = typer.Typer(
     no_args_is_help=True, help="Measure on public benchmarks, beside the published numbers."
@@ -22,6 +23,7 @@ bench.command("agent")(bench_agent)
 bench.command("all")(run_all)
 bench.command("scoreboard")(show_scoreboard)
 bench.command()(gate)
+bench.command()(verilog)
 bench.command("list")(list_suites)
 
 

@@ -17,7 +17,7 @@ MECHANISMS: list[Mechanism] = ["bubblewrap", "landlock"]
 
 
 def available(name: Mechanism) -> bool:
-    return name == sandbox.mechanism() or (name == "landlock" and launcher.landlock_abi() >= 1)
+    return name == sandbox.mechanism() or (name == "landlock" and launcher.can_confine())
 
 
 @pytest.fixture(params=MECHANISMS)
@@ -106,6 +106,67 @@ def test_its_resources_are_limited(tmp_path: Path, using: Mechanism) -> None:
     done, _ = shell("exec yes > big.txt", tmp_path, using, limits=Limits(file_mib=1))
     assert done.exit_code == -25
     assert (tmp_path / "work" / "big.txt").stat().st_size == 2**20
+
+
+def test_all_its_files_together_are_limited(tmp_path: Path, using: Mechanism) -> None:
+    script = "i=0; while :; do yes | head -c 900000 > $i.txt; i=$((i + 1)); done"
+    done, _ = shell(script, tmp_path, using, limits=Limits(file_mib=1, disk_mib=8))
+    assert done.overrun == "disk"
+    assert not done.timed_out
+
+
+def test_all_its_processes_together_are_limited(tmp_path: Path, using: Mechanism) -> None:
+    script = "while :; do sleep 30.25 & done"
+    done, _ = shell(script, tmp_path, using, limits=Limits(processes=20))
+    assert done.overrun == "processes" or done.exit_code != 0
+    assert wait_until_gone("sleep\x0030.25") == []
+
+
+def test_nothing_is_left_of_what_it_started(tmp_path: Path, using: Mechanism) -> None:
+    done, _ = shell("setsid sleep 30.75 & sleep 30.75 & sleep 0.3", tmp_path, using)
+    assert done.exit_code == 0
+    assert wait_until_gone("sleep\x0030.75") == []
+
+
+def test_it_has_no_socket_of_any_kind(tmp_path: Path) -> None:
+    if not available("landlock"):
+        pytest.skip("landlock does not work here")
+    code = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM); print('opened')"
+    script = f'{sys.executable} -I -S -c "{code}"'
+    python = [Path(sys.prefix), Path(sys.base_prefix)]
+    _, log = shell(script, tmp_path, "landlock", read_only=python)
+    assert "Operation not permitted" in log
+    assert "opened" not in log
+
+
+def test_its_own_files_run_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    if not available("landlock"):
+        pytest.skip("landlock does not work here")
+    script = "cp /bin/true here; ./here"
+    assert shell(script, tmp_path, "landlock")[0].exit_code == 126
+    assert shell(script, tmp_path, "landlock", runs_own_files=True)[0].exit_code == 0
+
+
+def test_it_gets_the_variables_that_are_given(tmp_path: Path, using: Mechanism) -> None:
+    _, log = shell("echo $SEED", tmp_path, using, environment={"SEED": "17"})
+    assert log == "17\n"
+
+
+def wait_until_gone(words: str, *, within_s: float = 3.0) -> list[str]:
+    """Processes whose command line holds the words, once there are none or time is over."""
+    deadline = time.monotonic() + within_s
+    while True:
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                line = (entry / "cmdline").read_text() if entry.name.isdigit() else ""
+            except OSError:
+                continue
+            if words in line and "/bin/sh" not in line:
+                found.append(line)
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(0.05)
 
 
 def test_time_limit_ends_the_whole_group(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ needs_sandbox = pytest.mark.skipif(sandbox.mechanism() is None, reason="no sandb
         ('#5 $fatal(1, "PASSED");', "failed", "exit_code", 1),
         ("#5 $finish_and_return(3);", "failed", "exit_code", 3),
         ("#5 $stop;", "failed", "exit_code", 1),
-        ('#5 $display("ALL TESTS PASSED");', "failed", "no_finish", 113),
+        ('#5 $display("ALL TESTS PASSED");', "failed", "no_finish", 0),
     ],
 )
 @pytest.mark.parametrize("scale", ["", "`timescale 1ns/1ps\n", "`timescale 10us/1fs\n"])
@@ -218,7 +218,7 @@ def test_a_device_cannot_eat_time_or_memory(tmp_path: Path) -> None:
     assert (verdict.status, verdict.cause) == ("failed", "time_limit")
     verdict = run_untrusted(tmp_path, WRONG % "reg [63:0] m [0:2000000000]; initial m[9] = 1;")
     assert not verdict.passed
-    assert verdict.cause in ("crash", "compile", "unsafe")
+    assert verdict.cause in ("crash", "compile", "unsafe", "resources")
 
 
 def test_without_a_sandbox_generated_code_does_not_run(

@@ -1,0 +1,118 @@
+"""Ways to have a model solve a problem, as functions that are compared at equal tokens.
+
+A solver is `solve(task) -> Answer`. It is told the specification and the module's name, never what
+judges, and it must keep to the task's budget. `ARMS` names the ways that there are; an arm makes a
+solver of a model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from llm_stages.budget import Budget
+from llm_stages.code_block import extract_hdl
+from llm_stages.exchange import Request
+from llm_stages.interface import ports_in_words, required_ports
+from llm_stages.prompt_pack import load_pack
+from llm_stages.provider import complete
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a solver is told.
+
+    Attributes:
+        spec: The specification.
+        top: The module to write.
+        sample: Number of the sample, from 0; samples differ in their seed.
+        budget: Tokens and money that all samples of a problem share. The solver charges it, and
+            `BudgetSpent` from it ends the problem.
+    """
+
+    spec: str
+    top: str
+    sample: int
+    budget: Budget
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a solver returns.
+
+    Attributes:
+        rtl: The source; empty where the model wrote none.
+        prompt_tokens: Tokens of all questions.
+        completion_tokens: Tokens of all answers.
+        cost_usd: Price of all calls; None where it is not known.
+        note: How it came to be, where that is worth a line.
+    """
+
+    rtl: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float | None = 0.0
+    note: str = ""
+
+
+Solver = Callable[[Task], Answer]
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """A model and how it is asked.
+
+    Attributes:
+        model: The model as LiteLLM spells it.
+        api_base: Address of an OpenAI-compatible server; empty for the provider's own.
+        temperature: Of each sample.
+        max_tokens: Length of an answer at most.
+        timeout_s: How long to wait for an answer.
+        seed: Seed of the first sample.
+    """
+
+    model: str
+    api_base: str = ""
+    temperature: float = 0.0
+    max_tokens: int = 4096
+    timeout_s: float = 600.0
+    seed: int = 1
+
+
+def plain(options: ModelOptions) -> Solver:
+    """The model alone: one question, one answer, no tool and no second try."""
+
+    def solve(task: Task) -> Answer:
+        pack = load_pack("spec_to_rtl", options.model)
+        spec = task.spec.strip()
+        fields = {
+            "top": task.top,
+            "spec": spec,
+            "mark": hashlib.sha256(f"{task.top}\n{spec}\n".encode()).hexdigest()[:12],
+            "ports": ports_in_words(task.top, required_ports(spec, task.top)),
+        }
+        request = Request(
+            model=options.model,
+            messages=pack.messages(pack.first, fields),
+            temperature=options.temperature,
+            max_tokens=options.max_tokens,
+            seed=options.seed + task.sample,
+            api_base=options.api_base,
+            timeout_s=options.timeout_s,
+        )
+        reply = complete(request, budget=task.budget)
+        rtl = extract_hdl(reply.text, task.top)
+        return Answer(
+            rtl=rtl,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
+            cost_usd=reply.cost_usd,
+            note="" if rtl else "the answer holds no module",
+        )
+
+    return solve
+
+
+ARMS: Mapping[str, Callable[[ModelOptions], Solver]] = MappingProxyType({"plain": plain})
