@@ -1,0 +1,188 @@
+"""All candidates of a loop beside the test bench that it has: gates, scores, and who is best.
+
+A candidate is simulated once for a stimulus; when a reference model comes or goes, only its score
+is made anew.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from llm_stages import candidates, gates, mismatch_window, reference_vote
+from llm_stages.candidate_words import errors
+from llm_stages.candidates import Candidate
+from llm_stages.exchange import Reply
+from llm_stages.gates import Climb
+from llm_stages.generated_bench import GeneratedBench
+from llm_stages.interface import RequiredPort
+from llm_stages.reference_model import Expected
+from llm_stages.vector_bench import Trace, compare
+from llm_stages.verdict import Verdict
+
+#: The user's own test bench: (file of the device, working folder) -> verdict.
+TestBench = Callable[[Path, Path], Verdict]
+
+#: How an edit that was not a first repair of syntax is called: it has seen its test bench.
+EDIT = "edit"
+#: A user's test bench that fails without counting is never as good as one that passes.
+_ALMOST = 0.999
+
+
+@dataclass
+class CandidatePool:
+    """The candidates.
+
+    Attributes:
+        top: The module.
+        required: The ports that it must have.
+        scratch: A folder for tools.
+        bench: The generated test bench, if there is one.
+        test_bench: The user's, if there is one; then there is no generated one.
+        synthesize: A synthesis tool, if there is one.
+        found: The candidates in the order in which they came.
+    """
+
+    top: str
+    required: Sequence[RequiredPort]
+    scratch: Path
+    bench: GeneratedBench | None = None
+    test_bench: TestBench | None = None
+    synthesize: gates.Synthesize | None = None
+    found: list[Candidate] = field(default_factory=list)
+
+    def add(
+        self, rtl: str, how: str, reply: Reply, parent: Candidate | None = None
+    ) -> Candidate | None:
+        """Put a source through the gates; None for an edit that leads to a source known before.
+
+        A sample that is known before counts again: it has a vote.
+        """
+        name = f"{len(self.found):02}-{how}"
+        known = {candidates.token_hash(one.rtl): one for one in self.found if one.rtl}
+        same = known.get(candidates.token_hash(rtl)) if rtl else None
+        if same is not None and parent is not None:
+            return None
+        climb = same.climb if same is not None else self._climb(rtl, name, reply)
+        origin = parent.name if parent else ""
+        self.found.append(self.scored(Candidate(name, rtl, climb, origin, reply.model)))
+        return self.found[-1]
+
+    def use(self, bench: GeneratedBench) -> None:
+        """Measure all candidates by this test bench; they are simulated where the inputs differ."""
+        before, self.bench = self.bench, bench
+        changed = before is None or before.stimulus != bench.stimulus
+        if changed:
+            for place, one in enumerate(self.found):
+                if one.climb.stands:
+                    records = [r for r in one.climb.records if r.gate != "simulation"]
+                    climb = replace(one.climb, records=tuple(records), trace=None, verdict=None)
+                    path = self.scratch / "again" / one.name / f"{self.top}.sv"
+                    climb = gates.simulated(climb, path, one.rtl, bench.simulate)
+                    self.found[place] = replace(one, climb=climb)
+        self.found = [self.scored(one) for one in self.found]
+
+    def scored(self, one: Candidate) -> Candidate:
+        """The candidate with its score and the way it fails."""
+        failed = [item for item in one.climb.findings if item.severity == "error"]
+        signature = f"{failed[0].code} {failed[0].message}" if failed else ""
+        agreement, verdict, trace = 0.0, one.climb.verdict, one.climb.trace
+        reference = self.reference_for(one)
+        if self.bench is not None and reference is not None and trace is not None:
+            found = compare(trace, reference, self.bench.spec)
+            agreement = found.agreement
+            if found.mismatches:
+                signature = f"{found.first_row} {' '.join(found.first_outputs)}"
+        elif self.test_bench is not None and verdict is not None:
+            wrong, checks = verdict.errors or 0, verdict.checks or 0
+            partly = 1.0 - wrong / checks if checks and wrong <= checks else 0.0
+            agreement = 1.0 if verdict.passed else min(partly, _ALMOST)
+        return replace(one, score=one.climb.score(agreement), signature=signature)
+
+    def reference_for(self, one: Candidate | None = None) -> Expected | None:
+        """The reference to be measured by: the one that some candidate comes closest to."""
+        if self.bench is None or not self.bench.references:
+            return None
+        references = self.bench.references
+        traces = [t for item in [*self.found, one] if item and (t := self._trace(item))]
+        if not traces:
+            return references[0]
+        cells = reference_vote.matrix(references, traces, self.bench.spec).cells
+        best = [max(cell.agreement for cell in row) for row in cells]
+        return references[best.index(max(best))]
+
+    def passing(self) -> tuple[Candidate, Expected | None] | None:
+        """The first candidate that passes, with the reference that it agrees with."""
+        if self.test_bench is not None:
+            for one in self.standing():
+                if one.climb.verdict is not None and one.climb.verdict.passed:
+                    return one, None
+        if self.bench is None:
+            return None
+        traced = [(one, trace) for one in self.found if (trace := self._trace(one))]
+        traces = [trace for _, trace in traced]
+        cell = reference_vote.matrix(self.bench.references, traces, self.bench.spec).best()
+        return (traced[cell[1]][0], self.bench.references[cell[0]]) if cell else None
+
+    def standing(self) -> list[Candidate]:
+        """Those that pass all gates before the simulation."""
+        return [one for one in self.found if one.climb.stands]
+
+    def samples(self) -> list[tuple[Candidate, Trace]]:
+        """Those that were simulated and written without seeing how another one fails in it."""
+        return [
+            (one, trace)
+            for one in self.standing()
+            if not one.name.endswith(EDIT) and (trace := self._trace(one))
+        ]
+
+    def beam(self, width: int) -> list[Candidate]:
+        """The best candidates, one of each way to fail."""
+        kept: list[Candidate] = []
+        for one in sorted(self.found, key=lambda one: one.score, reverse=True):
+            if one.rtl and one.signature not in [other.signature for other in kept]:
+                kept.append(one)
+        return kept[:width]
+
+    def what_is_wrong(self, one: Candidate) -> str:
+        """The first mismatch of a candidate with its drivers, or its first errors."""
+        reference, trace = self.reference_for(one), one.climb.trace
+        if self.bench is not None and reference is not None and trace is not None:
+            found = compare(trace, reference, self.bench.spec)
+            if found.mismatches:
+                folder = self._emptied("window", one.name)
+                spec, rows = self.bench.spec, self.bench.stimulus
+                return mismatch_window.window(one.rtl, spec, rows, trace, reference, found, folder)
+        return errors(one)
+
+    def _climb(self, rtl: str, name: str, reply: Reply) -> Climb:
+        cut = reply.finish_reason == "length"
+        return gates.climb(
+            rtl,
+            top=self.top,
+            required=self.required,
+            work_dir=self._emptied("gates", name),
+            synthesize=self.synthesize,
+            simulate=self._simulate if self.test_bench or self.bench else None,
+            no_source="the answer was cut before its end" if cut else "the answer holds no module",
+        )
+
+    def _simulate(self, device: Path, work_dir: Path) -> tuple[Trace | None, Verdict]:
+        if self.test_bench is not None:
+            return None, self.test_bench(device, work_dir)
+        assert self.bench is not None
+        return self.bench.simulate(device, work_dir)
+
+    def _trace(self, one: Candidate) -> Trace | None:
+        """The trace, if it is one of the present stimulus."""
+        trace = one.climb.trace
+        if self.bench is None or trace is None:
+            return None
+        return trace if len(trace.rows) == len(self.bench.stimulus.rows) else None
+
+    def _emptied(self, kind: str, name: str) -> Path:
+        folder = self.scratch / kind / name
+        shutil.rmtree(folder, ignore_errors=True)
+        return folder
