@@ -88,18 +88,20 @@ class CandidatePool:
         """The candidate with its score and the way it fails."""
         failed = [item for item in one.climb.findings if item.severity == "error"]
         signature = f"{failed[0].code} {failed[0].message}" if failed else ""
-        agreement, verdict, trace = 0.0, one.climb.verdict, one.climb.trace
+        agreement, measured = 0.0, False
+        verdict, trace = one.climb.verdict, one.climb.trace
         reference = self.reference_for(one)
         if self.bench is not None and reference is not None and trace is not None:
             found = compare(trace, reference, self.bench.spec)
-            agreement = found.agreement
+            agreement, measured = found.agreement, True
             if found.mismatches:
                 signature = f"{found.first_row} {' '.join(found.first_outputs)}"
         elif self.test_bench is not None and verdict is not None:
             wrong, checks = verdict.errors or 0, verdict.checks or 0
             partly = 1.0 - wrong / checks if checks and wrong <= checks else 0.0
-            agreement = 1.0 if verdict.passed else min(partly, _ALMOST)
-        return replace(one, score=one.climb.score(agreement), signature=signature)
+            agreement, measured = 1.0 if verdict.passed else min(partly, _ALMOST), True
+        score = one.climb.score(agreement)
+        return replace(one, score=score, signature=signature, is_measured=measured)
 
     def reference_for(self, one: Candidate | None = None) -> Expected | None:
         """The reference to be measured by: the one that some candidate comes closest to."""

@@ -17,7 +17,7 @@ def standing(one: Candidate) -> str:
     if last.status == "failed":
         errors = [item for item in last.findings if item.severity == "error"]
         return f"fails at {last.gate}: {cleaned(errors[0].message, _MOST_OF_A_MESSAGE)}"
-    if one.climb.trace is None and one.climb.verdict is None:
+    if one.climb.verdict is None or (one.climb.trace is not None and not one.is_measured):
         return "passes the gates"
     if one.score.agreement == 1.0:
         return "agrees with its test bench"

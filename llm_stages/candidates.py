@@ -28,6 +28,7 @@ class Candidate:
         score: With the present test bench.
         signature: How it fails: first row and outputs that differ, or the first finding. Empty
             where it does not.
+        is_measured: There was something to measure it by; else the score holds no agreement.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Candidate:
     model: str
     score: Score = field(default_factory=Score)
     signature: str = ""
+    is_measured: bool = False
 
 
 def token_hash(rtl: str) -> str:

@@ -1,4 +1,4 @@
-"""What drives a wrong output: the statements one or two levels back, and the signals they read.
+"""What drives a wrong output: statements up to two levels back, and the signals they read.
 
 The source is only parsed, so that a module which does not elaborate can be traced too. Tracing a
 mismatch back through the drivers is what VerilogCoder's waveform tool does (arXiv 2408.08927).
@@ -6,12 +6,13 @@ mismatch back through the drivers is what VerilogCoder's waveform tool does (arX
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyslang import syntax
 
-_LEVELS = 2
+#: The drivers of a signal, of what they read, and of what those read.
+_LEVELS = 3
 _MOST_DRIVERS = 12
 _ASSIGNMENTS = frozenset(
     kind
@@ -63,13 +64,14 @@ def drivers(
         source: The RTL.
         top: The module.
         signals: Names in it.
-        levels: How many times to go on to what a driver reads.
+        levels: How many levels of drivers; 1 for those of the signals alone.
     """
     modules = {
         node.header.name.valueText: node
         for node in _walk(syntax.SyntaxTree.fromText(source).root)
         if isinstance(node, syntax.ModuleDeclarationSyntax)
     }
+    outputs = {name: frozenset(_outputs(node)) for name, node in modules.items()}
     found: list[Driver] = []
     seen: set[tuple[str, str]] = set()
     waiting = [(top, "", signal) for signal in signals]
@@ -79,7 +81,9 @@ def drivers(
             if module not in modules or (scope, signal) in seen:
                 continue
             seen.add((scope, signal))
-            for driver, next_ones in _of_signal(modules[module], source, module, scope, signal):
+            for driver, next_ones in _of_signal(
+                modules[module], source, module, scope, signal, outputs
+            ):
                 found.append(driver)
                 further += next_ones
         waiting = further
@@ -87,7 +91,12 @@ def drivers(
 
 
 def _of_signal(
-    module: syntax.ModuleDeclarationSyntax, source: str, name: str, scope: str, signal: str
+    module: syntax.ModuleDeclarationSyntax,
+    source: str,
+    name: str,
+    scope: str,
+    signal: str,
+    outputs: Mapping[str, frozenset[str]],
 ) -> Iterator[tuple[Driver, list[tuple[str, str, str]]]]:
     for item in _assignments(module, source):
         if signal in item.targets:
@@ -96,7 +105,7 @@ def _of_signal(
             yield driver, [(name, scope, read) for read in item.reads if read != signal]
     for instance in _instances(module, source):
         for port, names in instance.connections.items():
-            if signal in names:
+            if signal in names and port in outputs.get(instance.module, ()):
                 inside = f"{scope}{instance.name}."
                 driver = Driver(scope + signal, instance.line, (), (inside + port,))
                 yield driver, [(instance.module, inside, port)]
@@ -155,6 +164,20 @@ def _instances(module: syntax.SyntaxNode, source: str) -> Iterator[_Instance]:
                     node.type.valueText,
                     connections,
                 )
+
+
+def _outputs(module: syntax.SyntaxNode) -> Iterator[str]:
+    """Names of the ports that a module drives."""
+    direction = ""
+    for node in _walk(module):
+        if isinstance(node, syntax.ImplicitAnsiPortSyntax | syntax.PortDeclarationSyntax):
+            # In a list of ports a direction holds for those after it too.
+            stated = getattr(node.header, "direction", None)
+            direction = stated.rawText or direction if stated is not None else direction
+            if direction in ("output", "inout"):
+                for item in _walk(node):
+                    if isinstance(item, syntax.DeclaratorSyntax):
+                        yield item.name.valueText
 
 
 def _targets(node: syntax.SyntaxNode) -> Iterator[str]:

@@ -99,22 +99,29 @@ def write(
 
 
 def skeleton(spec: NormalisedSpec) -> str:
-    """The program to complete, with the ports of the module in it."""
+    """The program to change, with the ports of the module in it; it runs as it is.
+
+    Its registers are the outputs, which is what most small modules have.
+    """
     inputs = ", ".join(f'x["{port.name}"] ({port.width} bits)' for port in spec.inputs)
-    outputs = ", ".join(f'"{port.name}": ...' for port in spec.outputs)
     widths = ", ".join(f"{port.name} ({port.width} bits)" for port in spec.outputs)
-    comment = f"    # inputs: {inputs or 'none'}\n    # outputs: {widths}\n"
+    comment = f"    # inputs: {inputs or 'none'}\n"
     if spec.clock is None:
-        return f"def outputs(x):\n{comment}    return {{{outputs}}}\n"
+        zeros = ", ".join(f'"{port.name}": 0' for port in spec.outputs)
+        return f"def outputs(x):\n{comment}    # outputs: {widths}\n    return {{{zeros}}}\n"
     edge = {"rising": "a rising edge", "falling": "a falling edge", "both": "any edge"}
-    start = "after reset" if spec.reset else "at power-up (None where it is not known)"
-    but = f" (not called while {spec.reset.port} is active)" if spec.reset else ""
+    when, start = "after reset", "0"
+    if spec.reset is None:
+        when, start = "at power-up, None where it is not known", "None"
+    kept = ", ".join(f'"{port.name}": state["{port.name}"]' for port in spec.outputs)
+    first = ", ".join(f'"{port.name}": {start}' for port in spec.outputs)
+    but = f"; it is not called while {spec.reset.port} is active" if spec.reset else ""
     return (
-        f"def reset():\n    # all registers with their values {start}\n    return {{...}}\n\n"
-        f"def clock(state, x):\n    # {edge[spec.clock.edge]} of {spec.clock.port}{but}: "
-        "the new registers\n    # inputs as below\n    return {...}\n\n"
-        f"def outputs(state, x):\n    # the outputs between two edges, from the registers"
-        f" and the present inputs\n{comment}    return {{{outputs}}}\n"
+        f"def reset():\n    # every register with its value {when}\n    return {{{first}}}\n\n"
+        f"def clock(state, x):\n    # {edge[spec.clock.edge]} of {spec.clock.port}: "
+        f"every register with its next value{but}\n{comment}    return {{{kept}}}\n\n"
+        "def outputs(state, x):\n    # the outputs between two edges, from the registers and "
+        f"the present inputs\n    # outputs: {widths}\n    return {{{kept}}}\n"
     )
 
 

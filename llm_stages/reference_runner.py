@@ -44,7 +44,8 @@ class Reference:
     def after_reset(self) -> Values:
         """The registers after a reset."""
         reset = self.scope.get("reset")
-        return Values((reset() if callable(reset) else None) or {})
+        registers: Any = reset() if callable(reset) else {}
+        return Values(registers or {})
 
     def clock(self, x: dict[str, int]) -> None:
         """One edge of the clock."""
