@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chipflow.design import Models
+from chipflow.design import LLM_STAGES, Models
 from chipflow.model_choice import choose
 from placement_env.errors import InputError
 
@@ -42,7 +42,8 @@ LOCAL = "http://127.0.0.1:8000/v1"
 def test_what_is_said_nearest_to_the_call_counts(
     models: Models, flags: list[str], api_base: str, environ: dict, model: str, origin: str
 ) -> None:
-    chosen, (choice,) = choose(models, flags=flags, api_base=api_base, environ=environ)
+    chosen, (choice, *others) = choose(models, flags=flags, api_base=api_base, environ=environ)
+    assert [other.stage for other in others] == list(LLM_STAGES[1:])
     assert (choice.stage, choice.model, choice.origin) == ("spec_to_rtl", model, origin)
     assert chosen.of("spec_to_rtl") == model
     assert (chosen.fallbacks, chosen.budget_usd) == (models.fallbacks, models.budget_usd)
