@@ -71,7 +71,7 @@ def load(folder: Path) -> Problem:
         bench=SimulatedBench(
             files={_BENCH: counted},
             top=tops[0],
-            counters=Counters(f"{tops[0]}.chipflow_errors", f"{tops[0]}.chipflow_passed"),
+            counters=Counters(f"{tops[0]}.chipflow_errors", f"{tops[0]}.chipflow_checks"),
             data=tuple(
                 path
                 for path in sorted(folder.iterdir())
@@ -104,9 +104,9 @@ def _parts(
 
 
 def _counting(bench: str, body_at: int, prints: list[tuple[int, int]]) -> str:
-    """The test bench with counters that it counts up where it printed that a design passed."""
+    """The test bench with one check, which has failed until it would print that a design passed."""
     text = bench.encode()
     for start, end in sorted(prints, reverse=True):
-        text = text[:start] + b"chipflow_passed = chipflow_passed + 1" + text[end:]
-    declared = b" integer chipflow_passed = 0, chipflow_errors = 0; "
+        text = text[:start] + b"chipflow_errors = 0" + text[end:]
+    declared = b" integer chipflow_errors = 1, chipflow_checks = 1; "
     return (text[:body_at] + declared + text[body_at:]).decode()

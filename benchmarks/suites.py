@@ -206,10 +206,17 @@ FILE_SETS: Mapping[str, FileSet] = MappingProxyType(
             origin="https://github.com/The-OpenROAD-Project",
         ),
         "rtllm": FileSet(
-            about="RTLLM's 50 designs from descriptions; chipflow has no reader for them yet",
+            about="RTLLM's 50 designs from descriptions",
             terms="MIT",
             origin="https://github.com/hkust-zhiyao/RTLLM",
-            by_hand="clone the repository",
+            by_hand="clone the repository, into rtllm in CHIPFLOW_DATA",
+        ),
+        "cvdp": FileSet(
+            about="CVDP's design problems with cocotb test benches",
+            terms="see the data set's page",
+            origin="https://github.com/NVlabs/cvdp_benchmark",
+            by_hand="get the .jsonl files of nvidia/cvdp-benchmark-dataset from Hugging Face, into "
+            "cvdp in CHIPFLOW_DATA",
         ),
     }
 )

@@ -29,7 +29,7 @@ def read(path: Path, made_with: Mapping[str, Any]) -> tuple[dict[str, Outcome], 
     """The outcomes of an earlier run with the same options, by problem.
 
     Args:
-        path: The results.json; it need not exist.
+        path: The verilog.json; it need not exist.
         made_with: What outcomes depend on besides the problem, as plain values of JSON.
 
     Returns:
@@ -46,7 +46,7 @@ def read(path: Path, made_with: Mapping[str, Any]) -> tuple[dict[str, Outcome], 
         outcomes = {item["problem"]: _outcome(item) for item in record["problems"]}
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(
-            "this is not a results.json of chipflow bench verilog",
+            "this is not a verilog.json of chipflow bench verilog",
             where=str(path),
             hint="remove it, or name another folder with --out",
         ) from None

@@ -6,6 +6,7 @@ problem: no model is asked, and it stays in the denominator as one that could no
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -23,8 +24,8 @@ _WAVES = "wave.vcd"
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One answer and its verdict.
+class Verdicted:
+    """What judging an answer said, without where it happened.
 
     Attributes:
         status: "passed", "failed" or "could_not_run", as in `Verdict`.
@@ -32,29 +33,38 @@ class Sample:
         reason: The same in a sentence.
         errors: What the test bench counted as wrong.
         checks: What it checked.
-        prompt_tokens: Tokens of the questions.
-        completion_tokens: Tokens of the answers.
-        cost_usd: Price; None where it is not known.
-        note: What the answer is.
-        differs: Of an answer that passed though it should not: where its outputs differ from the
-            reference's all the same; empty where they never do.
+        differs: Of an answer that passed: where its outputs differ from the reference's all the
+            same; empty where they never do, None where they were not compared.
     """
 
     status: str
-    cause: str
-    reason: str
-    errors: int | None
-    checks: int | None
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost_usd: float | None = 0.0
-    note: str = ""
-    differs: str = ""
+    cause: str = ""
+    reason: str = ""
+    errors: int | None = None
+    checks: int | None = None
+    differs: str | None = None
 
     @property
     def passed(self) -> bool:
         """The golden test bench found nothing wrong."""
         return self.status == "passed"
+
+
+@dataclass(frozen=True)
+class Sample(Verdicted):
+    """One answer and its verdict.
+
+    Attributes:
+        prompt_tokens: Tokens of the questions.
+        completion_tokens: Tokens of the answers.
+        cost_usd: Price; None where it is not known.
+        note: What the answer is.
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float | None = 0.0
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,47 +138,49 @@ def run_one(load: Callable[[str], Problem], name: str, plan: Plan) -> Outcome:
     problem = load(name)
     if problem.cannot_run:
         return Outcome(name, problem.cannot_run)
-    of_reference: Sample | None = None
+    of_reference: Verdicted | None = None
     if problem.reference:
-        of_reference = _judged(problem, Answer(problem.reference), plan)
+        of_reference = _judged(problem, problem.reference, plan)
         if not of_reference.passed:
             return Outcome(name, f"with the reference, {of_reference.reason}")
     samples: list[Sample] = []
     try:
         for answer in plan.source(problem):
-            known = of_reference if answer.rtl == problem.reference else None
-            samples.append(known or _judged(problem, answer, plan))
+            if not answer.rtl:
+                found = Verdicted("failed", "compile", answer.note or "there is no answer")
+            elif of_reference and answer.rtl == problem.reference:
+                found = of_reference
+            else:
+                found = _judged(problem, answer.rtl, plan)
+            samples.append(_sample(answer, found))
     except BudgetSpent as spent:
         return Outcome(name, "", tuple(samples), spent.message)
     return Outcome(name, "", tuple(samples))
 
 
-def _judged(problem: Problem, answer: Answer, plan: Plan) -> Sample:
-    status, cause, differs = "failed", "compile", ""
-    reason, errors, checks = answer.note or "there is no answer", None, None
-    if answer.rtl:
-        with tempfile.TemporaryDirectory(prefix="chipflow-") as folder:
-            work_dir = Path(folder) / "work"
-            verdict = judge(
-                problem, answer.rtl, work_dir, simulator=plan.simulator, timeout_s=plan.timeout_s
-            )
-            status, cause, reason = verdict.status, verdict.cause, verdict.reason
-            errors, checks = verdict.errors, verdict.checks
-            reason = reason.replace(f"{work_dir.resolve()}/", "")
-            if verdict.passed and plan.compare_waves and verdict.vcd_path is not None:
-                try:
-                    differs = first_difference(verdict.vcd_path)
-                except NoWaves as error:
-                    differs = error.message
+def _judged(problem: Problem, rtl: str, plan: Plan) -> Verdicted:
+    with tempfile.TemporaryDirectory(prefix="chipflow-") as folder:
+        work_dir = Path(folder) / "work"
+        verdict = judge(problem, rtl, work_dir, simulator=plan.simulator, timeout_s=plan.timeout_s)
+        differs = None
+        if verdict.passed and plan.compare_waves and verdict.vcd_path is not None:
+            with contextlib.suppress(NoWaves):
+                differs = first_difference(verdict.vcd_path)
+        return Verdicted(
+            status=verdict.status,
+            cause=verdict.cause,
+            reason=verdict.reason.replace(f"{work_dir.resolve()}/", ""),
+            errors=verdict.errors,
+            checks=verdict.checks,
+            differs=differs,
+        )
+
+
+def _sample(answer: Answer, found: Verdicted) -> Sample:
     return Sample(
-        status=status,
-        cause=cause,
-        reason=reason,
-        errors=errors,
-        checks=checks,
+        **vars(found),
         prompt_tokens=answer.prompt_tokens,
         completion_tokens=answer.completion_tokens,
         cost_usd=answer.cost_usd,
         note=answer.note,
-        differs=differs,
     )

@@ -101,15 +101,8 @@ def to_markdown(
     if found.differing:
         lines += ["", "Passed though they differ:", ""]
         lines += [f"- {line}" for line in found.differing]
-    alike = [
-        f"{outcome.problem}: {sample.note}"
-        for outcome in outcomes
-        for sample in outcome.samples
-        if made_with.get("mutants") and sample.passed and not sample.differs
-    ]
-    if alike:
-        lines += ["", "Passed, with outputs like the reference's in every sample:", ""]
-        lines += [f"- {line}" for line in alike]
+    if made_with.get("mutants"):
+        lines += _passing_mutants(outcomes)
     lines += [
         "",
         "| problem | passed | samples | first that did not |",
@@ -148,13 +141,33 @@ def _mutant_rows(outcomes: Sequence[Outcome]) -> list[str]:
         those = [sample for sample in samples if _kind(sample.note) == kind]
         ran = [sample for sample in those if sample.status != "could_not_run"]
         passed = [sample for sample in ran if sample.passed]
-        rows.append(
-            f"| {kind} | {count}: {len(ran) - len(passed)} found, "
-            f"{sum(not s.differs for s in passed)} passed with outputs equal in every sample, "
-            f"{sum(bool(s.differs) for s in passed)} passed though they differ, "
-            f"{count - len(ran)} do not compile |"
-        )
+        became = {
+            "found": len(ran) - len(passed),
+            "passed with outputs equal in every sample": sum(s.differs == "" for s in passed),
+            "passed though they differ": sum(bool(s.differs) for s in passed),
+            "passed and not compared": sum(s.differs is None for s in passed),
+            "do not compile": count - len(ran),
+        }
+        words = ", ".join(f"{number} {what}" for what, number in became.items() if number)
+        rows.append(f"| {kind} | {count}: {words} |")
     return rows
+
+
+def _passing_mutants(outcomes: Sequence[Outcome]) -> list[str]:
+    """Mutants that passed and are not known to differ: the same, or beyond what is stimulated."""
+    lines = []
+    for equal, title in (
+        ("", "Passed, with outputs like the reference's in every sample:"),
+        (None, "Passed, and could not be compared with the reference:"),
+    ):
+        found = [
+            f"- {outcome.problem}: {sample.note}"
+            for outcome in outcomes
+            for sample in outcome.samples
+            if sample.passed and sample.differs == equal
+        ]
+        lines += ["", title, "", *found] if found else []
+    return lines
 
 
 def _kind(note: str) -> str:

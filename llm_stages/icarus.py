@@ -14,6 +14,8 @@ from llm_stages.text_files import head
 NAME = "Icarus Verilog"
 VERSION_SWITCH = "-V"
 INSTALL = "install it (Debian: apt install iverilog)"
+#: What a path must not hold.
+UNREADABLE = re.compile(r'["\n]')
 
 #: Runs a command line in the working folder, as `simulation.Simulation` does.
 Call = Callable[..., Completed]

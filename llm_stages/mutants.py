@@ -38,6 +38,10 @@ _SWAPPED = {
 _RESET_NAME = re.compile(r"(^|_)([as]?_?n?re?se?t_?[nb]?|a?r|clr|clear)($|_)", re.IGNORECASE)
 _INTEGER = re.compile(r"(?P<size>\d+)?\s*'[sS]?(?P<base>[bodhBODH])\s*(?P<digits>[0-9a-fA-F_]+)$")
 _BASES = {"b": 2, "o": 8, "d": 10, "h": 16}
+_ASSIGNMENTS = (
+    syntax.SyntaxKind.NonblockingAssignmentExpression,
+    syntax.SyntaxKind.AssignmentExpression,
+)
 # Constants there are sizes and places, not values.
 _NO_VALUES = (
     syntax.VariableDimensionSyntax,
@@ -167,7 +171,7 @@ def _edits_of(root: syntax.SyntaxNode, source: bytes) -> Iterator[tuple[Kind, li
                 yield from _ignored_resets(clocked)
         elif isinstance(node, syntax.BinaryExpressionSyntax):
             swapped = _SWAPPED.get(node.operatorToken.rawText)
-            if swapped and not _is_assignment(node) and not _within(node, _NO_VALUES):
+            if swapped and node.kind not in _ASSIGNMENTS and not _within(node, _NO_VALUES):
                 yield "operator swapped", [_replace(node.operatorToken, swapped)]
         elif isinstance(node, syntax.PrefixUnaryExpressionSyntax):
             if node.operatorToken.rawText in ("~", "!") and not _within(node, _NO_VALUES):
@@ -213,7 +217,8 @@ def _stuck(
     for node in _walk(clocked.statement):
         if (
             isinstance(node, syntax.BinaryExpressionSyntax)
-            and _is_assignment(node)
+            and isinstance(node.parent, syntax.ExpressionStatementSyntax)
+            and node.kind in _ASSIGNMENTS
             and not any(_contains(branch, node) for branch in resets)
         ):
             target = _text(node.left, source)
@@ -242,10 +247,6 @@ def _ignored_resets(
                 elif _is_edge(event.left) and name in _names(event.left):
                     edits.append(_Edit(left.start.offset, right.start.offset, ""))
             yield "reset ignored", edits
-
-
-def _is_assignment(node: syntax.BinaryExpressionSyntax) -> bool:
-    return node.kind == syntax.SyntaxKind.NonblockingAssignmentExpression
 
 
 def _resets_tested(

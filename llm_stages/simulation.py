@@ -76,11 +76,13 @@ class Simulation:
             raise InputError(f"{top!r} is not the name of a test bench module", where="simulate")
         self.files = [path.resolve() for path in files]
         self.untrusted = [path.resolve() for path in untrusted_files]
+        self.work_dir = work_dir.resolve()
         for path in self.files:
             slang.check_readable(path)
-            if re.search(r'["\n]', str(path)):
+        for path in (*self.files, self.work_dir):
+            if unreadable := self.tool.UNREADABLE.search(str(path)):
                 raise InputError(
-                    f"{self.tool.NAME} cannot read a path with a quotation mark or a line end",
+                    f"{self.tool.NAME} cannot read a path with {unreadable[0]!r}",
                     where=str(path),
                     hint="rename the file or its folder",
                 )
@@ -88,7 +90,6 @@ class Simulation:
             if path not in self.files:
                 raise InputError("an untrusted file is not among the files", where=str(path))
         self.top = top
-        self.work_dir = work_dir.resolve()
         self.work_dir.mkdir(parents=True, exist_ok=True)
         self.include_dirs = [path.resolve() for path in include_dirs]
         self.switches = [f"-I{path}" for path in self.include_dirs]
@@ -177,6 +178,13 @@ class Simulation:
                 text.write("\n`resetall\n")
             trusted = [path for path in self.files if path not in self.untrusted]
             found = untrusted.check_source(checked, outside=slang.scope_names(trusted))
+            found = found or untrusted.check_in_place(
+                checked,
+                trusted,
+                top=self.top,
+                include_dirs=self.include_dirs,
+                defines=self.defines,
+            )
         if not found:
             return None, checked
         with self.log_path.open("a", encoding="utf-8") as log:

@@ -117,8 +117,9 @@ class Elaborated:
         """Input ports, in all instances, that the module itself drives, with where it does.
 
         Simulators join a net through its ports: whoever drives an input from inside changes what
-        the other side sees. Nothing is found where the sources have errors.
+        the other side sees.
         """
+        self.compilation.getAllDiagnostics()  # elaborates, which analysis needs
         self.compilation.freeze()
         analyses = analysis.AnalysisManager()
         analyses.analyze(self.compilation)
@@ -179,6 +180,7 @@ def elaborate(
     include_dirs: Sequence[Path] = (),
     defines: Sequence[str] = (),
     ignore_unknown_modules: bool = False,
+    lenient: bool = False,
 ) -> Elaborated:
     """Parse and elaborate files.
 
@@ -188,6 +190,8 @@ def elaborate(
         include_dirs: Folders searched for `include files, after the including file's own.
         defines: Preprocessor macros, each NAME or NAME=VALUE.
         ignore_unknown_modules: Do not report instances of modules that are not in the files.
+        lenient: Accept what simulators accept against the standard: names that are used before they
+            are declared, and numbers as values of an enum.
 
     Raises:
         InputError: There is no file, or one of them cannot be read.
@@ -211,6 +215,9 @@ def elaborate(
     compilation_options.defaultTimeScale = _DEFAULT_TIME_SCALE
     if ignore_unknown_modules:
         compilation_options.flags |= ast.CompilationFlags.IgnoreUnknownModules
+    if lenient:
+        compilation_options.flags |= ast.CompilationFlags.AllowUseBeforeDeclare
+        compilation_options.flags |= ast.CompilationFlags.RelaxEnumConversions
     compilation_options.flags |= ast.CompilationFlags.AllowTopLevelIfacePorts
     options.compilationOptions = compilation_options
     sources = tool.sourceManager

@@ -92,7 +92,7 @@ def check_source(
     elaborated = slang.elaborate([path], defines=defines, ignore_unknown_modules=True)
     found = list(_refused_words(elaborated, frozenset(outside)))
     for module in elaborated.module_names():
-        alone = slang.elaborate([path], tops=[module], defines=defines)
+        alone = slang.elaborate([path], tops=[module], defines=defines, lenient=True)
         found += [
             Diagnostic(
                 item.file,
@@ -105,10 +105,43 @@ def check_source(
             for item in alone.diagnostics()
             if item.severity == "error"
         ]
-        for name, location in alone.driven_inputs():
-            message = f"the input {name!r} is driven from inside: that changes what is outside"
-            found.append(Diagnostic(*alone.place(location), "error", "DrivenInput", message))
+        found += _driven_inputs(alone)
     return sorted(set(found), key=lambda item: (item.file, item.line, item.column, item.code))
+
+
+def check_in_place(
+    path: Path,
+    files: Sequence[Path],
+    *,
+    top: str,
+    include_dirs: Sequence[Path] = (),
+    defines: Sequence[str] = (),
+) -> list[Diagnostic]:
+    """Find inputs that a source drives with the parameters that its test bench gives it.
+
+    `check_source` sees each module with its default parameters only.
+
+    Args:
+        path: The source, which has passed `check_source`.
+        files: All others of the simulation.
+        top: Top module of the test bench.
+        include_dirs: Folders searched for `include files of the others.
+        defines: Preprocessor macros of the others.
+    """
+    whole = slang.elaborate([*files, path], tops=[top], include_dirs=include_dirs, defines=defines)
+    return [item for item in _driven_inputs(whole) if item.file == str(path)]
+
+
+def _driven_inputs(elaborated: slang.Elaborated) -> list[Diagnostic]:
+    return [
+        Diagnostic(
+            *elaborated.place(location),
+            "error",
+            "DrivenInput",
+            f"the input {name!r} is driven from inside: that changes what is outside",
+        )
+        for name, location in elaborated.driven_inputs()
+    ]
 
 
 def _refused_words(elaborated: slang.Elaborated, outside: frozenset[str]) -> list[Diagnostic]:

@@ -7,6 +7,7 @@ states only: X is 0, and a device that lacks a reset may pass here and fail with
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from llm_stages.sandbox import Completed
 NAME = "Verilator"
 VERSION_SWITCH = "--version"
 INSTALL = "install it (Debian: apt install verilator g++ make)"
+#: What a path must not hold: make takes it apart.
+UNREADABLE = re.compile(r"[\s\"'$#:%]")
 
 #: A precision of 1 ps for all, since the program does not say which one was chosen.
 _TIME = ("--timescale", "1ns/1ps", "--timescale-override", "/1ps")

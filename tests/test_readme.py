@@ -18,13 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 GUIDE = (ROOT / "docs" / "agent.md").read_text()
 PROVIDERS = (ROOT / "docs" / "providers.md").read_text()
-COMMANDS = sorted(
-    set(
-        re.findall(
-            r"^    (?:\.venv/bin/)?chipflow (.+?)(?: +#.*)?$", README + GUIDE + PROVIDERS, re.M
-        )
-    )
-)
+VERILOG = (ROOT / "docs" / "verilog.md").read_text()
+LOOP = (ROOT / "docs" / "repair_loop.md").read_text()
+PAGES = README + GUIDE + PROVIDERS + VERILOG + LOOP
+COMMANDS = sorted(set(re.findall(r"^    (?:\.venv/bin/)?chipflow (.+?)(?: +#.*)?$", PAGES, re.M)))
 
 
 def test_the_test_command_is_what_ci_runs() -> None:
@@ -75,6 +72,8 @@ def test_linked_files_exist() -> None:
         "ARCHITECTURE.md",
         "docs/agent.md",
         "docs/providers.md",
+        "docs/repair_loop.md",
+        "docs/verilog.md",
         "examples/README.md",
     ):
         path = ROOT / page

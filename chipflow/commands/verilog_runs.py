@@ -64,7 +64,7 @@ def run_and_keep(
     ctrl_c: Interrupts,
     set_size: int | None,
 ) -> tuple[list[Outcome], ChipError | StageError | None]:
-    """Run the problems that are not in `out` yet, and write `results.json` and `results.md` there.
+    """Run the problems that are not in `out` yet, and write `verilog.json` and `verilog.md` there.
 
     Args:
         judged: What to run.
@@ -83,7 +83,7 @@ def run_and_keep(
     record = judged.record()
     done: dict[str, Outcome] = {}
     if out:
-        path = make_folder(out) / "results.json"
+        path = make_folder(out) / "verilog.json"
         done, changed = verilog_record.read(path, record)
         if changed:
             show.say(f"{path} is replaced, since this is not the same any more: {changed}")
@@ -119,5 +119,5 @@ def _write(
 ) -> None:
     ordered = sorted(outcomes, key=lambda outcome: outcome.problem)
     content = verilog_record.to_json(ordered, summary(ordered), record)
-    write_text(folder / "results.json", json.dumps(content, indent=2) + "\n")
-    write_text(folder / "results.md", to_markdown(ordered, record, set_size=set_size))
+    write_text(folder / "verilog.json", json.dumps(content, indent=2) + "\n")
+    write_text(folder / "verilog.md", to_markdown(ordered, record, set_size=set_size))

@@ -80,6 +80,19 @@ TOOLS: dict[str, Tool] = {
         version_pattern=r"Icarus Verilog version (\S+)",
         optional=True,
     ),
+    "verilator": Tool(
+        purpose="simulation, in place of Icarus Verilog where asked for",
+        install="sudo apt-get install verilator g++ make",
+        command=("verilator", "--version"),
+        version_pattern=r"Verilator (\S+)",
+        optional=True,
+    ),
+    "cocotb": Tool(
+        purpose="test benches in Python",
+        install="pip install cocotb",
+        package="cocotb",
+        optional=True,
+    ),
     "opensta": Tool(
         purpose="static timing analysis",
         install="sudo apt-get install opensta",

@@ -58,4 +58,4 @@ def test_missing_tool_says_what_for_and_how_to_install(tmp_path, monkeypatch):
 
 def test_unknown_tool_names_the_known_ones():
     with pytest.raises(InputError, match="iverilog"):
-        version_of("verilator")
+        version_of("absent")

@@ -1,8 +1,8 @@
 """Simulates hostile devices as another user, and reports what came of it; run as a program.
 
-Usage: hostile_devices.py FOLDER USER_ID. The folder gets one folder for each device, and the report
-goes to standard output as JSON. All is imported before the user is changed, since the user may not
-be able to read where Python is installed.
+Usage: hostile_devices.py FOLDER USER_ID SIMULATOR. The folder gets one folder for each device, and
+the report goes to standard output as JSON. All is imported before the user is changed, since the
+user may not be able to read where Python is installed.
 """
 
 from __future__ import annotations
@@ -60,18 +60,30 @@ DEVICES = {
     + WRONG % 'initial if (system("touch {outside}/written.txt")) ;',
     "is right": RIGHT,
 }
+# What only Verilator runs: commands, and through them processes.
+COMMAND = "touch {outside}/written.txt; cat {outside}/secret.txt; (sleep 600 &) ; sleep 600 &"
+DEVICES_OF_VERILATOR = {
+    "commands": WRONG % f'initial $system("{COMMAND}");',
+    "forks": WRONG % 'initial $system("f() { f | f & }; f");',
+    "is right": RIGHT,
+}
 
 
-def run(name: str, folder: Path, outside: Path) -> dict[str, object]:
+def run(name: str, parent: Path, outside: Path, simulator: str) -> dict[str, object]:
     """Simulate one device and look at what is left of it."""
-    folder.mkdir()
-    (folder / "dut.sv").write_text(DEVICES[name].replace("{outside}", str(outside)))
+    folder = parent / name.replace(" ", "_")
+    folder.mkdir(parents=True)
+    device = (DEVICES if simulator == "icarus" else DEVICES_OF_VERILATOR)[name]
+    (folder / "dut.sv").write_text(device.replace("{outside}", str(outside)))
+    # What never ends is waited for in full, so it gets less time than what must pass.
+    limit_s = 60.0 if simulator != "icarus" else 1.0 if "loops" in name else 4.0
     (folder / "tb.sv").write_text(BENCH)
     verdict = hdl.simulate(
         [folder / "dut.sv", folder / "tb.sv"],
         top="tb",
         work_dir=folder / "sim",
-        timeout_s=3.0,
+        timeout_s=limit_s,
+        simulator=simulator,
         untrusted=[folder / "dut.sv"],
         counters=Counters("tb.errors", "tb.checks"),
     )
@@ -87,7 +99,7 @@ def run(name: str, folder: Path, outside: Path) -> dict[str, object]:
         "left": [
             process
             for process in map(_command_line, os.listdir("/proc"))
-            if str(folder / "sim") in process
+            if str(folder / "sim") in process or process == "sleep\x00600\x00"
         ],
     }
 
@@ -101,7 +113,8 @@ def _command_line(pid: str) -> str:
 
 def main() -> None:
     """Become the user and simulate all devices, with the check of sources and without it."""
-    folder, user = Path(sys.argv[1]), int(sys.argv[2])
+    folder, user, simulator = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    devices = DEVICES if simulator == "icarus" else DEVICES_OF_VERILATOR
     if user != os.getuid():
         os.setgroups([])
         os.setresgid(user, user, user)
@@ -113,9 +126,10 @@ def main() -> None:
         if kind == "unchecked":
             untrusted.check_includes = lambda *files, **options: []
             untrusted.check_source = lambda *files, **options: []
+            untrusted.check_in_place = lambda *files, **options: []
         with ThreadPoolExecutor(2) as pool:
             futures = {
-                name: pool.submit(run, name, folder / f"{kind} {name}", folder) for name in DEVICES
+                name: pool.submit(run, name, folder / kind, folder, simulator) for name in devices
             }
             report[kind] = {name: future.result() for name, future in futures.items()}
     print(json.dumps(report))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_stages import hdl, sandbox
+from llm_stages import hdl, sandbox, verilator
 from tests.llm_stages import hostile_devices
 from tests.llm_stages.hostile_devices import DEVICES
 
@@ -31,7 +31,12 @@ Report = dict[str, dict[str, dict]]
 
 @pytest.fixture(scope="module")
 def reports() -> dict[int, Report]:
-    """What came of all devices, by user; the users' runs go on side by side."""
+    """What came of all devices with Icarus Verilog, by user."""
+    return reports_of("icarus")
+
+
+def reports_of(simulator: str) -> dict[int, Report]:
+    """What came of all devices; the users' runs go on side by side."""
     root = Path(__file__).parents[2]
     running = {}
     with tempfile.TemporaryDirectory(prefix="chipflow-hostile-") as folder:
@@ -42,7 +47,7 @@ def reports() -> dict[int, Report]:
             (own / "secret.txt").write_text("sesame")
             os.chown(own, user, user if user else 0)
             running[user] = subprocess.Popen(
-                [sys.executable, hostile_devices.__file__, str(own), str(user)],
+                [sys.executable, hostile_devices.__file__, str(own), str(user), simulator],
                 cwd=folder,
                 env={**os.environ, "PYTHONPATH": str(root)},
                 stdout=subprocess.PIPE,
@@ -51,7 +56,7 @@ def reports() -> dict[int, Report]:
             )
         done = {}
         for user, process in running.items():
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=240)
             assert process.returncode == 0, err
             done[user] = json.loads(out)
     return done
@@ -104,3 +109,18 @@ def test_without_the_check_judge_and_sandbox_find_it(
 def test_an_honest_device_passes(reports: dict[int, Report], user: int) -> None:
     for kind in ("checked", "unchecked"):
         assert reports[user][kind]["is right"]["status"] == "passed"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(verilator.find() is None, reason="needs Verilator")
+def test_verilator_runs_commands_and_nothing_comes_of_them() -> None:
+    for report in reports_of("verilator").values():
+        for device in ("commands", "forks"):
+            assert report["checked"][device]["cause"] == "unsafe"
+            found = report["unchecked"][device]
+            assert found["status"] != "passed"
+            assert not found["read"]
+            assert not found["written"]
+            assert found["left"] == []
+        for kind in ("checked", "unchecked"):
+            assert report[kind]["is right"]["status"] == "passed", report[kind]["is right"]

@@ -78,7 +78,7 @@ def test_the_shipped_pack_and_notes_are_whole() -> None:
     assert {"{{spec}}", "{{errors}}", "{{rtl}}"} <= set(" ".join(pack.repair).split())
     import pyslang
 
-    own = {"PortMismatch", "UnsafeConstruct", "UnsafeInclude"}
+    own = {"DrivenInput", "PortMismatch", "UnsafeConstruct", "UnsafeInclude"}
     unknown = [code for code in error_notes() if not hasattr(pyslang.Diags, code)]
     assert set(unknown) <= own
 

@@ -103,7 +103,7 @@ def test_odd_names_of_folders_are_only_names(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("owned"))
     quoted = tmp_path / 'a"b'
     quoted.mkdir()
-    with pytest.raises(InputError, match="quotation mark"):
+    with pytest.raises(InputError, match="cannot read a path with"):
         run_text(quoted, "module tb; initial $finish; endmodule\n")
 
 
@@ -186,6 +186,61 @@ def test_a_device_cannot_reach_out_from_the_file_level(tmp_path: Path, prelude: 
 
 
 @needs_sandbox
+@pytest.mark.parametrize(
+    "trick",
+    [
+        "initial force a = 0;",
+        "assign (supply1, supply0) a = 0;",
+        "supply0 zero; tran(a, zero);",
+        "sink s(a);",
+        "buf (a, 1'b0);",
+        "always @(a) a = 0;",
+        "bench_part p();",
+        "generate if (W == 3) initial tb.errors = 0; endgenerate",
+        "generate if (W == 3) initial clear; endgenerate",
+        "generate if (W == 3) begin : tb end else initial tb.errors = 0; endgenerate",
+        "generate if (W == 4) assign a = 0; endgenerate",
+        "class c; endclass",
+        "always_comb assign y = a;",
+    ],
+)
+def test_a_device_cannot_change_what_is_outside(tmp_path: Path, trick: str) -> None:
+    bench = BENCH.replace("dut u(a, y);", "dut #(.W(4)) u(a, y); task clear; errors = 0; endtask")
+    (tmp_path / "tb.sv").write_text(bench + "module bench_part; endmodule\n")
+    (tmp_path / "dut.sv").write_text(
+        "module sink(inout d); assign d = 0; endmodule\n"
+        f"module dut #(parameter W = 1) (input a, output y); assign y = a; {trick}\nendmodule\n"
+    )
+    verdict = hdl.simulate(
+        [tmp_path / "dut.sv", tmp_path / "tb.sv"],
+        top="tb",
+        work_dir=tmp_path / "sim",
+        untrusted=[tmp_path / "dut.sv"],
+    )
+    assert verdict.cause == "unsafe", verdict.reason
+
+
+@needs_sandbox
+def test_a_device_cannot_change_how_its_test_bench_is_read(tmp_path: Path) -> None:
+    prelude = (
+        "`define if if (0)\n`define errors nothing\n`default_nettype none\n`timescale 1fs/1fs\n"
+        "`celldefine\n`define fatal(a) 1\ntypedef bit integer_t;\n"
+    )
+    (tmp_path / "tb.sv").write_text(BENCH)
+    (tmp_path / "dut.sv").write_text(prelude + WRONG % "")
+    for files in (["dut.sv", "tb.sv"], ["tb.sv", "dut.sv"]):
+        verdict = hdl.simulate(
+            [tmp_path / name for name in files],
+            top="tb",
+            work_dir=tmp_path / "sim",
+            untrusted=[tmp_path / "dut.sv"],
+        )
+        assert (verdict.status, verdict.cause) == ("failed", "exit_code"), verdict.reason
+    redefining = INVERTER + "module tb; initial $finish; endmodule\n"
+    assert run_untrusted(tmp_path, redefining.replace("initial $finish;", "")).cause == "compile"
+
+
+@needs_sandbox
 def test_ordinary_synthesizable_code_is_not_refused(tmp_path: Path) -> None:
     device = """
 `define INVERT(x) (~(x))
@@ -203,7 +258,8 @@ module dut(input logic a, output logic y);
   logic [p::W-1:0] w;
   logic [3:0] memory [0:3];
   initial memory[0] = '0;
-  half #(.N(1)) u(.a(a), .y(w));
+  half #(.N(1)) u(.a(later), .y(w));
+  wire later = a;
   always_comb y = `INVERT(w[0]);
 endmodule
 """

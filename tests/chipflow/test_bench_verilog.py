@@ -1,0 +1,124 @@
+"""`chipflow bench verilog`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks import verilog_arms
+from llm_stages import hdl, sandbox
+from llm_stages.exchange import Reply, Request
+from tests.chipflow.command_line import CommandLine, command_line
+
+pytestmark = pytest.mark.skipif(
+    hdl.find_simulator() is None or sandbox.mechanism() is None,
+    reason="needs Icarus Verilog and a sandbox",
+)
+
+NAMES = "Prob007_wire", "Prob031_dff"
+
+
+@pytest.fixture
+def chipflow(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    data_file: Callable[[str], Path],
+) -> CommandLine:
+    for name in NAMES:
+        data_file(f"verilog-eval/{name}_test.sv")
+    monkeypatch.chdir(tmp_path)
+    return command_line(capsys, monkeypatch)
+
+
+def test_results_are_kept_as_problems_are_done(chipflow: CommandLine, tmp_path: Path) -> None:
+    options = ("bench", "verilog", "--answers", "references", "--out", "r")
+    first = chipflow(*options, "--problems", "Prob007")
+    assert first.code == 0
+    assert "| pass@1 | 100.0% |" in first.out
+    both = chipflow(*options, "--problems", ",".join(NAMES))
+    assert "1 of 2 problems are kept" in both.err
+    assert "Prob007" not in both.err.partition("kept")[2].partition("\n")[2]
+    record = json.loads((tmp_path / "r" / "verilog.json").read_text())
+    assert [problem["problem"] for problem in record["problems"]] == list(NAMES)
+    assert record["summary"]["solved"] == 2
+    assert record["made_with"]["simulator"].startswith("Icarus Verilog 1")
+    assert (tmp_path / "r" / "verilog.md").read_text() == both.out
+    broken = chipflow(
+        "bench",
+        "verilog",
+        "--answers",
+        "references",
+        "--mutants",
+        1,
+        "--out",
+        "r",
+        "--problems",
+        "Prob031",
+        "--json",
+    )
+    assert "is replaced" in broken.err
+    assert json.loads(broken.out)["summary"]["solved"] == 0
+
+
+def test_a_model_is_asked_once_a_sample(
+    chipflow: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Request] = []
+
+    def complete(request: Request, *, budget: object = None, store: object = None) -> Reply:
+        asked.append(request)
+        wire = "module TopModule(input in, output out); assign out = in; endmodule"
+        return Reply(f"```verilog\n{wire}\n```", 100, 20, 0.001, 1.0, "fake")
+
+    monkeypatch.setattr(verilog_arms, "complete", complete)
+    ended = chipflow(
+        "bench",
+        "verilog",
+        "--model",
+        "openai/fake",
+        "--samples",
+        2,
+        "--problems",
+        "Prob007_wire,Prob031_dff",
+        "--cores",
+        1,
+        "--json",
+        "-q",
+    )
+    assert ended.code == 0
+    record = json.loads(ended.out)
+    assert record["summary"]["pass_at"] == {"1": 0.5, "2": 0.5}
+    assert record["summary"]["prompt_tokens"] == 400
+    assert record["summary"]["cost_usd"] == pytest.approx(0.004)
+    assert [request.seed for request in asked] == [1, 2, 1, 2]
+    assert {request.temperature for request in asked} == {0.8}
+    for request in asked:
+        words = "".join(message.content for message in request.messages)
+        assert "RefModule" not in words
+        assert "stimulus" not in words
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "--model or --answers"),
+        (("--model", "m", "--answers", "references"), "--model or --answers"),
+        (("--model", "m", "--arm", "absent"), "no arm called 'absent'"),
+        (("--model", "m", "--mutants", "2"), "--mutants is for"),
+        (("--answers", "absent"), "no such folder of answers"),
+        (("--answers", "references", "--problems", "Prob999"), "no problem 'Prob999'"),
+        (("--answers", "references", "--simulator", "vcs"), "no simulator called 'vcs'"),
+        (("--answers", "references", "--suite", "rtllm"), "RTLLM's designs are not here"),
+        (("--answers", "references", "--suite", "cvdp"), "CVDP's problems are not here"),
+    ],
+)
+def test_bad_options_say_what_to_do(
+    chipflow: CommandLine, options: tuple[str, ...], words: str
+) -> None:
+    ended = chipflow("bench", "verilog", *options)
+    assert ended.code == 2
+    assert words in ended.err
