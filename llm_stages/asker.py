@@ -128,8 +128,8 @@ class Asker:
         Args:
             stage: The LLM stage that asks.
             read: Makes a value of an answer; raises `FormError`.
-            fields: What the lines of the prompt pack name. `mark` is added: nobody can write text
-                that holds a hash of itself, so no text in a frame can close it.
+            fields: What the lines of the prompt pack name. `mark` is added where it is not there:
+                nobody can write text that holds a hash of itself, so no text in a frame closes it.
             temperature: 0 for the likeliest answer.
             number: Added to the seed; another number asks for another answer.
             level: Which of the stage's models, from 0; the last one where there are fewer.

@@ -67,8 +67,13 @@ class CandidatePool:
             return None
         climb = same.climb if same is not None else self._climb(rtl, name, reply)
         origin = parent.name if parent else ""
-        self.found.append(self.scored(Candidate(name, rtl, climb, origin, reply.model)))
+        self.found.append(Candidate(name, rtl, climb, origin, reply.model))
+        self._score_all()
         return self.found[-1]
+
+    def current(self, one: Candidate) -> Candidate:
+        """The candidate as it is scored now."""
+        return next(item for item in self.found if item.name == one.name)
 
     def use(self, bench: GeneratedBench) -> None:
         """Measure all candidates by this test bench; they are simulated where the inputs differ."""
@@ -82,15 +87,19 @@ class CandidatePool:
                     path = self.scratch / "again" / one.name / f"{self.top}.sv"
                     climb = gates.simulated(climb, path, one.rtl, bench.simulate)
                     self.found[place] = replace(one, climb=climb)
-        self.found = [self.scored(one) for one in self.found]
+        self._score_all()
 
-    def scored(self, one: Candidate) -> Candidate:
+    def _score_all(self) -> None:
+        """Anew for all: which reference they are measured by hangs on all of them."""
+        reference = self.reference()
+        self.found = [self._scored(one, reference) for one in self.found]
+
+    def _scored(self, one: Candidate, reference: Expected | None) -> Candidate:
         """The candidate with its score and the way it fails."""
         failed = [item for item in one.climb.findings if item.severity == "error"]
         signature = f"{failed[0].code} {failed[0].message}" if failed else ""
         agreement, measured = 0.0, False
-        verdict, trace = one.climb.verdict, one.climb.trace
-        reference = self.reference_for(one)
+        verdict, trace = one.climb.verdict, self._trace(one)
         if self.bench is not None and reference is not None and trace is not None:
             found = compare(trace, reference, self.bench.spec)
             agreement, measured = found.agreement, True
@@ -103,30 +112,45 @@ class CandidatePool:
         score = one.climb.score(agreement)
         return replace(one, score=score, signature=signature, is_measured=measured)
 
-    def reference_for(self, one: Candidate | None = None) -> Expected | None:
+    def reference(self) -> Expected | None:
         """The reference to be measured by: the one that some candidate comes closest to."""
         if self.bench is None or not self.bench.references:
             return None
         references = self.bench.references
-        traces = [t for item in [*self.found, one] if item and (t := self._trace(item))]
+        traces = [trace for one in self.found if (trace := self._trace(one))]
         if not traces:
             return references[0]
         cells = reference_vote.matrix(references, traces, self.bench.spec).cells
         best = [max(cell.agreement for cell in row) for row in cells]
         return references[best.index(max(best))]
 
-    def passing(self) -> tuple[Candidate, Expected | None] | None:
-        """The first candidate that passes, with the reference that it agrees with."""
+    def passing(self, *, lead: int = 0) -> tuple[Candidate, Expected | None] | None:
+        """The candidate that passes, with the reference that it agrees with.
+
+        Args:
+            lead: Of samples that agree with references, votes that one must be ahead of all that
+                behave differently. An edit needs to agree with a reference alone.
+        """
         if self.test_bench is not None:
             for one in self.standing():
                 if one.climb.verdict is not None and one.climb.verdict.passed:
                     return one, None
         if self.bench is None:
             return None
-        traced = [(one, trace) for one in self.found if (trace := self._trace(one))]
-        traces = [trace for _, trace in traced]
-        cell = reference_vote.matrix(self.bench.references, traces, self.bench.spec).best()
-        return (traced[cell[1]][0], self.bench.references[cell[0]]) if cell else None
+        references, spec = self.bench.references, self.bench.spec
+        if first := reference_vote.elected(self.behaviours(), lead=lead):
+            return self.samples()[first.candidates[0]][0], references[first.references[0]]
+        edits = [one for one in self.standing() if one.name.endswith(EDIT)]
+        traced = [(one, trace) for one in edits if (trace := self._trace(one))]
+        cell = reference_vote.matrix(references, [trace for _, trace in traced], spec).best()
+        return (traced[cell[1]][0], references[cell[0]]) if cell else None
+
+    def behaviours(self) -> list[reference_vote.Behaviour]:
+        """What the samples do, most votes first."""
+        if self.bench is None:
+            return []
+        traces = [trace for _, trace in self.samples()]
+        return reference_vote.behaviours(self.bench.references, traces, self.bench.spec)
 
     def standing(self) -> list[Candidate]:
         """Those that pass all gates before the simulation."""
@@ -150,7 +174,7 @@ class CandidatePool:
 
     def what_is_wrong(self, one: Candidate) -> str:
         """The first mismatch of a candidate with its drivers, or its first errors."""
-        reference, trace = self.reference_for(one), one.climb.trace
+        reference, trace = self.reference(), self._trace(one)
         if self.bench is not None and reference is not None and trace is not None:
             found = compare(trace, reference, self.bench.spec)
             if found.mismatches:

@@ -73,6 +73,9 @@ class Synthesis:
 _Check = Callable[[Path, str, Sequence[RequiredPort]], list[Diagnostic]]
 #: Checks a source with a synthesis tool: (file, top module, working folder).
 Synthesize = Callable[[Path, str, Path], Synthesis]
+#: Proves whether two sources do the same: (one, other, top module, working folder). False where
+#: they do not, or where nobody can say.
+Equivalent = Callable[[str, str, str, Path], bool]
 #: Runs a source in a test bench: (file, working folder). A generated test bench also gives a trace.
 Simulate = Callable[[Path, Path], tuple[Trace | None, Verdict]]
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from llm_stages import reference_vote
 from llm_stages.candidate_pool import CandidatePool
 from llm_stages.candidate_words import standing
 from llm_stages.candidates import Candidate
@@ -94,6 +93,8 @@ def chosen(
         DraftRejected: No candidate came through the gates before the simulation.
     """
     basis: Basis = "test bench" if pool.test_bench else "reference model"
+    if winner is None and (agreeing := pool.passing()):
+        winner = agreeing[0]  # ahead by too little to stop there, but nothing else came
     one = winner
     if one is None:
         one, basis = _without_proof(pool)
@@ -132,8 +133,7 @@ def _without_proof(pool: CandidatePool) -> tuple[Candidate, Basis]:
     best = max(standing_ones, key=lambda one: one.score)
     if pool.test_bench is not None:
         return best, "test bench"
-    samples = pool.samples()
-    cluster = reference_vote.largest_cluster([trace for _, trace in samples])
-    if cluster:
-        return samples[cluster[0]][0], "vote"
-    return best, "reference model" if pool.reference_for() else "gates"
+    alike = pool.behaviours()
+    if alike and len(alike[0].candidates) > 1:
+        return pool.samples()[alike[0].candidates[0]][0], "vote"
+    return best, "reference model" if pool.reference() else "gates"

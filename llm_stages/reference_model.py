@@ -88,11 +88,12 @@ def write(
         check(source, spec)
         return run(source, spec, stimulus, work_dir)
 
+    care = [*spec.corner_cases, *([question] if question else ())]
     fields = {
         "top": spec.top,
         "spec": spec_text,
         "skeleton": skeleton(spec),
-        "care": f"\nTake care: {question}" if question else "",
+        "care": "\nTake care of:\n" + "\n".join(f"- {item}" for item in care) if care else "",
     }
     temperature = 0.0 if number == 0 else 0.7
     return asker.ask(STAGE, read, fields, temperature=temperature, number=number, level=level)
@@ -121,7 +122,9 @@ def skeleton(spec: NormalisedSpec) -> str:
         f"def clock(state, x):\n    # {edge[spec.clock.edge]} of {spec.clock.port}: "
         f"every register with its next value{but}\n{comment}    return {{{kept}}}\n\n"
         "def outputs(state, x):\n    # the outputs between two edges, from the registers and "
-        f"the present inputs\n    # outputs: {widths}\n    return {{{kept}}}\n"
+        f"the present inputs\n    # outputs: {widths}\n    return {{{kept}}}\n\n"
+        "# If random inputs would hardly ever reach something, add def cases(): return a list of\n"
+        "# lists of dicts, one dict a cycle, with inputs that do.\n"
     )
 
 

@@ -84,22 +84,22 @@ def judge(expected: Expected, traces: Sequence[Trace], spec: NormalisedSpec) -> 
         spec: The outputs.
 
     Returns:
-        "none": a candidate agrees with the reference. "bench": at the first check that all fail,
-        most candidates agree on another value. "rtl": each check is passed by some candidate, or
-        where they all fail, they do not agree. "undecided": there are too few candidates to say.
+        "bench": at some check most candidates agree on another value than the reference's. If not,
+        "none": a candidate agrees with the reference; "rtl": none does; "undecided": there are too
+        few candidates to say.
     """
+    contested = first_contested(expected, traces, spec)
+    if contested is not None:
+        return Finding("bench", contested)
     if any(compare(trace, expected, spec).agrees for trace in traces):
         return Finding("none")
-    if len(traces) < _FEWEST_WITNESSES:
-        return Finding("undecided")
-    contested = first_contested(expected, traces, spec)
-    return Finding("bench", contested) if contested else Finding("rtl")
+    return Finding("rtl" if len(traces) >= _FEWEST_WITNESSES else "undecided")
 
 
 def first_contested(
     expected: Expected, traces: Sequence[Trace], spec: NormalisedSpec
 ) -> Contested | None:
-    """The first check that every candidate fails and where most of them agree on one value."""
+    """The first check at which most candidates agree on one value, and it is another one."""
     names = [port.name for port in spec.outputs]
     for number, wanted in enumerate(expected.rows):
         for column, want in enumerate(wanted):
@@ -107,11 +107,10 @@ def first_contested(
                 continue
             values = [trace.rows[number][column] for trace in traces]
             right = format(want, f"0{len(values[0])}b")
-            if right in values:
-                continue
             common = max(sorted(set(values)), key=values.count)
             count = values.count(common)
-            if count < _FEWEST_WITNESSES or count * 2 <= len(values) or set(common) - {"0", "1"}:
+            few = count < _FEWEST_WITNESSES or count * 2 <= len(values)
+            if few or common == right or set(common) - {"0", "1"}:
                 continue
             return Contested(number, names[column], want, int(common, 2), count)
     return None
@@ -123,15 +122,48 @@ def agree_on(one: Expected, other: Expected, contested: Contested, spec: Normali
     return one.rows[contested.row][column] == other.rows[contested.row][column]
 
 
-def largest_cluster(traces: Sequence[Trace]) -> tuple[int, ...]:
-    """The candidates of the behaviour that most have, if it is one that two or more have.
+@dataclass(frozen=True)
+class Behaviour:
+    """What some candidates do alike.
 
-    Behaviours that leave outputs undefined do not count. Of two that are as frequent, the one that
-    came first wins.
+    Attributes:
+        candidates: Their numbers.
+        references: Numbers of the references that agree with it fully.
     """
-    clusters: dict[Trace, list[int]] = {}
+
+    candidates: tuple[int, ...]
+    references: tuple[int, ...]
+
+    @property
+    def votes(self) -> int:
+        """A vote of each candidate and of each reference."""
+        return len(self.candidates) + len(self.references)
+
+
+def behaviours(
+    references: Sequence[Expected], traces: Sequence[Trace], spec: NormalisedSpec
+) -> list[Behaviour]:
+    """The behaviours of candidates, most votes first, then those that a reference agrees with.
+
+    Those that leave outputs undefined do not count. Of equals the one that came first goes first.
+    """
+    alike: dict[Trace, list[int]] = {}
     for number, trace in enumerate(traces):
         if trace.is_defined:
-            clusters.setdefault(trace, []).append(number)
-    largest = max(clusters.values(), key=len, default=[])
-    return tuple(largest) if len(largest) >= _FEWEST_WITNESSES else ()
+            alike.setdefault(trace, []).append(number)
+    found = [
+        Behaviour(
+            tuple(numbers),
+            tuple(n for n, wanted in enumerate(references) if compare(trace, wanted, spec).agrees),
+        )
+        for trace, numbers in alike.items()
+    ]
+    return sorted(found, key=lambda item: (-item.votes, not item.references, item.candidates))
+
+
+def elected(found: Sequence[Behaviour], *, lead: int) -> Behaviour | None:
+    """The first behaviour, if a reference agrees with it and it leads by so many votes."""
+    if not found or not found[0].references:
+        return None
+    second = found[1].votes if len(found) > 1 else 0
+    return found[0] if found[0].votes - second >= lead else None

@@ -5,8 +5,8 @@ The course, as `solve` and `_Loop` have it from top to bottom:
 1. the specification is normalised;
 2. a reference model is written, before any RTL and without ever seeing some;
 3. one cold sample of RTL (temperature 0), then warm ones, each through the gate ladder; a source
-   that does not come to the simulation is mended once. The first that agrees with a reference ends
-   the search;
+   that does not come to the simulation is mended once. A behaviour that a reference agrees with
+   ends the search when it is two votes ahead, so at once where nothing differs;
 4. where samples agree with each other against the reference, it is the reference that is doubted
    (`reference_vote.py`), and another one is written;
 5. the best two differing candidates are repaired step by step: first mismatch and its drivers in,
@@ -21,13 +21,23 @@ to the same end when it is started again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from llm_stages import candidates, edits, gates, generated_bench, normalise, reference_vote
+from llm_stages import (
+    candidates,
+    edits,
+    gates,
+    generated_bench,
+    hdl,
+    icarus,
+    normalise,
+    reference_vote,
+)
 from llm_stages.asker import Asker, Asking, EffortSpent, FormError, cleaned
 from llm_stages.candidate_pool import EDIT, CandidatePool, TestBench
 from llm_stages.candidate_words import difference, standing, worse
@@ -44,6 +54,9 @@ from llm_stages.notes import Notes
 WRITE, REPAIR = "spec_to_rtl", "repair"
 
 _WARM_TEMPERATURE, _MEND_TEMPERATURE, _REPAIR_TEMPERATURE = 0.85, 0.2, 0.3
+#: Votes of samples and references that one behaviour must be ahead of all others to end sampling:
+#: a sample and a reference that agree are two.
+_LEAD = 2
 #: Added to seeds, so that no two questions of a loop share one.
 _MENDS, _STEPS = 20_000, 40_000
 #: A question without its specification, about.
@@ -85,6 +98,7 @@ def solve(
     folder: Path | None = None,
     test_bench: TestBench | None = None,
     synthesize: gates.Synthesize | None = None,
+    equivalent: gates.Equivalent | None = None,
 ) -> LoopResult:
     """Have models write RTL, test it against what other answers say, and repair it.
 
@@ -100,6 +114,8 @@ def solve(
         test_bench: The user's own: (file of the device, working folder) -> verdict. With it no
             reference model is written. The device is untrusted.
         synthesize: A synthesis tool for the gate ladder.
+        equivalent: Proves whether two sources do the same; a step of repair that changes nothing is
+            then undone.
 
     Raises:
         InputError: No model is named, or the specification or the name cannot be used.
@@ -121,7 +137,9 @@ def solve(
         pool = CandidatePool(
             top, required_ports(text, top), Path(scratch), None, test_bench, synthesize
         )
-        loop = _Loop(text, Asker(asking), options or LoopOptions(), state, pool)
+        loop = _Loop(
+            text, Asker(asking), options or LoopOptions(), state, pool, equivalent=equivalent
+        )
         stopped = ""
         try:
             loop.normalise()
@@ -154,6 +172,7 @@ class _Loop:
     mutants: MutantCheck = field(default_factory=lambda: MutantCheck(0, 0))
     references_tried: int = 0
     doubted: set[tuple[int, int, str]] = field(default_factory=set)
+    equivalent: gates.Equivalent | None = None
 
     # 1. and 2.: the specification, and references
 
@@ -168,10 +187,14 @@ class _Loop:
         self.pool.required = self.spec.required
         stated = self.spec.model_dump_json(indent=1) + "\n"
         (self.folder / "spec.json").write_text(stated, encoding="utf-8")
-        if self.pool.test_bench is None:
-            self.pool.bench = generated_bench.begin(self.text, self.spec)
-            if self.pool.bench is None:
-                self.log("no test bench is generated: in which cycle a result comes is left open")
+        if self.pool.test_bench is not None:
+            return
+        if hdl.find_simulator() is None:
+            self.log(f"no test bench is generated: {icarus.NAME} is missing, {icarus.INSTALL}")
+            return
+        self.pool.bench = generated_bench.begin(self.text, self.spec)
+        if self.pool.bench is None:
+            self.log("no test bench is generated: in which cycle a result comes is left open")
 
     def write_reference_first(self) -> None:
         """The reference comes first, unless so little is allowed that it would be all."""
@@ -207,15 +230,15 @@ class _Loop:
             one = self.write(number)
             if one.rtl and not one.climb.stands:
                 self.mend(one, number)
-            if self.is_done():
+            if self.is_done(_LEAD):
                 return True
-            has_reference = self.pool.reference_for() is not None
+            has_reference = self.pool.reference() is not None
             if (not has_reference or self.is_reference_doubted()) and self.write_reference():
                 if has_reference:
                     self.log(self.second_opinion())
-                if self.is_done():
+                if self.is_done(_LEAD):
                     return True
-        return False
+        return self.is_done(0)
 
     def write(self, number: int) -> Candidate:
         """One sample; the cold one has number 0."""
@@ -223,13 +246,17 @@ class _Loop:
         rtl = self.asker.ask(
             WRITE,
             lambda reply: extract_hdl(reply.text, top),
-            self.fields(),
+            self.fields() | {"mark": self.plain_mark()},
             temperature=_WARM_TEMPERATURE if number else 0.0,
             number=number,
         )
         one = self.pool.add(rtl, "warm" if number else "cold", self.asker.replies[-1])
         assert one is not None
         return self.kept(one)
+
+    def plain_mark(self) -> str:
+        """The mark that `spec_to_rtl` takes, so that the cold sample is its very question."""
+        return hashlib.sha256(f"{self.pool.top}\n{self.text}\n".encode()).hexdigest()[:12]
 
     def mend(self, broken: Candidate, number: int) -> None:
         """One repair of a source that does not come to the simulation."""
@@ -275,16 +302,18 @@ class _Loop:
     def repair(self) -> None:
         """Step by step on the best candidates that fail in different ways."""
         beam = self.pool.beam(self.options.beam)
-        checked = self.pool.test_bench is not None or self.pool.reference_for() is not None
+        checked = self.pool.test_bench is not None or self.pool.reference() is not None
         if not beam or (beam[0].climb.stands and not checked):
             return  # nothing says what is wrong
+        if self.is_outvoted():
+            return
         ladder = self.asker.asking.ladder(REPAIR)
         level = place = rejects = 0
         for number in range(self.options.steps):
             after = self.step(beam[place], number, level)
             if after is not None:
                 beam[place], rejects = after, 0
-                if self.is_done():
+                if self.is_done(0):
                     return
                 continue
             rejects += 1
@@ -296,8 +325,17 @@ class _Loop:
                     return
                 self.log(f"no step of {ladder[level - 1]} helps; {ladder[level]} goes on")
 
+    def is_outvoted(self) -> bool:
+        """Whether samples that behave alike stand against every reference, well ahead."""
+        alike = self.pool.behaviours()
+        if not alike or alike[0].references:
+            return False
+        second = alike[1].votes if len(alike) > 1 else 0
+        return alike[0].votes - second > _LEAD
+
     def step(self, best: Candidate, number: int, level: int) -> Candidate | None:
         """One edit; the new candidate if it is no worse, None where it is undone."""
+        best = self.pool.current(best)
         changed = self.edit(best, _STEPS + number, _REPAIR_TEMPERATURE, level)
         if changed is None:
             self.notes = self.notes.with_refuted("an answer that could not be used")
@@ -306,14 +344,32 @@ class _Loop:
         after = self.pool.add(changed, EDIT, self.asker.replies[-1], best)
         if after is None:
             self.notes = self.notes.with_refuted(f"{what}: had been tried before")
-        elif after.score < best.score:
-            self.notes = self.notes.with_refuted(f"{what}: {worse(best, after)}")
+            return None
+        best = self.pool.current(best)
+        objection = worse(best, after) if after.score < best.score else ""
+        if not objection and self.does_the_same(best, after):
+            objection = "does the same as before"
+        if objection:
+            self.notes = self.notes.with_refuted(f"{what}: {objection}")
             self.kept(after)
-            self.log(f"{after.name} is undone: {worse(best, after)}")
-        else:
-            self.notes = self.notes.with_fact(f"{what} was kept: {standing(after)}")
-            return self.kept(after)
-        return None
+            self.log(f"{after.name} is undone: {objection}")
+            return None
+        self.notes = self.notes.with_fact(f"{what} was kept: {standing(after)}")
+        return self.kept(after)
+
+    def does_the_same(self, best: Candidate, after: Candidate) -> bool:
+        """Whether an edit is proven to have changed nothing that a simulation could show."""
+        if self.equivalent is None or not (best.climb.stands and after.climb.stands):
+            return False
+        if best.climb.trace != after.climb.trace or self.winner_by(after):
+            return False
+        folder = self.pool.scratch / "equivalence" / after.name
+        return self.equivalent(best.rtl, after.rtl, self.pool.top, folder)
+
+    def winner_by(self, after: Candidate) -> bool:
+        """Whether a candidate passes, so that nothing speaks against it."""
+        found = self.pool.passing()
+        return found is not None and found[0].name == after.name
 
     def edit(self, best: Candidate, number: int, temperature: float, level: int) -> str | None:
         """The source with an edit of a model's; None where no answer could be used."""
@@ -337,9 +393,9 @@ class _Loop:
 
     # 6.: is the test bench any good
 
-    def is_done(self) -> bool:
+    def is_done(self, lead: int) -> bool:
         """Whether a candidate passes, by a test bench that is strong enough to say so."""
-        found = self.pool.passing()
+        found = self.pool.passing(lead=lead)
         bench = self.pool.bench
         if found is not None and found[1] is not None and bench is not None:
             self.mutants = self.check_mutants(*found)
@@ -347,7 +403,7 @@ class _Loop:
                 survived = f"{self.mutants.survived} of {self.mutants.tried} mutants survive"
                 self.log(f"{survived}: the test bench is made longer")
                 self.pool.use(generated_bench.stronger(bench, self.pool.scratch / "stronger"))
-                found = self.pool.passing()
+                found = self.pool.passing(lead=lead)
                 if found is None:
                     self.log("no candidate agrees with a reference model any more")
                 else:

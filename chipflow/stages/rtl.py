@@ -78,6 +78,7 @@ def _write_in_a_loop(ctx: StageContext, spec: Path, folder: Path) -> str:
         folder=ctx.out_dir / "loop",
         test_bench=bench,
         synthesize=synthesis_gate.gate(),
+        equivalent=synthesis_gate.equivalence(),
     )
     origin = asdict(result)
     del origin["rtl"]

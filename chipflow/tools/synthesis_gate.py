@@ -11,8 +11,9 @@ import shutil
 from pathlib import Path
 
 from chipflow.tools import yosys
+from chipflow.tools.process import TimeLimit
 from chipflow.tools.versions import version_of
-from llm_stages.gates import Synthesis, Synthesize
+from llm_stages.gates import Equivalent, Synthesis, Synthesize
 from llm_stages.slang import Diagnostic
 
 _LIMIT_S = 60.0
@@ -53,6 +54,36 @@ def check(path: Path, top: str, work_dir: Path) -> Synthesis:
     assert failure is not None
     found = Diagnostic(path.name, failure.line, 0, "error", "Yosys", failure.text)
     return Synthesis((found,))
+
+
+def equivalence() -> Equivalent | None:
+    """Proves whether two sources do the same; None where Yosys is not installed."""
+    return equivalent if version_of("pyosys") is not None else None
+
+
+def equivalent(one: str, other: str, top: str, work_dir: Path) -> bool:
+    """Whether two sources do the same from equal states on, by induction; False where it is open.
+
+    Registers are matched by name.
+    """
+    work_dir.mkdir(parents=True, exist_ok=True)
+    script = ""
+    for name, text in (("gold", one), ("gate", other)):
+        (work_dir / f"{name}.sv").write_text(text, encoding="utf-8")
+        script += (
+            f"read_verilog -sv {name}.sv\nhierarchy -check -top {top}\nproc\nmemory\nflatten\n"
+            f"opt_clean\nrename {top} {name}\ndesign -stash {name}\n"
+        )
+    script += (
+        "design -copy-from gold -as gold gold\ndesign -copy-from gate -as gate gate\n"
+        "equiv_make gold gate both\nhierarchy -top both\nequiv_simple\nequiv_induct\n"
+        "equiv_status -assert\n"
+    )
+    try:
+        yosys.run_script(script, work_dir=work_dir, name="equivalence", timeout_s=_LIMIT_S)
+    except (yosys.YosysError, TimeLimit):
+        return False
+    return True
 
 
 def _findings(check_txt: Path, log: str) -> tuple[Diagnostic, ...]:

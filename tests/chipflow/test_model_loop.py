@@ -142,3 +142,14 @@ def test_the_loop_is_chosen_in_the_design(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=words) as caught:
             read(line)
         assert caught.value.where.endswith("design.toml:5")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [("a + b", "b + a", True), ("a + b", "a - b", False), ("a + b", "a + (", False)],
+)
+def test_equivalence_is_proven_or_denied(one: str, other: str, same: bool, tmp_path: Path) -> None:
+    prove = synthesis_gate.equivalence()
+    assert prove is not None
+    sources = [f"{HEAD}  assign s = {sum_};\nendmodule\n" for sum_ in (one, other)]
+    assert prove(sources[0], sources[1], "adder", tmp_path / "work") == same

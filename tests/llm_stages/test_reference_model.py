@@ -173,19 +173,28 @@ def test_the_vote_names_who_is_suspect() -> None:
     assert (found.checks, found.mismatches, found.first_row) == (2, 1, 2)
     assert found.first_outputs == ("q",)
     for traces, suspect in (
-        ([right, wrong, wrong], "none"),
+        ([right, wrong], "none"),
+        ([right, wrong, wrong], "bench"),
         ([wrong], "undecided"),
         ([wrong, wrong, other], "bench"),
         ([wrong, other], "rtl"),
-        ([wrong, trace(9, 0, 2)], "rtl"),  # each check is passed by one of them
+        ([wrong, trace(9, 0, 2)], "rtl"),
+        ([wrong, wrong, trace(9, 0, 2)], "bench"),
     ):
         assert reference_vote.judge(expected, traces, UP).suspect == suspect
     contested = reference_vote.first_contested(expected, [wrong, wrong, other], UP)
     assert contested == reference_vote.Contested(2, "q", 2, 3, 2)
-    assert reference_vote.largest_cluster([right, wrong, other, wrong]) == (1, 3)
-    assert reference_vote.largest_cluster([right, wrong]) == ()
     unknown = Trace((("xxxx",),) * 3)
-    assert reference_vote.largest_cluster([unknown, unknown, right]) == ()
+    alike = reference_vote.behaviours(
+        [expected], [right, wrong, unknown, other, wrong, unknown], UP
+    )
+    assert [(item.candidates, item.references, item.votes) for item in alike] == [
+        ((0,), (0,), 2), ((1, 4), (), 2), ((3,), (), 1),
+    ]  # fmt: skip
+    assert reference_vote.elected(alike, lead=0) == alike[0]
+    assert reference_vote.elected(alike, lead=1) is None
+    assert reference_vote.elected(alike[:1], lead=2) == alike[0]
+    assert reference_vote.elected(alike[1:], lead=0) is None
     assert reference_vote.matrix([expected], [wrong, right], UP).best() == (0, 1)
 
 

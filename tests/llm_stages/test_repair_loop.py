@@ -301,3 +301,33 @@ def test_a_loop_that_was_killed_comes_to_the_same_end(tmp_path: Path) -> None:
     )
     again = solve(UP, top="counter", asking=replayed, options=QUICK)
     assert again.rtl == json.loads((tmp_path / "whole/result.json").read_text())["rtl"]
+
+
+def test_a_lone_agreement_does_not_end_the_search_where_a_sample_differs() -> None:
+    answers = [gate("a & b"), gate("a ^ b"), gate("b & a")]
+    references = [gate_reference("a | b"), gate_reference("a ^ b"), gate_reference("a & b")]
+    lines: list[str] = []
+    with scripted(write_bench=references, spec_to_rtl=answers) as script:
+        options = replace(QUICK, warm=6)
+        result = solve(AND, top="gate", asking=asking(log=lines.append), options=options)
+    # "a ^ b" is a sample and a reference; the sample before it holds it back until others come.
+    assert (result.verified, "a & b" in result.rtl or "b & a" in result.rtl) == (True, True), lines
+    assert len(script.of("spec_to_rtl")) > 3
+
+
+def test_an_edit_that_is_proven_to_change_nothing_is_undone() -> None:
+    seen: list[str] = []
+
+    def equivalent(one: str, other: str, top: str, work_dir: Path) -> bool:
+        seen.append(other)
+        return True
+
+    with scripted(
+        write_bench=[gate_reference("a & b")],
+        spec_to_rtl=[gate("a | b")],
+        repair=[edit("a | b", "b | a"), edit("a | b", "a & b")],
+    ) as script:
+        result = solve(AND, top="gate", asking=asking(), options=QUICK, equivalent=equivalent)
+    assert result.verified
+    assert len(seen) == 1
+    assert "does the same as before" in script.question("repair")
