@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from llm_stages import candidates, gates, mismatch_window, reference_vote
+from llm_stages import bench_report, candidates, gates, mismatch_window, reference_vote
 from llm_stages.candidate_words import errors
 from llm_stages.candidates import Candidate
 from llm_stages.exchange import Reply
@@ -174,6 +174,9 @@ class CandidatePool:
 
     def what_is_wrong(self, one: Candidate) -> str:
         """The first mismatch of a candidate with its drivers, or its first errors."""
+        verdict = one.climb.verdict
+        if self.test_bench is not None and verdict is not None and verdict.status == "failed":
+            return bench_report.report(verdict, self.required)
         reference, trace = self.reference(), self._trace(one)
         if self.bench is not None and reference is not None and trace is not None:
             found = compare(trace, reference, self.bench.spec)

@@ -18,6 +18,7 @@ from llm_stages.errors import InputError
 from llm_stages.interface import RequiredPort, differences
 from llm_stages.simulation import Simulation
 from llm_stages.slang import Diagnostic
+from llm_stages.text_files import without_folders
 from llm_stages.vector_bench import Trace
 from llm_stages.verdict import Verdict
 
@@ -192,7 +193,7 @@ def simulated(climbed: Climb, path: Path, rtl: str, simulate: Simulate) -> Climb
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(rtl, encoding="utf-8")
     trace, verdict = simulate(path, path.parent / "run")
-    reason = _placeless(verdict.reason, path.parent / "run")
+    reason = without_folders(verdict.reason)
     if verdict.status == "could_not_run":
         before = climbed.records[: GATES.index("elaboration")]
         record = _failed("elaboration", [_error(verdict.cause, reason)])
@@ -237,13 +238,13 @@ def _elaboration(path: Path, top: str, work_dir: Path) -> GateRecord:
     )
     units = simulation.units()
     if isinstance(units, Verdict):
-        return _failed("elaboration", [_error(units.cause, _placeless(units.reason, work_dir))])
+        return _failed("elaboration", [_error(units.cause, without_folders(units.reason))])
     done = simulation.tool.build(
         simulation.compiler, simulation.call, simulation.work_dir, units, top, [], None
     )
     if done.exit_code != 0 or done.overrun or not simulation.tool.is_built(simulation.work_dir):
         failure = simulation.compile_failure(done)
-        reason = _placeless(failure.reason, work_dir)
+        reason = without_folders(failure.reason)
         return _failed("elaboration", [_error(failure.cause, reason)])
     return GateRecord("elaboration", "passed")
 
@@ -263,13 +264,6 @@ def _failed(gate: Gate, found: Sequence[Diagnostic]) -> GateRecord:
 
 def _error(code: str, message: str) -> Diagnostic:
     return Diagnostic("", 0, 0, "error", code, message)
-
-
-def _placeless(text: str, work_dir: Path) -> str:
-    """A message without this run's folders, so that it is the same in every run."""
-    for folder in (work_dir.resolve(), *work_dir.resolve().parents[:3]):
-        text = text.replace(f"{folder}/", "")
-    return text
 
 
 def check_top(top: str) -> None:

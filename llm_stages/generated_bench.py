@@ -7,7 +7,6 @@ stimulus first, which costs no call.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,8 +79,6 @@ def with_reference(
     folder: Path,
     *,
     number: int,
-    level: int = 0,
-    question: str = "",
 ) -> GeneratedBench:
     """Have one more reference model written.
 
@@ -99,8 +96,6 @@ def with_reference(
         bench.stimulus,
         folder / "run",
         number=number,
-        level=level,
-        question=question,
     )
     longer = bench.stimulus
     if expected.cases and not bench.references:
@@ -167,8 +162,3 @@ def _check_against_stub(bench: GeneratedBench, expected: Expected, folder: Path)
     if compare(trace, expected, bench.spec).agrees or unchecked:
         names = ", ".join(sorted(unchecked)) or "all outputs"
         raise FormError(f"outputs() leaves open in every cycle what these are: {names}")
-
-
-def references_in_words(references: Sequence[Expected]) -> str:
-    """How many references there are, for a line of progress."""
-    return f"{len(references)} reference model{'s' if len(references) != 1 else ''}"

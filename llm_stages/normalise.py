@@ -22,6 +22,7 @@ _CLOCK = re.compile(r"(?i)^(i_)?(clk|clock|ck)(_i)?$")
 _RESET = re.compile(r"(?i)^(i_)?(a|s)?_?n?(rst|reset|resetn|areset|aresetn)(_?[nbi])?$")
 _LOW = re.compile(r"(?i)(^n_?(rst|reset)|(rst|reset)_?[nb](_i)?$)")
 _JSON = re.compile(r"\{.*\}", re.DOTALL)
+_FREE = re.compile(r"(?i)\bwithin\b[^.]*\bcycles\b")
 _MOST_WORDS = 300
 
 
@@ -66,7 +67,7 @@ class NormalisedSpec(BaseModel):
         clock: None for a combinational module.
         reset: None where there is none.
         latency: "exact": outputs are specified cycle by cycle. "free": the specification leaves
-            open in which cycle a result appears, so no reference model can say it.
+            open in which cycle a result appears ("within 100 cycles"), so no reference can say it.
         corner_cases: Cases that a test should hold, one sentence each.
         open_questions: What the specification leaves open.
     """
@@ -114,7 +115,7 @@ def is_plain(found: NormalisedSpec, spec: str) -> bool:
     if found.clock is None:
         # Without a port that looks like a clock, words about one mean that it has another name.
         return not re.search(r"(?i)\b(clocked|(positive|rising|negative|falling) edge)", spec)
-    return not re.search(r"(?i)\blatency\b|\bwithin\b[^.]*\bcycles\b", spec)
+    return not re.search(r"(?i)\blatency\b", spec) and not _FREE.search(spec)
 
 
 def normalise(asker: Asker, spec: str, top: str, *, ask: bool | None = None) -> NormalisedSpec:
@@ -173,6 +174,7 @@ def _checked(given: dict[str, Any], spec: str, top: str) -> NormalisedSpec:
         ports = [{**by_name[port.name], "direction": port.direction} for port in stated]
     if not any(port.get("direction") == "out" for port in ports):
         raise FormError("there is no output among the ports")
+    said = str(given.get("latency", "")).lower()
     inputs = {port["name"]: port["width"] for port in ports if port.get("direction") == "in"}
     try:
         return NormalisedSpec(
@@ -180,7 +182,7 @@ def _checked(given: dict[str, Any], spec: str, top: str) -> NormalisedSpec:
             ports=tuple(SpecPort.model_validate(port) for port in ports),
             clock=_clock(given.get("clock"), inputs, spec),
             reset=_reset(given.get("reset"), inputs, spec),
-            latency="free" if str(given.get("latency", "")).lower() == "free" else "exact",
+            latency="free" if _FREE.search(spec) or said == "free" else "exact",
             corner_cases=_sentences(given.get("corner_cases")),
             open_questions=_sentences(given.get("open_questions")),
         )

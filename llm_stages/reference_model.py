@@ -62,8 +62,6 @@ def write(
     work_dir: Path,
     *,
     number: int = 0,
-    level: int = 0,
-    question: str = "",
 ) -> Expected:
     """Have a model write a reference model, and run it. It never sees any RTL.
 
@@ -74,8 +72,6 @@ def write(
         stimulus: The inputs.
         work_dir: A folder for the sandbox.
         number: Another number asks for another, independent reference model.
-        level: Which of the stage's models.
-        question: What to look at with care, in a sentence or two; empty for nothing special.
 
     Raises:
         FormError: No answer was a program that yields outputs.
@@ -88,7 +84,7 @@ def write(
         check(source, spec)
         return run(source, spec, stimulus, work_dir)
 
-    care = [*spec.corner_cases, *([question] if question else ())]
+    care = spec.corner_cases
     fields = {
         "top": spec.top,
         "spec": spec_text,
@@ -96,7 +92,7 @@ def write(
         "care": "\nTake care of:\n" + "\n".join(f"- {item}" for item in care) if care else "",
     }
     temperature = 0.0 if number == 0 else 0.7
-    return asker.ask(STAGE, read, fields, temperature=temperature, number=number, level=level)
+    return asker.ask(STAGE, read, fields, temperature=temperature, number=number)
 
 
 def skeleton(spec: NormalisedSpec) -> str:

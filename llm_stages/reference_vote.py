@@ -100,6 +100,8 @@ def first_contested(
     expected: Expected, traces: Sequence[Trace], spec: NormalisedSpec
 ) -> Contested | None:
     """The first check at which most candidates agree on one value, and it is another one."""
+    if len(traces) < _FEWEST_WITNESSES:
+        return None
     names = [port.name for port in spec.outputs]
     for number, wanted in enumerate(expected.rows):
         for column, want in enumerate(wanted):
@@ -109,8 +111,7 @@ def first_contested(
             right = format(want, f"0{len(values[0])}b")
             common = max(sorted(set(values)), key=values.count)
             count = values.count(common)
-            few = count < _FEWEST_WITNESSES or count * 2 <= len(values)
-            if few or common == right or set(common) - {"0", "1"}:
+            if count * 2 <= len(values) or common == right or set(common) - {"0", "1"}:
                 continue
             return Contested(number, names[column], want, int(common, 2), count)
     return None

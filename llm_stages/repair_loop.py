@@ -178,11 +178,14 @@ class _Loop:
 
     def normalise(self) -> None:
         """What a test bench must know; without it there is none."""
-        top = self.pool.top
+        top, ask = self.pool.top, self.options.normalise
+        if ask is None and self.pool.test_bench is not None:
+            ask = False  # only a generated test bench needs what the text does not state
         try:
-            self.spec = normalise.normalise(self.asker, self.text, top, ask=self.options.normalise)
+            self.spec = normalise.normalise(self.asker, self.text, top, ask=ask)
         except FormError as error:
-            self.log(f"no test bench is generated: {error}")
+            if self.pool.test_bench is None:
+                self.log(f"no test bench is generated: {error}")
             return
         self.pool.required = self.spec.required
         stated = self.spec.model_dump_json(indent=1) + "\n"
@@ -350,26 +353,24 @@ class _Loop:
         if not objection and self.does_the_same(best, after):
             objection = "does the same as before"
         if objection:
-            self.notes = self.notes.with_refuted(f"{what}: {objection}")
+            self.notes = self.notes.with_refuted(f"{what}: {objection}").with_next(
+                "look for another cause than those tried"
+            )
             self.kept(after)
             self.log(f"{after.name} is undone: {objection}")
             return None
-        self.notes = self.notes.with_fact(f"{what} was kept: {standing(after)}")
+        self.notes = self.notes.with_fact(f"{what} was kept: {standing(after)}").with_next("")
         return self.kept(after)
 
     def does_the_same(self, best: Candidate, after: Candidate) -> bool:
         """Whether an edit is proven to have changed nothing that a simulation could show."""
         if self.equivalent is None or not (best.climb.stands and after.climb.stands):
             return False
-        if best.climb.trace != after.climb.trace or self.winner_by(after):
+        passing = self.pool.passing()
+        if best.climb.trace != after.climb.trace or (passing and passing[0].name == after.name):
             return False
         folder = self.pool.scratch / "equivalence" / after.name
         return self.equivalent(best.rtl, after.rtl, self.pool.top, folder)
-
-    def winner_by(self, after: Candidate) -> bool:
-        """Whether a candidate passes, so that nothing speaks against it."""
-        found = self.pool.passing()
-        return found is not None and found[0].name == after.name
 
     def edit(self, best: Candidate, number: int, temperature: float, level: int) -> str | None:
         """The source with an edit of a model's; None where no answer could be used."""

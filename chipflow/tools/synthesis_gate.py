@@ -50,6 +50,9 @@ def check(path: Path, top: str, work_dir: Path) -> Synthesis:
         except yosys.YosysError as error:
             failure = failure or error
             continue
+        except TimeLimit:
+            message = f"Yosys did not end within {_LIMIT_S:g} s"
+            return Synthesis((Diagnostic("", 0, 0, "error", "TimeLimit", message),))
         return Synthesis(_findings(work_dir / "check.txt", log), _cells(work_dir / "stat.json"))
     assert failure is not None
     found = Diagnostic(path.name, failure.line, 0, "error", "Yosys", failure.text)

@@ -55,6 +55,8 @@ def test_the_clock_and_its_edge_are_read() -> None:
         assert clock is not None
         assert clock.edge == edge
     assert plain("- input a (1 bit)\n- output q (1 bit)\n").clock is None
+    free = plain(ports + "At the rising edge. q follows within 9 cycles.")
+    assert (free.latency, is_plain(free, "q follows within 9 cycles.")) == ("free", False)
     low = plain("- input clk\n- input rst_n\n- output q (1 bit)\n").reset
     assert low is not None
     assert low.active == 0

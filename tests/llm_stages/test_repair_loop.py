@@ -41,7 +41,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 AND, UP = GATE.format("a and b"), COUNTER.format("up by 1")
-QUICK = LoopOptions(warm=0, steps=4, mutants=0)
+QUICK = LoopOptions(warm=0, steps=3, mutants=0)
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,9 @@ def test_a_step_of_repair_gets_the_window_with_its_drivers_and_the_notes() -> No
         spec_to_rtl=[counter("2")],
         repair=["nothing of use", "nothing again", worse, worse, good],
     ) as script:  # fmt: skip
-        result = solve(UP, top="counter", asking=asking(), options=replace(QUICK, rejects=9))
+        result = solve(
+            UP, top="counter", asking=asking(), options=replace(QUICK, steps=4, rejects=9)
+        )
     assert result.verified
     assert "count + 1;" in result.rtl
     first, last = script.question("repair", 0), script.question("repair")
@@ -174,8 +176,9 @@ def test_the_stronger_model_goes_on_where_the_weaker_one_is_stuck() -> None:
 def test_the_users_own_test_bench_decides(tmp_path: Path) -> None:
     bench = tmp_path / "bench.sv"
     bench.write_text(
-        "module bench;\n  reg [1:0] a = 3, b = 2;\n  wire [1:0] y;\n  gate g(a, b, y);\n"
-        '  initial #1 if (y !== 2) $fatal(1, "y is %d, expected 2", y); else $finish(0);\n'
+        "module bench;\n  reg [1:0] a = 0, b = 2;\n  wire [1:0] y;\n  gate g(a, b, y);\n"
+        '  initial begin\n    $dumpfile("w.vcd"); $dumpvars; #1 a = 3;\n'
+        '    #1 if (y !== 2) $fatal(1, "y is %0d, expected 2", y); $finish(0);\n  end\n'
         "endmodule\n"
     )
 
@@ -185,13 +188,19 @@ def test_the_users_own_test_bench_decides(tmp_path: Path) -> None:
         )
 
     forged = gate("a | b").replace("endmodule", "initial $finish;\nendmodule")
-    with scripted(spec_to_rtl=[forged, gate("a | b"), gate("a & b")], repair=["no"]) as script:
-        result = solve(
-            AND, top="gate", asking=asking(), options=replace(QUICK, warm=2), test_bench=test_bench
-        )
+    with scripted(
+        spec_to_rtl=[forged, gate("a | b")], repair=["no", "no", edit("a | b", "a & b")]
+    ) as script:
+        options = replace(QUICK, warm=1)
+        result = solve(AND, top="gate", asking=asking(), options=options, test_bench=test_bench)
     assert (result.verified, result.basis) == (True, "test bench")
     assert "a & b" in result.rtl
     assert not script.of("write_bench")
+    assert "$finish: generated HDL may only use" in script.question("repair", 0)
+    asked = script.question("repair")
+    assert "y is 3, expected 2" in asked
+    assert "time 1: a=3 b=2 y=3" in asked
+    assert str(tmp_path) not in asked
 
 
 def test_a_synthesis_tool_is_one_of_the_gates() -> None:
@@ -283,7 +292,11 @@ def test_a_loop_that_was_killed_comes_to_the_same_end(tmp_path: Path) -> None:
     assert kept == ["00-cold", "01-edit", "02-edit"]
     assert not (tmp_path / "killed/result.json").exists()
     assert run("killed") == 0
-    assert run("whole") == 0
+    ask = asking(
+        models={"": ("python/tests.llm_stages.test_repair_loop:dying",)},
+        store=Store(tmp_path / "whole_answers", "resume"),
+    )
+    solve(UP, top="counter", asking=ask, options=QUICK, folder=tmp_path / "whole")
 
     def files(name: str) -> dict[str, str]:
         folder = tmp_path / name
@@ -295,10 +308,7 @@ def test_a_loop_that_was_killed_comes_to_the_same_end(tmp_path: Path) -> None:
 
     assert files("killed") == files("whole")
     assert files("whole").keys() >= {"notes.md", "spec.json", "candidates/02-edit/gates.json"}
-    replayed = asking(
-        models={"": ("python/tests.llm_stages.test_repair_loop:dying",)},
-        store=Store(tmp_path / "whole_answers", "replay"),
-    )
+    replayed = replace(ask, store=Store(tmp_path / "whole_answers", "replay"))
     again = solve(UP, top="counter", asking=replayed, options=QUICK)
     assert again.rtl == json.loads((tmp_path / "whole/result.json").read_text())["rtl"]
 
