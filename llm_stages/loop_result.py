@@ -26,7 +26,8 @@ class LoopResult:
     Attributes:
         rtl: The source.
         top: The top module.
-        verified: It passes the user's test bench, or agrees with a reference model.
+        verified: It passes the user's test bench, or agrees with a reference model in a test bench
+            that finds enough of its mutants.
         basis: What the choice rests on: the user's test bench, a reference model, a vote of samples
             that behave alike, or the gates alone.
         score: Of the source.
@@ -62,6 +63,11 @@ class LoopResult:
     open_questions: tuple[str, ...]
     findings: tuple[Diagnostic, ...]
 
+    @property
+    def is_weakly_tested(self) -> bool:
+        """It passes, and so do too many of its mutants."""
+        return not self.verified and self.score.agreement == 1.0 and self.mutants.survived > 0
+
     def in_words(self) -> str:
         """How far the source can be trusted, for a line of a table."""
         share = f"{self.score.agreement:.0%} of its checks"
@@ -69,6 +75,9 @@ class LoopResult:
             return "passes the test bench"
         if self.verified:
             return "agrees with a reference model written apart"
+        if self.is_weakly_tested:
+            found = f"{self.mutants.survived} of {self.mutants.tried} mutants of it do too"
+            return f"not verified: agrees with a reference model, but {found}"
         if self.basis == "vote":
             return "not verified: most samples behave like it"
         if self.basis == "gates":
@@ -83,11 +92,22 @@ def chosen(
     mutants: MutantCheck,
     spec: NormalisedSpec | None,
     stopped: str,
+    *,
+    most_survivors: float = 1.0,
 ) -> LoopResult:
     """What to hand back: the winner, or the best there is.
 
     Where nothing passes, the behaviour that most samples share goes before the score, since the
     score is by a reference that no sample agrees with.
+
+    Args:
+        pool: The candidates.
+        replies: What models answered.
+        winner: The candidate that passes.
+        mutants: What became of its mutants.
+        spec: The specification, where it could be normalised.
+        stopped: Why no more was tried.
+        most_survivors: Share of the mutants that may survive.
 
     Raises:
         DraftRejected: No candidate came through the gates before the simulation.
@@ -102,7 +122,7 @@ def chosen(
     return LoopResult(
         rtl=one.rtl,
         top=pool.top,
-        verified=winner is not None,
+        verified=winner is not None and mutants.share <= most_survivors,
         basis=basis,
         score=one.score,
         candidates=len(pool.found),

@@ -12,8 +12,8 @@ The course, as `solve` and `_Loop` have it from top to bottom:
 5. the best two differing candidates are repaired step by step: first mismatch and its drivers in,
    an edit out, kept only if the score does not fall. Three rejected steps in a row end a
    candidate's turn; when all had theirs, the next stronger model goes on;
-6. a source that agrees is tried with mutants of itself, and the test bench made stronger where too
-   many survive.
+6. a source that agrees is tried with mutants of itself, and the test bench made longer where too
+   many survive; where they still do, the source does not count as verified.
 
 What is decided depends on replies alone, and those are in the store: a loop that was killed comes
 to the same end when it is started again.
@@ -150,7 +150,10 @@ def solve(
             if not pool.found:
                 raise BudgetSpent(str(spent.args[0]), where=WRITE) from spent
             stopped = str(spent.args[0])
-        result = chosen(pool, loop.asker.replies, loop.winner, loop.mutants, loop.spec, stopped)
+        result = chosen(
+            pool, loop.asker.replies, loop.winner, loop.mutants, loop.spec, stopped,
+            most_survivors=loop.options.most_survivors,
+        )  # fmt: skip
         (state / "notes.md").write_text(loop.notes.text() + "\n", encoding="utf-8")
         text = json.dumps(asdict(result), indent=1) + "\n"
         (state / "result.json").write_text(text, encoding="utf-8")

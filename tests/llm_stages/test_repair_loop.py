@@ -341,3 +341,14 @@ def test_an_edit_that_is_proven_to_change_nothing_is_undone() -> None:
     assert result.verified
     assert len(seen) == 1
     assert "does the same as before" in script.question("repair")
+
+
+def test_a_test_bench_that_finds_no_mutants_verifies_nothing() -> None:
+    lines: list[str] = []
+    lazy = gate_reference("a & b if (a, b) == (0, 0) else None")
+    with scripted(write_bench=[lazy], spec_to_rtl=[gate("(a & b) & {2{a == b}} & {2{b < 3}}")]):
+        result = solve(AND, top="gate", asking=asking(log=lines.append), options=LoopOptions())
+    assert not result.verified
+    assert "mutants of it do too" in result.in_words()
+    assert result.mutants.share > 0.5
+    assert any("the test bench is made longer" in line for line in lines)
