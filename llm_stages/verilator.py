@@ -41,7 +41,7 @@ def preprocess(
 ) -> Completed:
     """Write the files, includes and macros resolved, as one."""
     out.write_bytes(b"")
-    return call([compiler, "-E", "-P", *switches, *files], log_path=out)
+    return call([compiler, "-E", "-P", *switches, *_copied(out.parent, files)], log_path=out)
 
 
 def build(
@@ -58,12 +58,26 @@ def build(
     ours = work_dir / "chipflow_judge.sv"
     ours.write_text(judge.source(instantiates=top), encoding="utf-8")
     options = [*_BUILD, *_TIME, "-CFLAGS", "-O0", "--Mdir", "verilated", "-o", "simulation"]
-    sources = [path for unit in units for path in unit]
+    sources = _copied(work_dir, [path for unit in units for path in unit])
     return call(
         [compiler, *options, "--top-module", judge.module, *switches, ours, *sources],
         memory_mib=4096,
         runs_own_files=True,
     )
+
+
+def _copied(work_dir: Path, files: Sequence[Path]) -> list[str | Path]:
+    """The files in a folder that may be listed, as Verilator does before it opens a file.
+
+    Includes are looked for where the files were.
+    """
+    folder = work_dir / "chipflow_sources"
+    folder.mkdir(exist_ok=True)
+    copies: list[str | Path] = []
+    for number, path in enumerate(files):
+        copies.append(folder / f"{number}_{path.name}")
+        shutil.copyfile(path, folder / f"{number}_{path.name}")
+    return [*(f"-I{path.parent}" for path in files), *copies]
 
 
 def is_built(work_dir: Path) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_stages import cocotb_bench, hdl, sandbox, verilator
+from llm_stages import cocotb_bench, hdl, launcher, sandbox, verilator
 from llm_stages.errors import InputError, ToolMissing
 from llm_stages.judge import Counters, Judge, Reset
 from llm_stages.verdict import Verdict
@@ -135,7 +135,15 @@ def test_a_missing_verilator_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
         ("assign y = a;\n`systemc_header\n#include <cstdlib>\n`verilog\n", "unsafe"),
     ],
 )
-def test_verilator_judges_alike(tmp_path: Path, device: str, cause: str) -> None:
+@pytest.mark.parametrize("using", ["bubblewrap", "landlock"])
+def test_verilator_judges_alike(
+    tmp_path: Path, device: str, cause: str, using: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if using == "landlock" and not launcher.can_confine():
+        pytest.skip("landlock does not work here")
+    if using == "bubblewrap" and sandbox.mechanism() != using:
+        pytest.skip("bubblewrap does not work here")
+    monkeypatch.setattr(sandbox, "mechanism", lambda: using)
     (tmp_path / "dut.sv").write_text(f"module dut(input a, output y); {device} endmodule\n")
     (tmp_path / "tb.sv").write_text(
         "module tb; reg a = 0; wire y; integer errors = 0, checks = 0; dut u(a, y);\n"
