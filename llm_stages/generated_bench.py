@@ -70,7 +70,7 @@ def begin(text: str, spec: NormalisedSpec) -> GeneratedBench | None:
     """A test bench without a reference yet; None where such a one cannot test the module."""
     if not spec.outputs or spec.latency == "free":
         return None
-    return GeneratedBench(text, spec, stimulus.make(spec))
+    return GeneratedBench(text, spec, stimulus.make(spec, text=text))
 
 
 def with_reference(
@@ -100,7 +100,7 @@ def with_reference(
     longer = bench.stimulus
     if expected.cases and not bench.references:
         try:
-            longer = stimulus.make(spec, cases=expected.cases, effort=bench.effort)
+            longer = stimulus.make(spec, cases=expected.cases, effort=bench.effort, text=bench.text)
             expected = reference_model.run(expected.source, spec, longer, folder / "run")
         except FormError:  # it cannot do what it asks for itself
             longer = bench.stimulus
@@ -114,7 +114,7 @@ def stronger(bench: GeneratedBench, folder: Path) -> GeneratedBench:
     """The same with four times the stimulus; references that cannot follow are left out."""
     effort = bench.effort * 4
     cases = bench.references[0].cases if bench.references else ()
-    longer = stimulus.make(bench.spec, seed=effort, cases=cases, effort=effort)
+    longer = stimulus.make(bench.spec, seed=effort, cases=cases, effort=effort, text=bench.text)
     kept = []
     for expected in bench.references:
         try:

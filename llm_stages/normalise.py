@@ -22,7 +22,8 @@ _CLOCK = re.compile(r"(?i)^(i_)?(clk|clock|ck)(_i)?$")
 _RESET = re.compile(r"(?i)^(i_)?(a|s)?_?n?(rst|reset|resetn|areset|aresetn)(_?[nbi])?$")
 _LOW = re.compile(r"(?i)(^n_?(rst|reset)|(rst|reset)_?[nb](_i)?$)")
 _JSON = re.compile(r"\{.*\}", re.DOTALL)
-_FREE = re.compile(r"(?i)\bwithin\b[^.]*\bcycles\b")
+_WITHIN = re.compile(r"(?i)\bwithin\b[^.]*\bcycles\b")
+_FREE = re.compile(r"(?i)\b(result|answer|response|quotient)s?\b[^.]*\bwithin\b[^.]*\bcycles\b")
 _MOST_WORDS = 300
 
 
@@ -99,13 +100,22 @@ class NormalisedSpec(BaseModel):
         return tuple(RequiredPort(p.name, p.direction, p.width) for p in self.ports)
 
 
+def stated_ports(spec: str, top: str) -> tuple[RequiredPort, ...]:
+    """The ports that the text states; none where there is no output, since that cannot be meant."""
+    found = required_ports(spec, top)
+    return found if any(port.direction != "in" for port in found) else ()
+
+
 def read_plainly(spec: str, top: str) -> NormalisedSpec | None:
     """What the text states plainly; None where it does not state all ports with their widths."""
-    stated = required_ports(spec, top)
+    stated = stated_ports(spec, top)
     if not stated or any(p.width is None or p.direction not in ("in", "out") for p in stated):
         return None
     ports = [{"name": p.name, "direction": p.direction, "width": p.width} for p in stated]
-    return _checked({"top": top, "ports": ports}, spec, top)
+    try:
+        return _checked({"top": top, "ports": ports}, spec, top)
+    except FormError:
+        return None
 
 
 def is_plain(found: NormalisedSpec, spec: str) -> bool:
@@ -115,7 +125,7 @@ def is_plain(found: NormalisedSpec, spec: str) -> bool:
     if found.clock is None:
         # Without a port that looks like a clock, words about one mean that it has another name.
         return not re.search(r"(?i)\b(clocked|(positive|rising|negative|falling) edge)", spec)
-    return not re.search(r"(?i)\blatency\b", spec) and not _FREE.search(spec)
+    return not re.search(r"(?i)\blatency\b", spec) and not _WITHIN.search(spec)
 
 
 def normalise(asker: Asker, spec: str, top: str, *, ask: bool | None = None) -> NormalisedSpec:
@@ -137,7 +147,7 @@ def normalise(asker: Asker, spec: str, top: str, *, ask: bool | None = None) -> 
         return plain
     if ask is False:
         raise FormError("the specification does not state the ports")
-    fields = {"top": top, "spec": spec, "ports": ports_in_words(top, required_ports(spec, top))}
+    fields = {"top": top, "spec": spec, "ports": ports_in_words(top, stated_ports(spec, top))}
     try:
         return asker.ask(STAGE, lambda reply: parse(reply, spec, top), fields)
     except FormError:
@@ -163,7 +173,7 @@ def parse(reply: Reply, spec: str, top: str) -> NormalisedSpec:
 
 
 def _checked(given: dict[str, Any], spec: str, top: str) -> NormalisedSpec:
-    stated = required_ports(spec, top)
+    stated = stated_ports(spec, top)
     widths = {port.name: port.width for port in stated if port.width}
     ports = [_port(item, widths) for item in given.get("ports") or () if isinstance(item, dict)]
     if stated:

@@ -46,7 +46,7 @@ from llm_stages.code_block import extract_hdl
 from llm_stages.errors import BudgetSpent, InputError
 from llm_stages.exchange import Reply
 from llm_stages.generated_bench import MutantCheck
-from llm_stages.interface import ports_in_words, required_ports
+from llm_stages.interface import ports_in_words
 from llm_stages.loop_result import LoopResult, chosen
 from llm_stages.normalise import NormalisedSpec
 from llm_stages.notes import Notes
@@ -135,7 +135,7 @@ def solve(
             shutil.rmtree(state / old, ignore_errors=True)
             (state / old).mkdir(parents=True)
         pool = CandidatePool(
-            top, required_ports(text, top), Path(scratch), None, test_bench, synthesize
+            top, normalise.stated_ports(text, top), Path(scratch), None, test_bench, synthesize
         )
         loop = _Loop(
             text, Asker(asking), options or LoopOptions(), state, pool, equivalent=equivalent

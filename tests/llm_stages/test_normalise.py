@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from llm_stages.asker import Asker, FormError
 from llm_stages.exchange import Reply
 from llm_stages.normalise import NormalisedSpec, SpecReset, is_plain, normalise, parse, read_plainly
-from llm_stages.stimulus import make
+from llm_stages.stimulus import literals, make
 from tests.llm_stages.loop_models import COUNTER, asking, scripted
 
 PROSE = "Write a counter q of 4 bits that counts at each rising edge of tick while go is 1."
@@ -55,11 +55,18 @@ def test_the_clock_and_its_edge_are_read() -> None:
         assert clock is not None
         assert clock.edge == edge
     assert plain("- input a (1 bit)\n- output q (1 bit)\n").clock is None
-    free = plain(ports + "At the rising edge. q follows within 9 cycles.")
-    assert (free.latency, is_plain(free, "q follows within 9 cycles.")) == ("free", False)
+    free = plain(ports + "At the rising edge. The result is there within 9 cycles.")
+    assert (free.latency, is_plain(free, "The result is there within 9 cycles.")) == ("free", False)
     low = plain("- input clk\n- input rst_n\n- output q (1 bit)\n").reset
     assert low is not None
     assert low.active == 0
+
+
+def test_ports_without_an_output_are_not_believed() -> None:
+    assert read_plainly("- input clk\n- input d\n- input q (1 bit)\n", "top") is None
+    form = {"ports": [{"name": "d", "direction": "in"}, {"name": "q", "direction": "out"}]}
+    found = parse(reply(json.dumps(form)), "- input d (1 bit)\n- input q (1 bit)\n", "top")
+    assert [port.name for port in found.outputs] == ["q"]
 
 
 def test_real_specifications_are_plain(data_file: Callable[[str], Path]) -> None:
@@ -146,5 +153,9 @@ def test_stimulus_depends_on_ports_and_seed_alone() -> None:
         {"up": 1, "reset": 0},
         {"up": 0, "reset": 0},
     )
+    keys = plain("- input code (16 bits)\n- output up (1 bit)\n")
+    text = "16'he0_75 is up, 8'b1x is not, 0x1234 and 4321 neither"
+    assert literals(text) == (0xE075, 0x1234, 4321)
+    assert {0xE075, 0x1234, 4321} <= {row["code"] for row in make(keys, text=text).rows}
     small = plain("- input a (3 bits)\n- input b (2 bits)\n- output y (1 bit)\n")
     assert len({(row["a"], row["b"]) for row in make(small).rows}) == 32
