@@ -345,7 +345,7 @@ def test_a_test_bench_that_finds_no_mutants_verifies_nothing() -> None:
     lazy = gate_reference("a & b if (a, b) == (0, 0) else None")
     with scripted(write_bench=[lazy], spec_to_rtl=[gate("(a & b) & {2{a == b}} & {2{b < 3}}")]):
         result = solve(
-            AND, top="gate", asking=asking(log=lines.append), options=replace(QUICK, mutants=4)
+            AND, top="gate", asking=asking(log=lines.append), options=replace(QUICK, mutants=8)
         )
     assert not result.verified
     assert "mutants of it do too" in result.in_words()
