@@ -57,6 +57,8 @@ _WARM_TEMPERATURE, _MEND_TEMPERATURE, _REPAIR_TEMPERATURE = 0.85, 0.2, 0.3
 #: Votes of samples and references that one behaviour must be ahead of all others to end sampling:
 #: a sample and a reference that agree are two.
 _LEAD = 2
+#: Samples in a row that were there before; then no further one is asked for.
+_MOST_REPEATS = 3
 #: Added to seeds, so that no two questions of a loop share one.
 _MENDS, _STEPS = 20_000, 40_000
 #: A question without its specification, about.
@@ -231,9 +233,15 @@ class _Loop:
     # 3. and 4.: samples, and who is wrong
 
     def sample(self) -> bool:
-        """Cold, then warm; whether one was found that passes."""
+        """Cold, then warm; whether one was found that passes.
+
+        A model that says the same again and again has nothing else to say.
+        """
+        repeats = 0
         for number in range(self.options.warm + 1):
+            before = [one.rtl for one in self.pool.found]
             one = self.write(number)
+            repeats = repeats + 1 if one.rtl in before else 0
             if one.rtl and not one.climb.stands:
                 self.mend(one, number)
             if self.is_done(_LEAD):
@@ -244,6 +252,8 @@ class _Loop:
                     self.log(self.second_opinion())
                 if self.is_done(_LEAD):
                     return True
+            if repeats == _MOST_REPEATS:
+                break
         return self.is_done(0)
 
     def write(self, number: int) -> Candidate:
@@ -332,12 +342,17 @@ class _Loop:
                 self.log(f"no step of {ladder[level - 1]} helps; {ladder[level]} goes on")
 
     def is_outvoted(self) -> bool:
-        """Whether samples that behave alike stand against every reference, well ahead."""
+        """Whether samples that behave alike stand against every reference, well ahead.
+
+        Here the same source counts once: who repeats it does not prove it.
+        """
         alike = self.pool.behaviours()
         if not alike or alike[0].references:
             return False
         second = alike[1].votes if len(alike) > 1 else 0
-        return alike[0].votes - second > _LEAD
+        samples = self.pool.samples()
+        sources = {candidates.token_hash(samples[n][0].rtl) for n in alike[0].candidates}
+        return len(sources) - second > _LEAD
 
     def step(self, best: Candidate, number: int, level: int) -> Candidate | None:
         """One edit; the new candidate if it is no worse, None where it is undone."""

@@ -351,3 +351,26 @@ def test_a_test_bench_that_finds_no_mutants_verifies_nothing() -> None:
     assert "mutants of it do too" in result.in_words()
     assert result.mutants.share > 0.5
     assert any("the test bench is made longer" in line for line in lines)
+
+
+def test_a_model_that_repeats_itself_is_not_sampled_further() -> None:
+    with scripted(
+        write_bench=[gate_reference("a & b")],
+        spec_to_rtl=[gate("a | b")],
+        repair=[edit("a | b", "a & b")],
+    ) as script:
+        options = replace(QUICK, warm=8, references=1)
+        result = solve(AND, top="gate", asking=asking(), options=options)
+    assert len(script.of("spec_to_rtl")) == 4
+    assert result.verified
+    assert "a & b" in result.rtl
+
+
+def test_sources_that_do_the_same_stand_against_a_lone_reference() -> None:
+    answers = [gate("a & b"), gate("b & a"), gate("~(~a | ~b)"), gate("a & b & a")]
+    with scripted(write_bench=[gate_reference("a | b")], spec_to_rtl=answers) as script:
+        options = replace(QUICK, warm=3, references=1)
+        result = solve(AND, top="gate", asking=asking(), options=options)
+    assert (result.verified, result.basis) == (False, "vote")
+    assert "a & b" in result.rtl
+    assert not script.of("repair")
