@@ -5,8 +5,9 @@ The course, as `solve` and `_Loop` have it from top to bottom:
 1. the specification is normalised;
 2. a reference model is written, before any RTL and without ever seeing some;
 3. one cold sample of RTL (temperature 0), then warm ones, each through the gate ladder; a source
-   that does not come to the simulation is mended once. A behaviour that a reference agrees with
-   ends the search when it is two votes ahead, so at once where nothing differs;
+   that does not come to the simulation is corrected by rule (`known_slips.py`), or mended once. A
+   behaviour that a reference agrees with ends the search when it is two votes ahead, so at once
+   where nothing differs;
 4. where samples agree with each other against the reference, it is the reference that is doubted
    (`reference_vote.py`), and another one is written;
 5. the best two differing candidates are repaired step by step: first mismatch and its drivers in,
@@ -35,6 +36,7 @@ from llm_stages import (
     generated_bench,
     hdl,
     icarus,
+    known_slips,
     normalise,
     reference_vote,
 )
@@ -243,6 +245,8 @@ class _Loop:
             one = self.write(number)
             repeats = repeats + 1 if one.rtl in before else 0
             if one.rtl and not one.climb.stands:
+                one = self.correct(one)
+            if one.rtl and not one.climb.stands:
                 self.mend(one, number)
             if self.is_done(_LEAD):
                 return True
@@ -273,6 +277,17 @@ class _Loop:
     def plain_mark(self) -> str:
         """The mark that `spec_to_rtl` takes, so that the cold sample is its very question."""
         return hashlib.sha256(f"{self.pool.top}\n{self.text}\n".encode()).hexdigest()[:12]
+
+    def correct(self, broken: Candidate) -> Candidate:
+        """The source without slips of syntax that are known, where that brings it further."""
+        changed = known_slips.corrected(broken.rtl, self.pool.top)
+        if changed.split() == broken.rtl.split():
+            return broken
+        one = self.pool.add(changed, "corrected", self.asker.replies[-1], broken)
+        if one is None:
+            return broken
+        self.kept(one)
+        return one if one.score >= self.pool.current(broken).score else broken
 
     def mend(self, broken: Candidate, number: int) -> None:
         """One repair of a source that does not come to the simulation."""

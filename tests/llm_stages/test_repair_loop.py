@@ -120,6 +120,15 @@ def test_a_source_that_does_not_compile_is_mended_from_its_errors() -> None:
     assert "line 2, column 18: use of undeclared identifier 'c'" in script.question("repair")
 
 
+def test_a_known_slip_costs_no_call() -> None:
+    slip = gate("a & b").replace(");\n", ") begin\n").replace("endmodule", "end")
+    with scripted(write_bench=[gate_reference("a & b")], spec_to_rtl=[slip]) as script:
+        result = solve(AND, top="gate", asking=asking(), options=QUICK)
+    assert result.verified
+    assert (result.calls, result.candidates) == (2, 2)
+    assert not script.of("repair")
+
+
 def test_the_reference_is_doubted_where_samples_agree_against_it() -> None:
     lines: list[str] = []
     answers = [gate("a & b"), gate("b & a"), gate("~(~a | ~b)")]
