@@ -15,6 +15,7 @@ _HEADER = re.compile(
     r"(?P<header>\bmodule\s+(?P<name>\w+)\s*(?:#\s*\([^;]*?\)\s*)?\((?P<ports>[^;]*?)\))\s*begin\b"
 )
 _MODULE = re.compile(r"\bmodule\s+(?P<name>\w+)[^;]*;", re.DOTALL)
+_CLOCKED = re.compile(r"\balways(?:_ff)?\s*@\s*\((?P<events>[^()]*\b(?:pos|neg)edge\b[^()]*)\)")
 _WORDS = re.compile(r"//[^\n]*|/\*.*?\*/|\b(begin|end|endmodule|module)\b", re.DOTALL)
 _TWO_TYPES = re.compile(r"\b(?:reg\s+logic|logic\s+reg|logic\s+wire|reg\s+wire|wire\s+reg)\b")
 _DECLARED = re.compile(
@@ -29,8 +30,9 @@ _TYPED = re.compile(r"^\s*(?:input|output|inout|wire|reg|logic)\b")
 def corrected(rtl: str, top: str) -> str:
     """The source without known slips; as it is where there are none.
 
-    A header that ends with `begin`, a module without `endmodule`, ports declared again in the body,
-    two types in one declaration, and an output that an always block drives and that is a net.
+    A header that ends with `begin`, a module without `endmodule`, a clock that is declared nowhere,
+    ports declared again in the body, two types in one declaration, and an output that an always
+    block drives and that is a net.
 
     Args:
         rtl: A source that does not compile.
@@ -41,6 +43,7 @@ def corrected(rtl: str, top: str) -> str:
     text = _header_that_begins(rtl)
     text = _with_endmodule(text)
     text = _TWO_TYPES.sub("logic", text)
+    text = _CLOCKED.sub(lambda match: _unclocked(match, text), text)
     header = re.search(rf"\bmodule\s+{re.escape(top)}\b[^;]*;", text)
     if header is None:
         return text
@@ -80,6 +83,17 @@ def _with_endmodule(text: str) -> str:
         return text
     missing = words.count("begin") - words.count("end")
     return text.rstrip() + "\n" + "end\n" * max(0, missing) + "endmodule\n"
+
+
+def _unclocked(match: re.Match[str], text: str) -> str:
+    """An always block at edges of signals that are declared nowhere describes plain logic."""
+    names = re.findall(r"\b(?:pos|neg)edge\s+(\w+)", match["events"])
+    declared = [
+        name
+        for name in names
+        if re.search(rf"\b(?:input|output|inout|wire|reg|logic)\b[^;)]*\b{name}\b", text)
+    ]
+    return match.group() if declared else "always @(*)"
 
 
 def _undeclared(match: re.Match[str], ports: set[str]) -> str:

@@ -374,7 +374,7 @@ class _Loop:
         best = self.pool.current(best)
         changed = self.edit(best, _STEPS + number, _REPAIR_TEMPERATURE, level)
         if changed is None:
-            self.notes = self.notes.with_refuted("an answer that could not be used")
+            self.notes = self.notes.with_refuted("an answer that changed nothing")
             return None
         what = difference(best.rtl, changed)
         after = self.pool.add(changed, EDIT, self.asker.replies[-1], best)
@@ -406,7 +406,10 @@ class _Loop:
         return self.equivalent(best.rtl, after.rtl, self.pool.top, folder)
 
     def edit(self, best: Candidate, number: int, temperature: float, level: int) -> str | None:
-        """The source with an edit of a model's; None where no answer could be used."""
+        """The source with an edit of a model's; None where no answer could be used.
+
+        A model that changes nothing is not asked again: it has been told all there is.
+        """
 
         def read(reply: Reply) -> str:
             return edits.apply(best.rtl, edits.read(reply.text, self.pool.top))
@@ -419,11 +422,12 @@ class _Loop:
             "notes": f"\n{notes}\n" if notes else "",
         }
         try:
-            return self.asker.ask(
+            changed = self.asker.ask(
                 REPAIR, read, fields, temperature=temperature, number=number, level=level
             )
         except FormError:
             return None
+        return changed if changed.split() != best.rtl.split() else None
 
     # 6.: is the test bench any good
 

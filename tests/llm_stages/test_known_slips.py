@@ -31,6 +31,11 @@ NET = "module top(input [1:0] a, output y);\n"
         (HEAD + "  logic y = ^a;\nendmodule\n", "assign y = ^a;"),
         (NET + "  input [1:0] a;\n  output reg y;\n  always @* y = ^a;\nendmodule\n", "y = ^a;"),
         (NET + "  always @(*) begin y = ^a; end\nendmodule\n", "begin y = ^a; end"),
+        (
+            HEAD + "  always_ff @(posedge clk or negedge rst_n) begin\n    y <= ^a;\n  end\n"
+            "endmodule\n",
+            "always @(*) begin\n    y <= ^a;",
+        ),
         (HEAD + "  reg logic t;\n  always @* t = ^a;\n  assign y = t;\nendmodule\n", "logic t;"),
     ],
 )
@@ -48,6 +53,7 @@ def test_right_sources_stay_as_they_are() -> None:
     for body in (
         "  wire t = a[0];\n  assign y = t;\nendmodule\n",
         "  always_comb begin\n    y = 0;\n    if (a == 2) y = 1;\n  end\nendmodule\n",
+        "  wire clk = a[0];\n  always @(posedge clk) y <= a[1];\nendmodule\n",
         "  sub u(.a(a), .y(y));\nendmodule\nmodule sub(input [1:0] a, output y);\n"
         "  assign y = a[1];\nendmodule\n",
     ):

@@ -255,8 +255,7 @@ def test_edits_are_made_where_the_text_is_found_once() -> None:
     for old, message in (("= b;", "in 2 places"), ("assign x", "is not in the source")):
         with pytest.raises(FormError, match=message):
             changed(old, "y")
-    with pytest.raises(FormError, match="changes nothing"):
-        changed("assign a = b;", "assign a  = b;")
+    assert changed("assign a = b;", "assign a = b;") == source
     with pytest.raises(FormError, match="empty"):
         changed("", "y")
     with pytest.raises(FormError, match="neither"):
