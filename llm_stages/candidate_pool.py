@@ -29,6 +29,8 @@ TestBench = Callable[[Path, Path], Verdict]
 EDIT = "edit"
 #: A user's test bench that fails without counting is never as good as one that passes.
 _ALMOST = 0.999
+#: The likeliest answer of a model has more votes than one at a high temperature.
+_COLD_VOTES = 2
 
 
 @dataclass
@@ -149,8 +151,12 @@ class CandidatePool:
         """What the samples do, most votes first."""
         if self.bench is None:
             return []
-        traces = [trace for _, trace in self.samples()]
-        return reference_vote.behaviours(self.bench.references, traces, self.bench.spec)
+        samples = self.samples()
+        cold = self.found[0].name if self.found else ""
+        weights = [_COLD_VOTES if cold in (one.name, one.parent) else 1 for one, _ in samples]
+        return reference_vote.behaviours(
+            self.bench.references, [trace for _, trace in samples], self.bench.spec, weights
+        )
 
     def standing(self) -> list[Candidate]:
         """Those that pass all gates before the simulation."""

@@ -154,6 +154,7 @@ def _without_proof(pool: CandidatePool) -> tuple[Candidate, Basis]:
     if pool.test_bench is not None:
         return best, "test bench"
     alike = pool.behaviours()
-    if alike and len(alike[0].candidates) > 1:
+    disputed = any(item.references for item in alike)
+    if alike and (len(alike[0].candidates) > 1 or disputed):
         return pool.samples()[alike[0].candidates[0]][0], "vote"
     return best, "reference model" if pool.reference() else "gates"

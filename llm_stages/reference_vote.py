@@ -130,36 +130,35 @@ class Behaviour:
     Attributes:
         candidates: Their numbers.
         references: Numbers of the references that agree with it fully.
+        votes: One of each candidate and of each reference; a likelier one may have more.
     """
 
     candidates: tuple[int, ...]
     references: tuple[int, ...]
-
-    @property
-    def votes(self) -> int:
-        """A vote of each candidate and of each reference."""
-        return len(self.candidates) + len(self.references)
+    votes: int
 
 
 def behaviours(
-    references: Sequence[Expected], traces: Sequence[Trace], spec: NormalisedSpec
+    references: Sequence[Expected],
+    traces: Sequence[Trace],
+    spec: NormalisedSpec,
+    weights: Sequence[int] = (),
 ) -> list[Behaviour]:
     """The behaviours of candidates, most votes first, then those that a reference agrees with.
 
     Those that leave outputs undefined do not count. Of equals the one that came first goes first.
+    `weights` are the candidates' votes, one each where there are none.
     """
     alike: dict[Trace, list[int]] = {}
     for number, trace in enumerate(traces):
         if trace.is_defined:
             alike.setdefault(trace, []).append(number)
-    found = [
-        Behaviour(
-            tuple(numbers),
-            tuple(n for n, wanted in enumerate(references) if compare(trace, wanted, spec).agrees),
-        )
-        for trace, numbers in alike.items()
-    ]
-    return sorted(found, key=lambda item: (-item.votes, not item.references, item.candidates))
+    found = []
+    for trace, numbers in alike.items():
+        agreeing = [n for n, want in enumerate(references) if compare(trace, want, spec).agrees]
+        votes = sum(weights[n] if weights else 1 for n in numbers) + len(agreeing)
+        found.append(Behaviour(tuple(numbers), tuple(agreeing), votes))
+    return sorted(found, key=lambda item: (-item.votes, item.candidates))
 
 
 def elected(found: Sequence[Behaviour], *, lead: int) -> Behaviour | None:

@@ -57,7 +57,7 @@ WRITE, REPAIR = "spec_to_rtl", "repair"
 
 _WARM_TEMPERATURE, _MEND_TEMPERATURE, _REPAIR_TEMPERATURE = 0.85, 0.2, 0.3
 #: Votes of samples and references that one behaviour must be ahead of all others to end sampling:
-#: a sample and a reference that agree are two.
+#: a sample and a reference that agree are two, and the cold sample has two itself.
 _LEAD = 2
 #: Samples in a row that were there before; then no further one is asked for.
 _MOST_REPEATS = 3
