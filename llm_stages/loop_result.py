@@ -155,6 +155,6 @@ def _without_proof(pool: CandidatePool) -> tuple[Candidate, Basis]:
         return best, "test bench"
     alike = pool.behaviours()
     disputed = any(item.references for item in alike)
-    if alike and (len(alike[0].candidates) > 1 or disputed):
-        return pool.samples()[alike[0].candidates[0]][0], "vote"
+    if alike and (disputed or len(alike[0].candidates) > 1):
+        return pool.samples()[min(alike[0].candidates)][0], "vote"
     return best, "reference model" if pool.reference() else "gates"
