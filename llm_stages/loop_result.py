@@ -79,7 +79,7 @@ class LoopResult:
             found = f"{self.mutants.survived} of {self.mutants.tried} mutants of it do too"
             return f"not verified: agrees with a reference model, but {found}"
         if self.basis == "vote":
-            return "not verified: most samples behave like it"
+            return "not verified: chosen by a vote of the samples"
         if self.basis == "gates":
             return "not verified: nothing could test it"
         return f"not verified: passes {share} in the {self.basis}"
