@@ -12,12 +12,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from llm_stages.asker import Asking
 from llm_stages.budget import Budget
 from llm_stages.code_block import extract_hdl
+from llm_stages.errors import DraftRejected
 from llm_stages.exchange import Request
 from llm_stages.interface import ports_in_words, required_ports
 from llm_stages.prompt_pack import load_pack
 from llm_stages.provider import complete
+from llm_stages.repair_loop import LoopOptions, solve
+
+#: More samples than by default: small models gain more from them than from steps of repair.
+_OPTIONS = LoopOptions(warm=12, steps=8)
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class ModelOptions:
 def plain(options: ModelOptions) -> Solver:
     """The model alone: one question, one answer, no tool and no second try."""
 
-    def solve(task: Task) -> Answer:
+    def ask(task: Task) -> Answer:
         pack = load_pack("spec_to_rtl", options.model)
         spec = task.spec.strip()
         fields = {
@@ -112,7 +118,50 @@ def plain(options: ModelOptions) -> Solver:
             note="" if rtl else "the answer holds no module",
         )
 
-    return solve
+    return ask
 
 
-ARMS: Mapping[str, Callable[[ModelOptions], Solver]] = MappingProxyType({"plain": plain})
+def loop(options: ModelOptions) -> Solver:
+    """The repair loop, with a test bench of its own; the golden one judges what comes out of it.
+
+    The whole budget of a problem is for its first sample.
+    """
+
+    def answer(task: Task) -> Answer:
+        asking = Asking(
+            models={"": (options.model,)},
+            api_base=options.api_base,
+            max_tokens=options.max_tokens,
+            seed=options.seed + task.sample,
+            most_tokens=task.budget.max_tokens,
+            timeout_s=options.timeout_s,
+            budget=task.budget,
+        )
+        replies = len(task.budget.calls)
+        try:
+            found = solve(task.spec, top=task.top, asking=asking, options=_OPTIONS)
+        except DraftRejected as rejected:
+            calls = task.budget.calls[replies:]
+            costs = [call.cost_usd for call in calls]
+            return Answer(
+                rtl="",
+                prompt_tokens=sum(call.prompt_tokens for call in calls),
+                completion_tokens=sum(call.completion_tokens for call in calls),
+                cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
+                note=rejected.message,
+            )
+        words = f"{found.in_words()}; {found.calls} calls, {found.candidates} candidates"
+        return Answer(
+            rtl=found.rtl,
+            prompt_tokens=found.prompt_tokens,
+            completion_tokens=found.completion_tokens,
+            cost_usd=found.cost_usd,
+            note=words + (f"; {found.stopped}" if found.stopped else ""),
+        )
+
+    return answer
+
+
+ARMS: Mapping[str, Callable[[ModelOptions], Solver]] = MappingProxyType(
+    {"plain": plain, "loop": loop}
+)

@@ -29,6 +29,8 @@ seed = 1
 default = "ollama_chat/qwen2.5-coder"
 spec_to_rtl = "anthropic/claude-sonnet-4-5"
 fallbacks = ["openai/qwen@http://127.0.0.1:8000/v1"]
+loop = true                  # write a reference model too, and repair what does not agree with it
+escalate = ["openai/gpt-5"]  # models that go on where the one that repairs is stuck
 budget_usd = 2.0
 ```
 """
@@ -110,6 +112,11 @@ class Models:
         floorplan_hints: Model of `floorplan_hints`.
         review: Model of `review`.
         explain: Model of `explain`.
+        normalise_spec: Model of `normalise_spec`, a stage of the repair loop like the next two.
+        write_bench: Model of `write_bench`.
+        repair: Model of `repair`.
+        loop: RTL from a specification is written by the repair loop (docs/repair_loop.md).
+        escalate: Models that go on with `repair` where its own is stuck, weakest first.
         api_base: Address of the models `openai/NAME` above that have none of their own.
         fallbacks: Models to ask where the one of the stage fails, in order.
         timeout_s: Time for one answer.
@@ -127,6 +134,11 @@ class Models:
     floorplan_hints: str = ""
     review: str = ""
     explain: str = ""
+    normalise_spec: str = ""
+    write_bench: str = ""
+    repair: str = ""
+    loop: bool = False
+    escalate: tuple[str, ...] = ()
     api_base: str = ""
     fallbacks: tuple[str, ...] = ()
     timeout_s: float = 600.0
@@ -139,7 +151,14 @@ class Models:
 
     def of(self, stage: str) -> str:
         """The model string of an LLM stage, with its address; empty where none is named."""
-        model = getattr(self, stage) or self.default
+        return self._addressed(getattr(self, stage) or self.default)
+
+    def ladder(self, stage: str) -> tuple[str, ...]:
+        """The model of an LLM stage, and for `repair` the stronger ones after it."""
+        stronger = self.escalate if stage == "repair" else ()
+        return (self.of(stage), *(self._addressed(model) for model in stronger))
+
+    def _addressed(self, model: str) -> str:
         return f"{model}@{self.api_base}" if self.api_base and takes_api_base(model) else model
 
 
@@ -162,6 +181,10 @@ class Design:
         untrusted: Those of `rtl` that a language model has written or changed: they are checked,
             and simulated in a sandbox.
         pdk: Name of a PDK, or a path to its description.
+        loop_testbench: The test bench where RTL is written by the repair loop, else nothing; these
+            three are derived.
+        loop_testbench_top: Its top module.
+        loop_defines: The macros, likewise.
     """
 
     folder: Path
@@ -182,13 +205,27 @@ class Design:
     macros: Macros = field(default_factory=Macros)
     placement: PlacementSettings = field(default_factory=PlacementSettings)
     models: Models = field(default_factory=Models)
+    loop_testbench: tuple[Path, ...] = field(init=False, default=())
+    loop_testbench_top: str = field(init=False, default="")
+    loop_defines: tuple[str, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        """Derive what the repair loop works with, so that no other RTL depends on it."""
+        if self.spec and self.models.loop:
+            for name in ("testbench", "testbench_top", "defines"):
+                object.__setattr__(self, f"loop_{name}", getattr(self, name))
 
 
 #: Stages of `llm_stages` that can have a model of their own in `Models`.
-LLM_STAGES = ("spec_to_rtl", "write_constraints", "floorplan_hints", "review", "explain")
+LLM_STAGES = (
+    *("spec_to_rtl", "normalise_spec", "write_bench", "repair"),
+    *("write_constraints", "floorplan_hints", "review", "explain"),
+)
 
 _FILE_LISTS = ("rtl", "testbench", "untrusted")
 _FILES = ("spec", "constraints", "constraints_spec")
+_NOT_SET_BY_USERS = ("folder", "loop_testbench", "loop_testbench_top", "loop_defines")
+_MODEL_LISTS = ("models.fallbacks", "models.escalate")
 _MODEL_NAMES = ("models.default", *(f"models.{stage}" for stage in LLM_STAGES))
 _MODEL = re.compile(r"[\w.-]+/\S+")
 _ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?")
@@ -296,7 +333,7 @@ def _known_settings() -> dict[str, Any]:
     """Each setting's dotted name to its type; a table's name to its dataclass."""
     known: dict[str, Any] = {}
     for name, kind in get_type_hints(Design).items():
-        if name == "folder":
+        if name in _NOT_SET_BY_USERS:
             continue
         known[name] = kind
         if is_dataclass(kind):
@@ -314,7 +351,11 @@ def _check(text: TomlText, name: str, value: Any, known: Mapping[str, Any]) -> A
         )
     if name in _LIMITS:
         return _number(text, name, value, whole=known[name] is int)
-    if name in (*_FILE_LISTS, "include_dirs", "defines", "models.fallbacks"):
+    if name == "models.loop":
+        if not isinstance(value, bool):
+            raise text.error(name, f"{name} must be true or false, not {value!r}")
+        return value
+    if name in (*_FILE_LISTS, "include_dirs", "defines", *_MODEL_LISTS):
         return _strings(text, name, value)
     if not isinstance(value, str):
         raise text.error(name, f"{name} must be a string, not {value!r}", f'{name} = "..."')
@@ -356,7 +397,7 @@ def _strings(text: TomlText, name: str, value: Any) -> tuple[Any, ...]:
             raise text.error(name, f"{name} names {item} twice", "remove one", item)
         if name == "defines" and not _DEFINE.fullmatch(item):
             raise text.error(name, f"{item!r} is no preprocessor macro", "NAME or NAME=VALUE", item)
-    if name == "models.fallbacks":
+    if name in _MODEL_LISTS:
         return tuple(_model(text, name, item) for item in value)
     if name == "defines":
         return tuple(value)

@@ -33,7 +33,7 @@ _FORMAT = 1
 _PDK_NAMES = ("label", "description_file")
 
 # Settings whose files may include and load others; those count as well.
-_VERILOG = ("rtl", "testbench")
+_VERILOG = ("rtl", "testbench", "loop_testbench")
 
 # Folders that hold results, never sources.
 _RESULT_FOLDERS = ("runs",)

@@ -22,7 +22,7 @@ def verilog(
             metavar="MODEL", help="The model as LiteLLM spells it, such as anthropic/NAME."
         ),
     ] = "",
-    arm: Annotated[str, typer.Option(help="How the model is used: plain.")] = "plain",
+    arm: Annotated[str, typer.Option(help="How the model is used: plain or loop.")] = "plain",
     answers: Annotated[
         str,
         typer.Option(
@@ -51,7 +51,7 @@ def verilog(
         int | None,
         typer.Option(
             metavar="N",
-            help="Answers to each problem (default: 1, or what --budget-tokens allows).",
+            help="Answers to each problem (default: 1, or for plain what --budget-tokens allows).",
             min=1,
         ),
     ] = None,
@@ -100,7 +100,8 @@ def verilog(
         raise InputError(f"there is no arm called {arm!r}", hint=f"one of {', '.join(ARMS)}")
     if mutants and answers != "references":
         raise InputError("--mutants is for --answers references")
-    most = samples or (_MANY_SAMPLES if budget_tokens else 1)
+    # The loop uses its budget for one answer.
+    most = samples or (_MANY_SAMPLES if budget_tokens and arm != "loop" else 1)
     options = ModelOptions(
         model=model,
         api_base=api_base,
