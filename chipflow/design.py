@@ -216,11 +216,10 @@ class Design:
                 object.__setattr__(self, f"loop_{name}", getattr(self, name))
 
 
-#: Stages of `llm_stages` that can have a model of their own in `Models`.
-LLM_STAGES = (
-    *("spec_to_rtl", "normalise_spec", "write_bench", "repair"),
-    *("write_constraints", "floorplan_hints", "review", "explain"),
-)
+#: Stages of `llm_stages` that can have a model of their own in `Models`: those that write RTL, and
+#: all.
+RTL_STAGES = ("spec_to_rtl", "normalise_spec", "write_bench", "repair")
+LLM_STAGES = (*RTL_STAGES, "write_constraints", "floorplan_hints", "review", "explain")
 
 _FILE_LISTS = ("rtl", "testbench", "untrusted")
 _FILES = ("spec", "constraints", "constraints_spec")

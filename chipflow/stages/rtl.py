@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chipflow.design import LLM_STAGES, Design
+from chipflow.design import RTL_STAGES, Design
 from chipflow.stage import Stage, StageContext, StageResult
 from chipflow.tools import rtl_files
 from chipflow.tools.rtl_files import RtlFiles
@@ -70,7 +70,7 @@ def _write_in_a_loop(ctx: StageContext, spec: Path, folder: Path) -> str:
     from llm_stages.repair_loop import solve
 
     design = ctx.design
-    models = {stage: design.models.ladder(stage) for stage in LLM_STAGES}
+    models = {stage: design.models.ladder(stage) for stage in RTL_STAGES}
     bench = _bench_of(design)
     result = solve(
         _read_spec(spec),
