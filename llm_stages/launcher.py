@@ -50,6 +50,9 @@ _SECCOMP_ALLOW, _SECCOMP_EPERM, _SECCOMP_KILL = 0x7FFF0000, 0x00050001, 0x800000
 _SECCOMP_MODE_FILTER = 2
 _X32_CALLS = 0x40000000  # the same calls under other numbers
 
+# Bubblewrap's own, which may be this user's by the time the program runs.
+_PROCESSES_OF_OURS = 2
+
 #: Exit code when the launcher could not set up what it was told to; nothing was run.
 SETUP_FAILED = 125
 
@@ -62,6 +65,7 @@ class Order:
         argv: Program and arguments.
         dies_with_parent: Have the kernel kill it when the calling thread ends.
         limits: `llm_stages.sandbox.Limits` as a dictionary; None for no limits.
+        counts_others: The program stays this user, so processes that the user runs already count.
         readable: With Landlock, the paths that may be read and executed.
         writable: With Landlock, the paths that may be read and written; empty for no Landlock.
         executable: With Landlock, `writable` may be executed from as well.
@@ -70,6 +74,7 @@ class Order:
     argv: list[str]
     dies_with_parent: bool = False
     limits: dict[str, int] | None = None
+    counts_others: bool = True
     readable: list[str] = field(default_factory=list)
     writable: list[str] = field(default_factory=list)
     executable: bool = False
@@ -178,14 +183,15 @@ def restrict_calls() -> None:
     _checked(_libc().prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, outline, 0, 0))
 
 
-def limit_resources(limits: dict[str, int]) -> None:
+def limit_resources(limits: dict[str, int], *, counts_others: bool = True) -> None:
     """Set the limits of `llm_stages.sandbox.Limits` on this process and its children."""
+    others = _own_processes() if counts_others else _PROCESSES_OF_OURS
     wanted = {
         resource.RLIMIT_CPU: limits["cpu_s"],
         resource.RLIMIT_AS: limits["memory_mib"] * 2**20,
         resource.RLIMIT_FSIZE: limits["file_mib"] * 2**20,
         resource.RLIMIT_NOFILE: limits["open_files"],
-        resource.RLIMIT_NPROC: limits["processes"] + _own_processes(),
+        resource.RLIMIT_NPROC: limits["processes"] + others,
         resource.RLIMIT_CORE: 0,
     }
     for kind, value in wanted.items():
@@ -227,7 +233,7 @@ def main() -> None:
             if os.getppid() != parent:
                 sys.exit(SETUP_FAILED)
         if order.limits is not None:
-            limit_resources(order.limits)
+            limit_resources(order.limits, counts_others=order.counts_others)
         if order.writable:
             restrict_files(order.readable, order.writable, executable=order.executable)
             restrict_calls()

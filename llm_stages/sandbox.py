@@ -4,14 +4,17 @@ Every program runs in its own process group, is killed with it on timeout, and d
 An isolated one sees an empty environment, no network, the system's `/usr`, the paths that it was
 given to read, and one folder to write. Bubblewrap does that where it is installed and works; else
 Landlock (Linux 5.13 and newer) with a filter of system calls; else nothing runs. Landlock hides no
-processes, so it comes second. The kernel's limits hold for one process each, and some do not bind
-root, so an isolated program is also watched: all its processes together, and the disk.
+processes, so it comes second. The kernel's limits hold for one process each, so an isolated program
+is also watched: all its processes together, and the disk. A program that doubles itself outruns any
+watch, and the kernel's limit on processes does not bind root, so what root runs in bubblewrap
+becomes a user that nobody else is.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import json
 import os
 import shutil
@@ -37,6 +40,16 @@ _LOOK_EVERY_S = 0.1
 _PROCESSES_OF_OURS, _MEMORY_OF_OURS_MIB = 3, 64
 #: Room in the folders that bubblewrap makes in memory.
 _SCRATCH_BYTES = 64 * 2**20
+
+# Bubblewrap's namespaces: with one for users, and without, where root becomes another user.
+_NAMESPACES = {
+    False: ["--unshare-all"],
+    True: [f"--unshare-{name}" for name in ("ipc", "pid", "net", "uts", "cgroup-try")],
+}
+_SETPRIV = "/usr/bin/setpriv"
+# Numbers of users that nobody is, and how many of them each process of ours takes in turn.
+_FIRST_USER, _USERS_OF_A_PROCESS = 1_000_000_000, 64
+_turn = itertools.count()
 
 _FATAL_SIGNALS = frozenset(
     getattr(signal, f"SIG{name}")
@@ -136,6 +149,7 @@ def run(
         readable = [str(path.resolve()) for path in (*read_only, *_program_roots(Path(command[0])))]
         if chosen == "bubblewrap":
             order.argv = [*_bubblewrap_options(work_dir, readable, given), *command]
+            order.counts_others = not _becomes_another_user()
         elif chosen == "landlock":
             order.readable = ["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", *readable]
             order.writable = [str(work_dir), "/dev/null"]
@@ -256,7 +270,8 @@ def _bubblewrap_options(
     work_dir: Path, readable: Sequence[str], environment: Mapping[str, str]
 ) -> list[str]:
     """The command line of bubblewrap up to the program: paths keep their names inside."""
-    options = [str(_bubblewrap()), "--unshare-all", "--die-with-parent", "--new-session"]
+    options = [str(_bubblewrap()), *_NAMESPACES[_becomes_another_user()], "--die-with-parent"]
+    options += ["--new-session"]
     options += ["--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C"]
     options += ["--setenv", "HOME", str(work_dir), "--cap-drop", "ALL"]
     for name, value in environment.items():
@@ -270,7 +285,30 @@ def _bubblewrap_options(
             options += ["--ro-bind", name, name]
     for path in readable:
         options += ["--ro-bind", path, path]
-    return [*options, "--bind", str(work_dir), str(work_dir), "--chdir", str(work_dir), "--"]
+    options += ["--bind", str(work_dir), str(work_dir), "--chdir", str(work_dir)]
+    return [*options, *(_as_another_user() if _becomes_another_user() else ["--"])]
+
+
+def _as_another_user() -> list[str]:
+    """Bubblewrap's last options and the command that gives root up, for a user of this run's own.
+
+    The user may read and write all that is inside, as root could: files of the folder are root's.
+    """
+    user = _FIRST_USER + os.getpid() * _USERS_OF_A_PROCESS + next(_turn) % _USERS_OF_A_PROCESS
+    kept = ("setuid", "setgid", "setpcap", "dac_override")
+    options = [word for name in kept for word in ("--cap-add", f"CAP_{name.upper()}")]
+    options += ["--", _SETPRIV, f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    options += [f"--{kind}=-all,+dac_override" for kind in ("inh-caps", "ambient-caps")]
+    return [*options, "--bounding-set=-all,+dac_override", "--no-new-privs", "--"]
+
+
+@functools.cache
+def _becomes_another_user() -> bool:
+    """We are root, and may make namespaces and users without a user namespace."""
+    if os.geteuid() != 0 or not os.path.exists(_SETPRIV) or _bubblewrap() is None:
+        return False
+    probe = [str(_bubblewrap()), *_NAMESPACES[True], "--cap-drop", "ALL", "--ro-bind", "/", "/"]
+    return _succeeds([*probe, *_as_another_user(), "/bin/true"])
 
 
 @functools.cache
@@ -279,10 +317,14 @@ def _bubblewrap() -> Path | None:
     found = shutil.which("bwrap")
     if found is None:
         return None
-    probe = [found, "--unshare-all", "--ro-bind", "/", "/", "--size", "4096", "--tmpfs", "/tmp"]
-    probe += ["--", "/bin/true"]
+    probe = [found, *_NAMESPACES[False], "--ro-bind", "/", "/", "--size", "4096", "--tmpfs", "/tmp"]
+    return Path(found) if _succeeds([*probe, "--", "/bin/true"]) else None
+
+
+def _succeeds(command: Sequence[str]) -> bool:
+    """A probe, which gets none of our environment."""
     try:
-        done = subprocess.run(probe, capture_output=True, timeout=10, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=10, check=False, env={})
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return Path(found) if done.returncode == 0 else None
+        return False
+    return done.returncode == 0

@@ -122,6 +122,34 @@ def test_all_its_processes_together_are_limited(tmp_path: Path, using: Mechanism
     assert wait_until_gone("sleep\x0030.25") == []
 
 
+def test_more_processes_are_refused_and_not_only_ended(tmp_path: Path) -> None:
+    """By the kernel, for root too: a program that doubles itself is faster than any watch."""
+    if not available("bubblewrap"):
+        pytest.skip("bubblewrap does not work here")
+    program = """
+        $| = 1;
+        for $n (1..2000) {
+            $p = fork;
+            if (!defined $p) { print "$n\\n"; exit }
+            if (!$p) { sleep 9; exit }
+        }
+    """
+    work, log = tmp_path / "work", tmp_path / "log.txt"
+    work.mkdir()
+    sandbox.run(
+        ["/usr/bin/perl", "-e", program],
+        work_dir=work,
+        log_path=log,
+        timeout_s=10.0,
+        isolate=True,
+        using="bubblewrap",
+        limits=Limits(processes=16),
+    )
+    # Users other than root share the number with what they run already.
+    most = 20 if os.geteuid() == 0 else 2000
+    assert 1 < int(log.read_text().split()[0]) <= most
+
+
 def test_nothing_is_left_of_what_it_started(tmp_path: Path, using: Mechanism) -> None:
     done, _ = shell("setsid sleep 30.75 & sleep 30.75 & sleep 0.3", tmp_path, using)
     assert done.exit_code == 0
