@@ -6,19 +6,18 @@ first and the error, and never the conversation so far.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from llm_stages.budget import Budget, estimated_tokens
-from llm_stages.code_block import without_control_characters
-from llm_stages.errors import InputError
+from llm_stages.errors import InputError, WrongAnswer
 from llm_stages.exchange import Message, Reply, Request
 from llm_stages.model_string import split
 from llm_stages.prompt_pack import load_pack
 from llm_stages.provider import complete
 from llm_stages.store import Store
+from llm_stages.untrusted_text import mark
 
 T = TypeVar("T")
 
@@ -26,10 +25,6 @@ T = TypeVar("T")
 _AGAIN = 100_000
 #: An answer that may not be longer than this is not worth asking for.
 _SHORTEST_ANSWER = 256
-
-
-class FormError(Exception):
-    """An answer that is not in the form that was asked for; the message is for the model."""
 
 
 class EffortSpent(Exception):
@@ -127,7 +122,7 @@ class Asker:
 
         Args:
             stage: The LLM stage that asks.
-            read: Makes a value of an answer; raises `FormError`.
+            read: Makes a value of an answer; raises `WrongAnswer`.
             fields: What the lines of the prompt pack name. `mark` is added where it is not there:
                 nobody can write text that holds a hash of itself, so no text in a frame closes it.
             temperature: 0 for the likeliest answer.
@@ -136,22 +131,21 @@ class Asker:
             reasks: How often to ask once more where the answer cannot be read.
 
         Raises:
-            FormError: No answer could be read.
+            WrongAnswer: No answer could be read.
             EffortSpent: The effort is spent.
             StageError: See `provider.complete`.
         """
         ladder = self.asking.ladder(stage)
         model, address = split(ladder[min(level, len(ladder) - 1)])
         prompts = load_pack(stage, model)
-        mark = hashlib.sha256("\n".join(fields.values()).encode()).hexdigest()[:12]
-        messages = prompts.messages(prompts.first, {"mark": mark, **fields})
+        messages = prompts.messages(prompts.first, {"mark": mark(fields.values()), **fields})
         for asked in range(reasks + 1):
             reply = self._complete(
                 stage, model, address, messages, temperature, number + asked * _AGAIN
             )
             try:
                 return read(reply)
-            except FormError as error:
+            except WrongAnswer as error:
                 self.asking.log(f"{stage}: the answer cannot be used: {error}")
                 if asked == reasks:
                     raise
@@ -202,8 +196,3 @@ class Asker:
         )
         self.replies.append(reply)
         return reply
-
-
-def cleaned(text: str, most: int = 65536) -> str:
-    """Text from elsewhere as a question may hold it: no control characters, not too long."""
-    return without_control_characters(text)[:most].strip()

@@ -9,10 +9,10 @@ import re
 from collections.abc import Sequence
 
 from llm_stages import vcd
-from llm_stages.asker import cleaned
 from llm_stages.errors import InputError
 from llm_stages.interface import RequiredPort
 from llm_stages.text_files import head, without_folders
+from llm_stages.untrusted_text import cleaned
 from llm_stages.verdict import Verdict
 
 _TELLING = re.compile(r"mismatch|error|fatal|fail|wrong|expected|assert", re.IGNORECASE)
@@ -30,8 +30,10 @@ def report(verdict: Verdict, ports: Sequence[RequiredPort]) -> str:
     lines = [line.strip() for line in head(verdict.log_path).splitlines() if line.strip()]
     telling = [line for line in lines if _TELLING.search(line)] or lines[-_SHOWN_LINES:]
     text = [f"The test bench fails: {without_folders(verdict.reason)}."]
-    shown = (cleaned(without_folders(line), _MOST_OF_A_LINE) for line in telling[:_SHOWN_LINES])
-    text += [f"- {line}" for line in shown]
+    text += [
+        f"- {cleaned(without_folders(line), most_bytes=_MOST_OF_A_LINE)}"
+        for line in telling[:_SHOWN_LINES]
+    ]
     if verdict.vcd_path is not None:
         try:
             steps = _last_steps(vcd.read(verdict.vcd_path), [port.name for port in ports])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from llm_stages.asker import cleaned
 from llm_stages.candidates import Candidate
 from llm_stages.prompt_pack import error_notes
 from llm_stages.slang import Diagnostic
+from llm_stages.untrusted_text import cleaned
 
 _FIRST_ERRORS = 8
 _MOST_OF_A_LINE, _MOST_OF_A_MESSAGE = 70, 300
@@ -16,7 +16,7 @@ def standing(one: Candidate) -> str:
     last = one.climb.records[-1]
     if last.status == "failed":
         errors = [item for item in last.findings if item.severity == "error"]
-        return f"fails at {last.gate}: {cleaned(errors[0].message, _MOST_OF_A_MESSAGE)}"
+        return f"fails at {last.gate}: {cleaned(errors[0].message, most_bytes=_MOST_OF_A_MESSAGE)}"
     if one.climb.verdict is None or (one.climb.trace is not None and not one.is_measured):
         return "passes the gates"
     if one.score.agreement == 1.0:
@@ -52,4 +52,5 @@ def errors(one: Candidate) -> str:
 def _finding(item: Diagnostic) -> str:
     place = f"line {item.line}, column {item.column}: " if item.line else ""
     note = error_notes().get(item.code, "")
-    return f"- {place}{cleaned(item.message, _MOST_OF_A_MESSAGE)}" + (f" ({note})" if note else "")
+    message = cleaned(item.message, most_bytes=_MOST_OF_A_MESSAGE)
+    return f"- {place}{message}" + (f" ({note})" if note else "")

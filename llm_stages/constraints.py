@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from llm_stages.answer_parts import Block, Label, parts
 from llm_stages.code_block import without_control_characters
-from llm_stages.errors import InputError
+from llm_stages.errors import InputError, WrongAnswer
 from llm_stages.sdc import Command, parse, write
 from llm_stages.sdc_commands import COMMANDS
 from llm_stages.sdc_names import DesignNames, check_names
-from llm_stages.typed_answer import Asked, WrongAnswer, ask
+from llm_stages.typed_answer import Asked, ask
 from llm_stages.untrusted_text import cleaned
 
 _MAX_SPEC_BYTES = 65536

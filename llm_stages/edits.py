@@ -14,8 +14,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from llm_stages.asker import FormError
 from llm_stages.code_block import extract_hdl, without_control_characters
+from llm_stages.errors import WrongAnswer
 
 _BLOCK = re.compile(
     r"^[ \t]*<{5,9} ?SEARCH[^\n]*\n(?P<old>.*?)^[ \t]*={5,9}[ \t]*\n(?P<new>.*?)^[ \t]*>{5,9}"
@@ -43,7 +43,7 @@ def read(answer: str, top: str) -> tuple[Edit, ...]:
     """The edits in an answer.
 
     Raises:
-        FormError: It holds neither an edit nor the module.
+        WrongAnswer: It holds neither an edit nor the module.
     """
     answer = without_control_characters(answer)
     found = tuple(
@@ -52,11 +52,11 @@ def read(answer: str, top: str) -> tuple[Edit, ...]:
     )
     if found:
         if any(not edit.old.strip() for edit in found):
-            raise FormError("a SEARCH part is empty: copy the lines to replace into it")
+            raise WrongAnswer("a SEARCH part is empty: copy the lines to replace into it")
         return found
     whole = extract_hdl(answer, top)
     if not whole:
-        raise FormError("the answer holds neither a SEARCH/REPLACE block nor a module in a block")
+        raise WrongAnswer("the answer holds neither a SEARCH/REPLACE block nor a module in a block")
     return (Edit("", whole),)
 
 
@@ -67,7 +67,7 @@ def apply(source: str, edits: tuple[Edit, ...]) -> str:
     its words.
 
     Raises:
-        FormError: A text is not found, or in more than one place.
+        WrongAnswer: A text is not found, or in more than one place.
     """
     changed = source
     for edit in edits:
@@ -86,11 +86,11 @@ def _replaced(source: str, edit: Edit) -> str:
         if len(places) == 1:
             return source[: places[0].start()] + new + source[places[0].end() :]
         if len(places) > 1:
-            raise FormError(
+            raise WrongAnswer(
                 f"the SEARCH text {_short(edit.old)!r} is found in {len(places)} places: copy more "
                 "lines around it, so that it is found once"
             )
-    raise FormError(
+    raise WrongAnswer(
         f"the SEARCH text {_short(edit.old)!r} is not in the source: copy its lines exactly, or "
         "answer with the whole module in one code block"
     )

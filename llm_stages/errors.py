@@ -13,6 +13,7 @@
         └── NotRecorded     replay was asked for and the request is not in the store
 
 `placement_env.errors` has the same attributes; the command line reads both the same way.
+`WrongAnswer` is for models and never gets there.
 """
 
 from __future__ import annotations
@@ -59,6 +60,10 @@ class ToolMissing(StageError):
 
 class DraftRejected(StageError):
     """A model answered, and no answer passed the checks within the attempts that were allowed."""
+
+
+class WrongAnswer(Exception):
+    """An answer that cannot be used; the text tells the model why, who may answer once more."""
 
 
 class ProviderError(StageError):

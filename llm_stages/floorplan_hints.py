@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from llm_stages.answer_parts import Label, parts
-from llm_stages.typed_answer import Asked, WrongAnswer, ask
+from llm_stages.errors import WrongAnswer
+from llm_stages.typed_answer import Asked, ask
 from llm_stages.untrusted_text import cleaned
 
 _MAX_FACTS_BYTES = 16384

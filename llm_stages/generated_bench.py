@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llm_stages import reference_model, stimulus, vector_bench
-from llm_stages.asker import Asker, FormError
+from llm_stages.asker import Asker
+from llm_stages.errors import WrongAnswer
 from llm_stages.mutants import Mutant, mutants
 from llm_stages.normalise import NormalisedSpec
 from llm_stages.reference_model import Expected
@@ -85,7 +86,7 @@ def with_reference(
     The first one may name cases of its own, which become part of the stimulus.
 
     Raises:
-        FormError: No answer could be used, or the test bench would check nothing.
+        WrongAnswer: No answer could be used, or the test bench would check nothing.
         EffortSpent, StageError: See `reference_model.write`.
     """
     spec = bench.spec
@@ -102,7 +103,7 @@ def with_reference(
         try:
             longer = stimulus.make(spec, cases=expected.cases, effort=bench.effort, text=bench.text)
             expected = reference_model.run(expected.source, spec, longer, folder / "run")
-        except FormError:  # it cannot do what it asks for itself
+        except WrongAnswer:  # it cannot do what it asks for itself
             longer = bench.stimulus
     bench = replace(bench, stimulus=longer, references=(*bench.references, expected))
     _check_against_stub(bench, expected, folder)
@@ -119,7 +120,7 @@ def stronger(bench: GeneratedBench, folder: Path) -> GeneratedBench:
     for expected in bench.references:
         try:
             kept.append(reference_model.run(expected.source, bench.spec, longer, folder / "run"))
-        except FormError:
+        except WrongAnswer:
             continue
     return replace(bench, stimulus=longer, references=tuple(kept), effort=effort)
 
@@ -148,17 +149,17 @@ def check_mutants(
 
 
 def _check_against_stub(bench: GeneratedBench, expected: Expected, folder: Path) -> None:
-    """Raises `FormError` where a module with nothing in it passes."""
+    """Raises `WrongAnswer` where a module with nothing in it passes."""
     path = folder / "stub.sv"
     path.write_text(vector_bench.stub(bench.spec), encoding="utf-8")
     trace, verdict = vector_bench.simulate(
         path, bench.spec, bench.stimulus, folder / "stub", trusted=True
     )
     if trace is None:
-        raise FormError(f"the test bench does not run with an empty module: {verdict.reason}")
+        raise WrongAnswer(f"the test bench does not run with an empty module: {verdict.reason}")
     unchecked = {port.name for port in bench.spec.outputs} - set(
         reference_model.checked_outputs(expected, bench.spec)
     )
     if compare(trace, expected, bench.spec).agrees or unchecked:
         names = ", ".join(sorted(unchecked)) or "all outputs"
-        raise FormError(f"outputs() leaves open in every cycle what these are: {names}")
+        raise WrongAnswer(f"outputs() leaves open in every cycle what these are: {names}")

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from llm_stages.asker import Asker, FormError
+from llm_stages.asker import Asker
+from llm_stages.errors import WrongAnswer
 from llm_stages.exchange import Reply
 from llm_stages.interface import RequiredPort, ports_in_words, required_ports
 
@@ -114,7 +115,7 @@ def read_plainly(spec: str, top: str) -> NormalisedSpec | None:
     ports = [{"name": p.name, "direction": p.direction, "width": p.width} for p in stated]
     try:
         return _checked({"top": top, "ports": ports}, spec, top)
-    except FormError:
+    except WrongAnswer:
         return None
 
 
@@ -138,7 +139,7 @@ def normalise(asker: Asker, spec: str, top: str, *, ask: bool | None = None) -> 
         ask: Ask a model always, or never; by default where the text is not plain.
 
     Raises:
-        FormError: The ports are not stated and no model could say them.
+        WrongAnswer: The ports are not stated and no model could say them.
         EffortSpent: The effort is spent.
         StageError: See `provider.complete`.
     """
@@ -146,11 +147,11 @@ def normalise(asker: Asker, spec: str, top: str, *, ask: bool | None = None) -> 
     if plain is not None and (ask is False or (ask is None and is_plain(plain, spec))):
         return plain
     if ask is False:
-        raise FormError("the specification does not state the ports")
+        raise WrongAnswer("the specification does not state the ports")
     fields = {"top": top, "spec": spec, "ports": ports_in_words(top, stated_ports(spec, top))}
     try:
         return asker.ask(STAGE, lambda reply: parse(reply, spec, top), fields)
-    except FormError:
+    except WrongAnswer:
         if plain is None:
             raise
         return plain
@@ -160,15 +161,15 @@ def parse(reply: Reply, spec: str, top: str) -> NormalisedSpec:
     """The values in an answer, under what the text states itself.
 
     Raises:
-        FormError: The answer holds no JSON object, or one that does not fit.
+        WrongAnswer: The answer holds no JSON object, or one that does not fit.
     """
     found = _JSON.search(reply.text)
     if found is None:
-        raise FormError("the answer holds no JSON object")
+        raise WrongAnswer("the answer holds no JSON object")
     try:
         given = json.loads(re.sub(r",(\s*[}\]])", r"\1", found.group()))
     except json.JSONDecodeError as error:
-        raise FormError(f"the JSON is damaged: {error}") from None
+        raise WrongAnswer(f"the JSON is damaged: {error}") from None
     return _checked(given, spec, top)
 
 
@@ -180,10 +181,10 @@ def _checked(given: dict[str, Any], spec: str, top: str) -> NormalisedSpec:
         by_name = {port["name"]: port for port in ports}
         missing = [port.name for port in stated if port.name not in by_name]
         if missing:
-            raise FormError(f"these ports are missing: {', '.join(missing)}")
+            raise WrongAnswer(f"these ports are missing: {', '.join(missing)}")
         ports = [{**by_name[port.name], "direction": port.direction} for port in stated]
     if not any(port.get("direction") == "out" for port in ports):
-        raise FormError("there is no output among the ports")
+        raise WrongAnswer("there is no output among the ports")
     said = str(given.get("latency", "")).lower()
     inputs = {port["name"]: port["width"] for port in ports if port.get("direction") == "in"}
     try:
@@ -199,7 +200,7 @@ def _checked(given: dict[str, Any], spec: str, top: str) -> NormalisedSpec:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise FormError(f"{place}: {first['msg']}") from None
+        raise WrongAnswer(f"{place}: {first['msg']}") from None
 
 
 def _port(item: dict[str, Any], widths: dict[str, int]) -> dict[str, Any]:

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llm_stages import reference_runner, sandbox
-from llm_stages.asker import Asker, FormError
+from llm_stages.asker import Asker
 from llm_stages.code_block import without_control_characters
+from llm_stages.errors import WrongAnswer
 from llm_stages.exchange import Reply
 from llm_stages.normalise import NormalisedSpec
 from llm_stages.stimulus import Stimulus
@@ -74,7 +75,7 @@ def write(
         number: Another number asks for another, independent reference model.
 
     Raises:
-        FormError: No answer was a program that yields outputs.
+        WrongAnswer: No answer was a program that yields outputs.
         EffortSpent: The effort is spent.
         StageError: The model could not be asked, or no sandbox works here.
     """
@@ -128,7 +129,7 @@ def extract_python(answer: str) -> str:
     """The program in an answer: the last code block with `def outputs`, and those before it.
 
     Raises:
-        FormError: There is none.
+        WrongAnswer: There is none.
     """
     answer = without_control_characters(answer)[:_MOST_CHARACTERS]
     blocks = [body for _, body in _FENCE.findall(answer) if "def " in body]
@@ -138,32 +139,32 @@ def extract_python(answer: str) -> str:
         if "def outputs" in blocks[number]:
             whole = blocks[number] if "def clock" in blocks[number] else "\n".join(blocks)
             return whole.strip() + "\n"
-    raise FormError("the answer holds no Python code with a function outputs()")
+    raise WrongAnswer("the answer holds no Python code with a function outputs()")
 
 
 def check(source: str, spec: NormalisedSpec) -> None:
     """Check that a program has the functions that are called.
 
     Raises:
-        FormError: It has not, or is no Python.
+        WrongAnswer: It has not, or is no Python.
     """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 0)
-        raise FormError(f"the Python code is damaged in line {line}: {error}") from None
+        raise WrongAnswer(f"the Python code is damaged in line {line}: {error}") from None
     defined = {item.name for item in tree.body if isinstance(item, ast.FunctionDef)}
     wanted = ("reset", "clock", "outputs") if spec.clock else ("outputs",)
     missing = [name for name in wanted if name not in defined]
     if missing:
-        raise FormError(f"these functions are missing: {', '.join(missing)}")
+        raise WrongAnswer(f"these functions are missing: {', '.join(missing)}")
 
 
 def run(source: str, spec: NormalisedSpec, stimulus: Stimulus, work_dir: Path) -> Expected:
     """Run a reference model in the sandbox.
 
     Raises:
-        FormError: It fails, takes too long, or yields no value at all.
+        WrongAnswer: It fails, takes too long, or yields no value at all.
         ToolMissing: No sandbox works here.
     """
     work_dir.mkdir(parents=True, exist_ok=True)
@@ -191,7 +192,7 @@ def run(source: str, spec: NormalisedSpec, stimulus: Stimulus, work_dir: Path) -
         read_only=[Path(sys.prefix), Path(sys.base_prefix)],
     )
     if done.timed_out or done.overrun or done.exit_code < 0:
-        raise FormError(f"the Python code did not end within {_LIMIT_S:g} s, or used too much")
+        raise WrongAnswer(f"the Python code did not end within {_LIMIT_S:g} s, or used too much")
     return _read(result, spec, len(stimulus.rows), source)
 
 
@@ -200,7 +201,7 @@ def _read(path: Path, spec: NormalisedSpec, rows: int, source: str) -> Expected:
     try:
         given = json.loads(head(path, most_bytes=_MOST_BYTES))
         if error := str(given["error"]):
-            raise FormError(f"the Python code fails: {error}")
+            raise WrongAnswer(f"the Python code fails: {error}")
         widths = [port.width for port in spec.outputs]
         table = tuple(tuple(row) for row in given["rows"])
         known = {port.name for port in spec.inputs}
@@ -219,9 +220,9 @@ def _read(path: Path, spec: NormalisedSpec, rows: int, source: str) -> Expected:
             for case in given["cases"]
         )
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise FormError("the Python code wrote no result") from None
+        raise WrongAnswer("the Python code wrote no result") from None
     if not fits:
-        raise FormError("the Python code wrote no result for every cycle")
+        raise WrongAnswer("the Python code wrote no result for every cycle")
     return Expected(source, table, cases)
 
 

@@ -40,18 +40,19 @@ from llm_stages import (
     normalise,
     reference_vote,
 )
-from llm_stages.asker import Asker, Asking, EffortSpent, FormError, cleaned
+from llm_stages.asker import Asker, Asking, EffortSpent
 from llm_stages.candidate_pool import EDIT, CandidatePool, TestBench
 from llm_stages.candidate_words import difference, standing, worse
 from llm_stages.candidates import Candidate
-from llm_stages.code_block import extract_hdl
-from llm_stages.errors import BudgetSpent, InputError
+from llm_stages.code_block import extract_hdl, without_control_characters
+from llm_stages.errors import BudgetSpent, InputError, WrongAnswer
 from llm_stages.exchange import Reply
 from llm_stages.generated_bench import MutantCheck
 from llm_stages.interface import ports_in_words
 from llm_stages.loop_result import LoopResult, chosen
 from llm_stages.normalise import NormalisedSpec
 from llm_stages.notes import Notes
+from llm_stages.stages import MAX_SPEC_CHARACTERS
 
 WRITE, REPAIR = "spec_to_rtl", "repair"
 
@@ -129,9 +130,13 @@ def solve(
         ToolMissing: A test bench needs a simulator or a sandbox that is not there.
     """
     gates.check_top(top)
-    text = cleaned(spec_text)
-    if not text:
-        raise InputError("the specification is empty", where=WRITE)
+    text = without_control_characters(spec_text).strip()
+    if not 0 < len(text) <= MAX_SPEC_CHARACTERS:
+        raise InputError(
+            f"the specification has {len(text)} characters",
+            where=WRITE,
+            hint=f"expected 1 to {MAX_SPEC_CHARACTERS}",
+        )
     asking.ladder(WRITE)
     with tempfile.TemporaryDirectory(prefix="chipflow-") as scratch:
         state = folder or Path(scratch) / "state"
@@ -190,7 +195,7 @@ class _Loop:
             ask = False  # only a generated test bench needs what the text does not state
         try:
             self.spec = normalise.normalise(self.asker, self.text, top, ask=ask)
-        except FormError as error:
+        except WrongAnswer as error:
             if self.pool.test_bench is None:
                 self.log(f"no test bench is generated: {error}")
             return
@@ -222,7 +227,7 @@ class _Loop:
         folder.mkdir(parents=True)
         try:
             bench = generated_bench.with_reference(bench, self.asker, folder, number=number)
-        except FormError as error:
+        except WrongAnswer as error:
             self.log(f"reference model {number} cannot be used: {error}")
             return False
         finally:
@@ -425,7 +430,7 @@ class _Loop:
             changed = self.asker.ask(
                 REPAIR, read, fields, temperature=temperature, number=number, level=level
             )
-        except FormError:
+        except WrongAnswer:
             return None
         return changed if changed.split() != best.rtl.split() else None
 

@@ -13,11 +13,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from llm_stages.answer_parts import Block, Edit, Label, Part, parts
-from llm_stages.errors import InputError
+from llm_stages.errors import InputError, WrongAnswer
 from llm_stages.floorplan_hints import Hint, Knob, read_hint
 from llm_stages.sdc import Command, parse, write
 from llm_stages.source_edits import apply_edit, replace_module
-from llm_stages.typed_answer import Asked, WrongAnswer, ask
+from llm_stages.typed_answer import Asked, ask
 from llm_stages.untrusted_text import cleaned
 
 _MAX_FACTS_BYTES = 16384

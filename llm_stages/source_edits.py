@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from llm_stages.typed_answer import WrongAnswer
+from llm_stages.errors import WrongAnswer
 
 
 def apply_edit(text: str, search: str, replace: str, *, file: str) -> str:

@@ -28,7 +28,7 @@ from llm_stages.slang import Diagnostic
 from llm_stages.store import Store
 
 _FIRST_ERRORS = 8
-_MAX_SPEC_CHARACTERS = 65536
+MAX_SPEC_CHARACTERS = 65536
 _MAX_RTL_CHARACTERS = 262144
 #: Temperature of each attempt: the likeliest answer first, then variety.
 _TEMPERATURES = (0.0, 0.2, 0.5, 0.8)
@@ -44,7 +44,7 @@ class SpecToRtl(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    spec: str = Field(min_length=1, max_length=_MAX_SPEC_CHARACTERS)
+    spec: str = Field(min_length=1, max_length=MAX_SPEC_CHARACTERS)
     top: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$")
 
 
@@ -188,7 +188,7 @@ def _checked_task(spec_text: str, top: str, model: str) -> SpecToRtl:
         raise InputError(
             f"{first['loc'][0]}: {first['msg']}",
             where="spec_to_rtl",
-            hint=f"a specification has 1 to {_MAX_SPEC_CHARACTERS} characters, and the top module "
+            hint=f"a specification has 1 to {MAX_SPEC_CHARACTERS} characters, and the top module "
             "a Verilog name",
         ) from None
 

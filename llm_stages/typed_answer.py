@@ -12,7 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from llm_stages.budget import Budget
-from llm_stages.errors import DraftRejected, InputError
+from llm_stages.errors import DraftRejected, InputError, WrongAnswer
 from llm_stages.exchange import Reply, Request
 from llm_stages.model_string import split
 from llm_stages.prompt_pack import load_pack
@@ -25,10 +25,6 @@ _SHOWN_BYTES = 8192
 _MAX_CHARACTERS = 262144
 #: Of each answer: the likeliest first; a model that would only repeat itself is to vary then.
 _TEMPERATURES = (0.0, 0.4)
-
-
-class WrongAnswer(Exception):
-    """An answer that cannot be used; the text says to the model why."""
 
 
 class Asked(BaseModel):

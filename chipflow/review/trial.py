@@ -14,10 +14,9 @@ from chipflow.pdk.description import Pdk
 from chipflow.report.record import RunOnDisk, read_run
 from chipflow.review.checks import Refusal, check_rtl, same_behaviour
 from chipflow.review.design_copy import Sources, apply_change, copy_design, sources_of
-from llm_stages.errors import StageError
+from llm_stages.errors import StageError, WrongAnswer
 from llm_stages.review import Change, patched
 from llm_stages.store import Store
-from llm_stages.typed_answer import WrongAnswer
 from placement_env.errors import ChipError
 from placement_env.metrics import METRICS
 

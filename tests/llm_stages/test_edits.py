@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from llm_stages.asker import FormError
 from llm_stages.edits import apply
 from llm_stages.edits import read as read_edits
+from llm_stages.errors import WrongAnswer
 from llm_stages.notes import MOST_BYTES as MOST_BYTES_OF_NOTES
 from llm_stages.notes import Notes
 
@@ -22,12 +22,12 @@ def test_edits_are_made_where_the_text_is_found_once() -> None:
     assert "assign a = d;" in changed("assign   a =\n b;", "assign a = d;")
     assert "assign a = d;" in changed("   2   assign a = b;", "  assign a = d;")
     for old, message in (("= b;", "in 2 places"), ("assign x", "is not in the source")):
-        with pytest.raises(FormError, match=message):
+        with pytest.raises(WrongAnswer, match=message):
             changed(old, "y")
     assert changed("assign a = b;", "assign a = b;") == source
-    with pytest.raises(FormError, match="empty"):
+    with pytest.raises(WrongAnswer, match="empty"):
         changed("", "y")
-    with pytest.raises(FormError, match="neither"):
+    with pytest.raises(WrongAnswer, match="neither"):
         read_edits("I would rather not.", "top")
     whole = read_edits("```verilog\nmodule top; endmodule\n```", "top")
     assert apply(source, whole) == "module top; endmodule\n"

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_stages.asker import Asker, FormError
+from llm_stages.asker import Asker
+from llm_stages.errors import WrongAnswer
 from llm_stages.exchange import Reply
 from llm_stages.normalise import NormalisedSpec, SpecReset, is_plain, normalise, parse, read_plainly
 from llm_stages.stimulus import literals, make
@@ -127,15 +128,15 @@ def test_a_model_is_asked_only_where_the_text_is_not_plain() -> None:
         assert not script.asked
         assert normalise(Asker(asking()), text, "counter", ask=True).clock is not None
         assert len(script.asked) == 2
-        with pytest.raises(FormError):
+        with pytest.raises(WrongAnswer):
             normalise(Asker(asking()), PROSE, "counter")
-        with pytest.raises(FormError):
+        with pytest.raises(WrongAnswer):
             normalise(Asker(asking()), PROSE, "counter", ask=False)
 
 
 @given(st.text() | st.dictionaries(st.text(), st.integers() | st.none()).map(json.dumps))
 def test_any_answer_is_read_or_refused(answer: str) -> None:
-    with contextlib.suppress(FormError):
+    with contextlib.suppress(WrongAnswer):
         assert parse(reply(answer), PROSE, "counter").outputs
 
 

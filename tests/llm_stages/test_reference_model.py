@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llm_stages import reference_model, sandbox
-from llm_stages.asker import FormError
+from llm_stages.errors import WrongAnswer
 from llm_stages.normalise import NormalisedSpec, read_plainly
 from llm_stages.reference_model import Expected, check, extract_python, run, skeleton
 from llm_stages.stimulus import Stimulus, make
@@ -82,7 +82,7 @@ def test_forms_that_weak_models_take(body: str, values: list[int | None], tmp_pa
 def test_a_program_that_fails_is_refused_and_does_no_harm(
     body: str, message: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(FormError, match=message):
+    with pytest.raises(WrongAnswer, match=message):
         run(f"def outputs(x):\n    {body}\n", BOTH, make(BOTH), tmp_path / "job")
 
 
@@ -91,7 +91,7 @@ def test_a_program_that_never_ends_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reference_model, "_LIMIT_S", 0.5)
-    with pytest.raises(FormError, match="did not end"):
+    with pytest.raises(WrongAnswer, match="did not end"):
         run("def outputs(x):\n    while True: pass\n", BOTH, make(BOTH), tmp_path)
 
 
@@ -99,11 +99,11 @@ def test_only_programs_with_the_functions_are_run() -> None:
     assert extract_python(f"Text\n{gate_reference('a')}\nmore").startswith("def outputs")
     assert extract_python("def outputs(x):\n    return 1").startswith("def outputs")
     for answer in ("no code", "```python\nprint(1)\n```", ""):
-        with pytest.raises(FormError, match="no Python code"):
+        with pytest.raises(WrongAnswer, match="no Python code"):
             extract_python(answer)
-    with pytest.raises(FormError, match=r"line 1"):
+    with pytest.raises(WrongAnswer, match=r"line 1"):
         check("def outputs(x", BOTH)
-    with pytest.raises(FormError, match="reset, clock"):
+    with pytest.raises(WrongAnswer, match="reset, clock"):
         check("def outputs(state, x):\n    return 1\n", UP)
     for spec in (UP, BOTH):  # what a model is to complete is itself a program with all functions
         check(skeleton(spec), spec)

@@ -7,11 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_stages.answer_parts import parts
-from llm_stages.errors import DraftRejected, InputError
+from llm_stages.errors import DraftRejected, InputError, WrongAnswer
 from llm_stages.floorplan_hints import FloorplanTask, Hint, Knob, floorplan_hints
 from llm_stages.prompt_pack import load_pack
 from llm_stages.review import MeasuredMetric, Review, ReviewTask, SourceEdit, patched, review
-from llm_stages.typed_answer import WrongAnswer
 from tests.llm_stages.scripted import Scripted, scripted
 
 SOURCE = """module add3(input [7:0] a, b, c, input s, output [7:0] sum, output z);

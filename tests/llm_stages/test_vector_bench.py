@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from llm_stages import generated_bench, reference_vote, sandbox, vector_bench
-from llm_stages.asker import FormError
 from llm_stages.driver_trace import drivers
+from llm_stages.errors import WrongAnswer
 from llm_stages.mismatch_window import MOST_BYTES, window
 from llm_stages.normalise import NormalisedSpec, read_plainly
 from llm_stages.reference_model import Expected, extract_python, run
@@ -67,7 +67,7 @@ def test_the_bench_sees_what_a_device_does(tmp_path: Path) -> None:
 def test_a_bench_that_checks_nothing_is_refused_and_a_weak_one_is_found(tmp_path: Path) -> None:
     nothing = Expected("", tuple((None,) for _ in ROWS.rows))
     bench = generated_bench.GeneratedBench("", UP, ROWS, (nothing,))
-    with pytest.raises(FormError, match="leaves open"):
+    with pytest.raises(WrongAnswer, match="leaves open"):
         generated_bench._check_against_stub(bench, nothing, tmp_path)
     rtl = counter("1").partition("\n")[2].removesuffix("```")
     idle = Stimulus(tuple({"reset": int(n < 4), "up": 0} for n in range(8)))
