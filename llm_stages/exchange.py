@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from llm_stages.errors import ProviderError
 
@@ -63,6 +63,23 @@ class Reply:
     latency_s: float
     model: str
     finish_reason: str = "stop"
+
+
+def account(replies: Sequence[Reply]) -> dict[str, Any]:
+    """What some replies took together, as fields of a result.
+
+    Returns:
+        `answered_by`, the models that answered; `prompt_tokens` and `completion_tokens`;
+        `cost_usd`, None where the price of one is not known; and `latency_s`.
+    """
+    costs = [reply.cost_usd for reply in replies]
+    return {
+        "answered_by": tuple(dict.fromkeys(reply.model for reply in replies)),
+        "prompt_tokens": sum(reply.prompt_tokens for reply in replies),
+        "completion_tokens": sum(reply.completion_tokens for reply in replies),
+        "cost_usd": None if None in costs else sum(cost for cost in costs if cost is not None),
+        "latency_s": sum(reply.latency_s for reply in replies),
+    }
 
 
 @dataclass(frozen=True)

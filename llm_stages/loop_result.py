@@ -10,7 +10,7 @@ from llm_stages.candidate_pool import CandidatePool
 from llm_stages.candidate_words import standing
 from llm_stages.candidates import Candidate
 from llm_stages.errors import DraftRejected
-from llm_stages.exchange import Reply
+from llm_stages.exchange import Reply, account
 from llm_stages.gates import Score
 from llm_stages.generated_bench import MutantCheck
 from llm_stages.normalise import NormalisedSpec
@@ -118,7 +118,6 @@ def chosen(
     one = winner
     if one is None:
         one, basis = _without_proof(pool)
-    costs = [reply.cost_usd for reply in replies]
     return LoopResult(
         rtl=one.rtl,
         top=pool.top,
@@ -130,11 +129,7 @@ def chosen(
         mutants=mutants,
         stopped=stopped,
         calls=len(replies),
-        prompt_tokens=sum(reply.prompt_tokens for reply in replies),
-        completion_tokens=sum(reply.completion_tokens for reply in replies),
-        cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
-        latency_s=sum(reply.latency_s for reply in replies),
-        answered_by=tuple(dict.fromkeys(reply.model for reply in replies)),
+        **account(replies),
         open_questions=spec.open_questions if spec else (),
         findings=one.climb.findings,
     )

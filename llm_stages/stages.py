@@ -18,7 +18,7 @@ from llm_stages import hdl, slang, untrusted
 from llm_stages.budget import Budget
 from llm_stages.code_block import extract_hdl, without_control_characters
 from llm_stages.errors import DraftRejected, InputError
-from llm_stages.exchange import Reply, Request
+from llm_stages.exchange import Reply, Request, account
 from llm_stages.hdl import LintReport
 from llm_stages.interface import RequiredPort, differences, ports_in_words, required_ports
 from llm_stages.model_string import split
@@ -263,17 +263,12 @@ def _summary(number: int, reply: Reply, attempt: _Attempt) -> str:
 def _draft(
     task: SpecToRtl, model: str, pack: PromptPack, replies: list[Reply], best: _Attempt
 ) -> RtlDraft:
-    costs = [reply.cost_usd for reply in replies]
     return RtlDraft(
         files={f"{task.top}.sv": best.rtl},
         top=task.top,
         model=model,
-        answered_by=tuple(dict.fromkeys(reply.model for reply in replies)),
         prompt_pack=f"{pack.name} {pack.version}",
         attempts=len(replies),
-        prompt_tokens=sum(reply.prompt_tokens for reply in replies),
-        completion_tokens=sum(reply.completion_tokens for reply in replies),
-        cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
-        latency_s=sum(reply.latency_s for reply in replies),
+        **account(replies),
         lint=best.lint,
     )

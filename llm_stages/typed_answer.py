@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from llm_stages.budget import Budget
 from llm_stages.errors import DraftRejected, InputError, WrongAnswer
-from llm_stages.exchange import Reply, Request
+from llm_stages.exchange import Reply, Request, account
 from llm_stages.model_string import split
 from llm_stages.prompt_pack import load_pack
 from llm_stages.provider import complete
@@ -154,14 +154,9 @@ def _in_words(wrong: Exception) -> str:
 
 
 def _asked(model: str, prompt_pack: str, replies: Sequence[Reply]) -> Asked:
-    costs = [reply.cost_usd for reply in replies]
     return Asked(
         model=model,
-        answered_by=tuple(dict.fromkeys(reply.model for reply in replies)),
         prompt_pack=prompt_pack,
         answers=len(replies),
-        prompt_tokens=sum(reply.prompt_tokens for reply in replies),
-        completion_tokens=sum(reply.completion_tokens for reply in replies),
-        cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
-        latency_s=sum(reply.latency_s for reply in replies),
+        **account(replies),
     )

@@ -8,27 +8,12 @@ import pytest
 
 from llm_stages import reference_model, sandbox
 from llm_stages.errors import WrongAnswer
-from llm_stages.normalise import NormalisedSpec, read_plainly
-from llm_stages.reference_model import Expected, check, extract_python, run, skeleton
+from llm_stages.reference_model import check, extract_python, run, skeleton
 from llm_stages.stimulus import Stimulus, make
-from tests.llm_stages.loop_models import COUNTER, GATE, counter_reference, gate_reference
+from tests.llm_stages.loop_models import COUNTER, counter_reference, gate_reference
+from tests.llm_stages.reference_cases import BOTH, ROWS, UP, column, spec_of
 
 needs_sandbox = pytest.mark.skipif(sandbox.mechanism() is None, reason="needs a sandbox")
-
-
-def spec_of(text: str, top: str) -> NormalisedSpec:
-    found = read_plainly(text, top)
-    assert found is not None
-    return found
-
-
-UP = spec_of(COUNTER.format("up"), "counter")
-BOTH = spec_of(GATE.format("both"), "gate")
-ROWS = Stimulus(tuple({"reset": int(n in (0, 4)), "up": int(n > 1)} for n in range(8)))
-
-
-def column(expected: Expected) -> list[int | None]:
-    return [row[0] for row in expected.rows]
 
 
 @needs_sandbox

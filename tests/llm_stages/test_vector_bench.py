@@ -10,31 +10,16 @@ from llm_stages import generated_bench, reference_vote, sandbox, vector_bench
 from llm_stages.driver_trace import drivers
 from llm_stages.errors import WrongAnswer
 from llm_stages.mismatch_window import MOST_BYTES, window
-from llm_stages.normalise import NormalisedSpec, read_plainly
 from llm_stages.reference_model import Expected, extract_python, run
 from llm_stages.stimulus import Stimulus
 from llm_stages.vector_bench import Trace, compare
-from tests.llm_stages.loop_models import COUNTER, GATE, counter, counter_reference
+from tests.llm_stages.loop_models import counter, counter_reference
+from tests.llm_stages.reference_cases import ROWS, UP, spec_of
 
 needs_tools = pytest.mark.skipif(
     sandbox.mechanism() is None or vector_bench.hdl.find_simulator() is None,
     reason="needs iverilog and a sandbox",
 )
-
-
-def spec_of(text: str, top: str) -> NormalisedSpec:
-    found = read_plainly(text, top)
-    assert found is not None
-    return found
-
-
-UP = spec_of(COUNTER.format("up"), "counter")
-BOTH = spec_of(GATE.format("both"), "gate")
-ROWS = Stimulus(tuple({"reset": int(n in (0, 4)), "up": int(n > 1)} for n in range(8)))
-
-
-def column(expected: Expected) -> list[int | None]:
-    return [row[0] for row in expected.rows]
 
 
 @needs_tools
