@@ -1,0 +1,67 @@
+"""What pulls on bodies and what pushes them: wirelength, and pressure times density."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents.flat.charges import Bins, charge_map, charges, field, forces
+from agents.flat.problem import FlatProblem
+from agents.flat.threads import Threads
+from agents.flat.wirelength import smooth_wirelength, to_bodies
+from placement_env.netlist import FloatArray
+
+
+class Balance:
+    """The two sides, at the last place where they were measured.
+
+    Args:
+        problem: Bodies and nets.
+        bins: Where there is room.
+        density: The fullest that a bin shall become; all areas count so many times.
+        threads: Share the work.
+
+    Attributes:
+        gamma: Length over which the wirelength is smooth; set it before measuring.
+        pressure: What density counts against wirelength; set it before measuring.
+        hpwl: Weighted half-perimeter wirelength.
+        overflow: Share of the bodies' area that lies where bins are too full; fillers do not count.
+        pull: [2, B] derivative of the smooth wirelength by the bodies' centres.
+        push: [2, B] force of the electric field on them.
+    """
+
+    def __init__(self, problem: FlatProblem, bins: Bins, density: float, threads: Threads) -> None:
+        self._problem, self._bins, self._threads = problem, bins, threads
+        thickness = np.ones(problem.num_bodies)
+        # A macro is as dense as it is; a lower density shall not set it apart from its neighbours.
+        thickness[: len(problem.node)][problem.is_macro] = density
+        self._bodies = charges(problem, bins, thickness)
+        self._taken = density * bins.taken
+        self._room = density * (bins.width * bins.height - bins.taken)
+        self._area = self._bodies.charge[: len(problem.node)].sum()
+        self._pins = np.diff(problem.body_start).astype(np.float64)
+        self._pin_gradient = np.zeros((2, len(problem.pin_body)))
+        self.gamma = self.pressure = 0.0
+        self.hpwl = self.overflow = 0.0
+        self.pull = np.zeros((2, problem.num_bodies))
+        self.push = np.zeros((2, problem.num_bodies))
+
+    def measure(self, at: FloatArray) -> None:
+        """Measure both sides with the bodies' centres at `at` [2, B]."""
+        problem, bins, threads = self._problem, self._bins, self._threads
+        real = len(problem.node)
+        _, self.hpwl = smooth_wirelength(problem, threads, at, self.gamma, self._pin_gradient)
+        to_bodies(problem, threads, self._pin_gradient, self.pull)
+        charge = charge_map(self._bodies, bins, threads, at, 0, real)
+        self.overflow = float(np.maximum(charge - self._room, 0.0).sum() / self._area)
+        charge += self._taken
+        charge += charge_map(self._bodies, bins, threads, at, real, problem.num_bodies)
+        forces(self._bodies, bins, threads, at, field(charge, bins, threads), self.push)
+
+    def gradient(self, at: FloatArray) -> FloatArray:
+        """[2, B] the derivative of wirelength + pressure x energy at `at`, preconditioned.
+
+        Each body's part is divided by an estimate of its second derivative: pins and charge.
+        """
+        self.measure(at)
+        stiffness = np.maximum(self._pins + self.pressure * self._bodies.charge, 1.0)
+        return (self.pull - self.pressure * self.push) / stiffness

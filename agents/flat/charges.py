@@ -1,0 +1,202 @@
+"""Bodies as electric charges: how full each bin is, the field over the bins, the force on bodies.
+
+References:
+    J. Lu et al., "ePlace: electrostatics-based placement using fast Fourier transform and
+    Nesterov's method", ACM TODAES 20(2), 2015.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+
+from agents.flat.problem import FlatProblem
+from agents.flat.threads import CHUNKS, Threads
+from placement_env.kernels import jit
+from placement_env.netlist import FloatArray
+
+# Bodies smaller than this many bins are widened and thinned, so that the field is smooth to them.
+_LEAST_BINS = math.sqrt(2)
+
+
+@dataclass(frozen=True)
+class Bins:
+    """C x R bins over the region.
+
+    Attributes:
+        width: Width of a bin.
+        height: Height of a bin.
+        taken: [C, R] area of each bin that no body may use.
+    """
+
+    width: float
+    height: float
+    taken: FloatArray
+
+
+@dataclass(frozen=True)
+class Charges:
+    """The bodies' charges.
+
+    Attributes:
+        width: [B] widths, no less than the field can resolve.
+        height: [B] heights likewise.
+        density: [B] charge for each unit of that area.
+        charge: [B] whole charge of each body.
+    """
+
+    width: FloatArray
+    height: FloatArray
+    density: FloatArray
+    charge: FloatArray
+
+
+def charges(problem: FlatProblem, bins: Bins, thickness: FloatArray) -> Charges:
+    """The charges of bodies whose area counts `thickness` [B] times."""
+    width = np.maximum(problem.width, _LEAST_BINS * bins.width)
+    height = np.maximum(problem.height, _LEAST_BINS * bins.height)
+    charge = problem.width * problem.height * thickness
+    return Charges(width, height, charge / (width * height), charge)
+
+
+def charge_map(
+    bodies: Charges, bins: Bins, threads: Threads, at: FloatArray, first: int, last: int
+) -> FloatArray:
+    """[C, R] the charge that the bodies from `first` to `last`, at [2, B], put into each bin."""
+    x, y = at
+    bounds = np.linspace(first, last, CHUNKS + 1).astype(np.int64)
+    maps = threads.run(
+        lambda begin, end: _spread(
+            begin, end, x, y, bodies.width, bodies.height, bodies.density,
+            bins.width, bins.height, np.zeros_like(bins.taken),
+        ),
+        bounds,
+    )  # fmt: skip
+    return maps[0] + maps[1] + maps[2] + maps[3]
+
+
+def area_map(
+    x: FloatArray,
+    y: FloatArray,
+    width: FloatArray,
+    height: FloatArray,
+    shape: tuple[int, int],
+    bin_size: tuple[float, float],
+) -> FloatArray:
+    """[C, R] area of K rectangles with these centres, all [K], in each bin."""
+    full = np.ones(len(x))
+    return _spread(0, len(x), x, y, width, height, full, *bin_size, np.zeros(shape))
+
+
+def field(charge: FloatArray, bins: Bins, threads: Threads) -> tuple[FloatArray, FloatArray]:
+    """[C, R], [C, R]: the electric field along x and y of this charge in each bin.
+
+    Solves Poisson's equation with a field of zero across the region's edges, in cosines.
+    """
+    columns, rows = charge.shape
+    wx = np.pi * np.arange(columns) / (columns * bins.width)
+    wy = np.pi * np.arange(rows) / (rows * bins.height)
+    square = wx[:, None] ** 2 + wy[None, :] ** 2
+    square[0, 0] = 1.0
+    cores = threads.cores
+    wave = scipy.fft.dctn(charge / (bins.width * bins.height), type=2, workers=cores) / square
+    wave[0, 0] = 0.0
+    by_x = np.zeros_like(wave)
+    by_x[:-1] = (wave * wx[:, None])[1:]
+    field_x = scipy.fft.idct(by_x, type=2, axis=1, workers=cores, overwrite_x=True)
+    field_x = scipy.fft.dst(field_x, type=3, axis=0, workers=cores) / (2 * columns)
+    by_y = np.zeros_like(wave)
+    by_y[:, :-1] = (wave * wy[None, :])[:, 1:]
+    field_y = scipy.fft.idct(by_y, type=2, axis=0, workers=cores, overwrite_x=True)
+    field_y = scipy.fft.dst(field_y, type=3, axis=1, workers=cores) / (2 * rows)
+    return field_x, field_y
+
+
+def forces(
+    bodies: Charges,
+    bins: Bins,
+    threads: Threads,
+    at: FloatArray,
+    field_xy: tuple[FloatArray, FloatArray],
+    out: FloatArray,
+) -> None:
+    """Put the force of the field on each body, at [2, B], into `out` [2, B]."""
+    x, y = at
+    field_x, field_y = field_xy
+    bounds = np.linspace(0, len(x), CHUNKS + 1).astype(np.int64)
+    threads.run(
+        lambda first, last: _pull(
+            first, last, x, y, bodies.width, bodies.height, bodies.density,
+            bins.width, bins.height, field_x, field_y, out[0], out[1],
+        ),
+        bounds,
+    )  # fmt: skip
+
+
+@jit
+def _spread(
+    first: int,
+    last: int,
+    x: FloatArray,
+    y: FloatArray,
+    width: FloatArray,
+    height: FloatArray,
+    density: FloatArray,
+    bin_width: float,
+    bin_height: float,
+    out: FloatArray,
+) -> FloatArray:
+    columns, rows = out.shape
+    for body in range(first, last):
+        left, right = x[body] - width[body] / 2, x[body] + width[body] / 2
+        bottom, top = y[body] - height[body] / 2, y[body] + height[body] / 2
+        column0 = max(int(left / bin_width), 0)
+        column1 = min(int(right / bin_width), columns - 1)
+        row0 = max(int(bottom / bin_height), 0)
+        row1 = min(int(top / bin_height), rows - 1)
+        for column in range(column0, column1 + 1):
+            share = min(right, (column + 1) * bin_width) - max(left, column * bin_width)
+            share *= density[body]
+            for row in range(row0, row1 + 1):
+                out[column, row] += share * (
+                    min(top, (row + 1) * bin_height) - max(bottom, row * bin_height)
+                )
+    return out
+
+
+@jit
+def _pull(
+    first: int,
+    last: int,
+    x: FloatArray,
+    y: FloatArray,
+    width: FloatArray,
+    height: FloatArray,
+    density: FloatArray,
+    bin_width: float,
+    bin_height: float,
+    field_x: FloatArray,
+    field_y: FloatArray,
+    out_x: FloatArray,
+    out_y: FloatArray,
+) -> None:
+    columns, rows = field_x.shape
+    for body in range(first, last):
+        left, right = x[body] - width[body] / 2, x[body] + width[body] / 2
+        bottom, top = y[body] - height[body] / 2, y[body] + height[body] / 2
+        column0 = max(int(left / bin_width), 0)
+        column1 = min(int(right / bin_width), columns - 1)
+        row0 = max(int(bottom / bin_height), 0)
+        row1 = min(int(top / bin_height), rows - 1)
+        sum_x = sum_y = 0.0
+        for column in range(column0, column1 + 1):
+            share = min(right, (column + 1) * bin_width) - max(left, column * bin_width)
+            for row in range(row0, row1 + 1):
+                area = share * (min(top, (row + 1) * bin_height) - max(bottom, row * bin_height))
+                sum_x += area * field_x[column, row]
+                sum_y += area * field_y[column, row]
+        out_x[body] = sum_x * density[body]
+        out_y[body] = sum_y * density[body]

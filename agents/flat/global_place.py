@@ -1,0 +1,151 @@
+"""Global placement of nodes of a flat netlist: region, bins and fillers for the electrostatics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from agents.flat.charges import Bins, area_map
+from agents.flat.electrostatic import Course, Schedule, spread
+from agents.flat.problem import FlatProblem, flat_problem, with_fillers
+from agents.flat.threads import Threads
+from placement_env.netlist import FloatArray, IntArray, Netlist, NodeKind, Placement, oriented_size
+
+#: From the middle of the region.
+ANEW = Schedule()
+#: From where nodes are, which they may leave but a little.
+ONWARDS = Schedule(first_pressure=8e-3)
+
+# Least and most bins along a side.
+_FEWEST, _MOST = 32, 1024
+# Bodies begin at the middle of the region, scattered by this share of its sides.
+_SCATTER = 1e-3
+# Most fillers for each body, and for a netlist with few of them.
+_FILLERS_PER_BODY, _FEW_FILLERS = 2.0, 5000
+# Share of the narrowest and of the widest cells that fillers are not like.
+_TAIL = 0.05
+
+
+def place_globally(
+    netlist: Netlist,
+    start: Placement,
+    moves: IntArray,
+    *,
+    schedule: Schedule,
+    density: float,
+    seed: int,
+    threads: Threads,
+    report: Callable[[Course, Callable[[], Placement]], None],
+) -> Placement:
+    """The nodes `moves` [M] where wires are short and no part of the rows is too full.
+
+    Nodes may still overlap a little. All others stay; fixed cells and macros among them take room.
+
+    Args:
+        netlist: A flat netlist with rows.
+        start: Where all nodes are.
+        moves: Hard macros and cells to place.
+        schedule: `ANEW` ignores where `start` has them, `ONWARDS` begins there.
+        density: The fullest that a part of the rows shall become, 0 to 1; more where all are fuller.
+        seed: Seed of the fillers' places, and of the scatter around the middle.
+        threads: Share the work.
+        report: Is told each iteration, with a function that gives the placement at hand.
+    """
+    rows = netlist.rows
+    assert rows is not None
+    left, bottom = float(rows.x_um.min()), float(rows.y_um.min())
+    right = float((rows.x_um + rows.sites * rows.site_width_um).max())
+    top = float((rows.y_um + rows.height_um).max())
+    side = int(np.clip(2 ** np.ceil(np.log2(max(len(moves), 1)) / 2), _FEWEST, _MOST))
+    unit_um = (right - left) / side
+    problem = flat_problem(
+        netlist, start, moves, region_um=(left, bottom, right, top), unit_um=unit_um
+    )
+    bins = _bins(netlist, start, problem, side)
+    free = problem.region_width * problem.region_height - bins.taken.sum()
+    density = min(max(density, (problem.width * problem.height).sum() / max(free, 1e-300)), 1.0)
+    rng = np.random.default_rng(seed)
+    problem = _filled(problem, density, free)
+    at = np.empty((2, problem.num_bodies))
+    count = len(moves)
+    size = np.array([[problem.region_width], [problem.region_height]])
+    if schedule is ANEW:
+        at[:, :count] = size * (0.5 + _SCATTER * rng.standard_normal((2, count)))
+    else:
+        at[0, :count] = (start.x_um[moves] - left) / unit_um
+        at[1, :count] = (start.y_um[moves] - bottom) / unit_um
+    at[:, count:] = _places_of_fillers(problem, bins, rng)
+
+    def placement(at: FloatArray) -> Placement:
+        x_um, y_um = start.x_um.copy(), start.y_um.copy()
+        x_um[moves] = left + at[0, :count] * unit_um
+        y_um[moves] = bottom + at[1, :count] * unit_um
+        return replace(start, x_um=x_um, y_um=y_um)
+
+    def tell(course: Course) -> None:
+        in_um = replace(course, hpwl=course.hpwl * unit_um, step=course.step * unit_um)
+        report(in_um, lambda: placement(course.at))
+
+    return placement(
+        spread(
+            problem, bins, at, density=density, threads=threads, schedule=schedule, report=tell
+        )
+    )
+
+
+def _bins(netlist: Netlist, start: Placement, problem: FlatProblem, side: int) -> Bins:
+    """`side` x `side` bins; what rows leave out, and nodes that stay, takes room."""
+    rows = netlist.rows
+    assert rows is not None
+    width, height = problem.region_width / side, problem.region_height / side
+
+    def area(x_um: FloatArray, y_um: FloatArray, w_um: FloatArray, h_um: FloatArray) -> FloatArray:
+        scale = problem.unit_um
+        return area_map(
+            (x_um - problem.left_um) / scale,
+            (y_um - problem.bottom_um) / scale,
+            w_um / scale,
+            h_um / scale,
+            (side, side),
+            (width, height),
+        )
+
+    length = rows.sites * rows.site_width_um
+    covered = area(
+        rows.x_um + length / 2, rows.y_um + rows.height_um / 2, length, rows.height_um
+    )
+    solid = np.isin(netlist.node_kind, [NodeKind.HARD_MACRO, NodeKind.STANDARD_CELL])
+    solid[problem.node] = False
+    node = np.flatnonzero(solid)
+    node_width, node_height = oriented_size(netlist, start)
+    taken = area(start.x_um[node], start.y_um[node], node_width[node], node_height[node])
+    whole = width * height
+    return Bins(width, height, np.clip(whole - covered + taken, 0.0, whole))
+
+
+def _filled(problem: FlatProblem, density: float, free: float) -> FlatProblem:
+    """The problem with the fillers that bring the free area to that density."""
+    area = density * free - (problem.width * problem.height)[~problem.is_macro].sum()
+    area -= density * (problem.width * problem.height)[problem.is_macro].sum()
+    cells = ~problem.is_macro if not problem.is_macro.all() else problem.is_macro
+    widths = np.sort(problem.width[cells])
+    tail = int(_TAIL * len(widths))
+    width = float(widths[tail : len(widths) - tail].mean())
+    height = float(np.median(problem.height[cells]))
+    most = max(_FILLERS_PER_BODY * len(problem.node), _FEW_FILLERS)
+    larger = max(area / (width * height) / most, 1.0) ** 0.5
+    count = int(max(area, 0.0) / (width * height * larger**2))
+    return with_fillers(problem, np.full(count, width * larger), np.full(count, height * larger))
+
+
+def _places_of_fillers(
+    problem: FlatProblem, bins: Bins, rng: np.random.Generator
+) -> FloatArray:
+    """[2, F] anywhere where there is room, each free spot as likely as another."""
+    columns, rows = bins.taken.shape
+    free = (bins.width * bins.height - bins.taken).ravel()
+    drawn = rng.choice(columns * rows, problem.num_fillers, p=free / free.sum())
+    place = np.stack([drawn // rows, drawn % rows]) + rng.random((2, problem.num_fillers))
+    return place * np.array([[bins.width], [bins.height]])
