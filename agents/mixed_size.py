@@ -1,11 +1,11 @@
 """Macros and cells of a flat netlist, placed one after the other.
 
-1. A rough place for each macro, from the start or, where that has none, from cutting the macros
-   into pieces and placing the pieces among the cells (`agents.shredding`).
+1. A rough place for each macro, from the start or, where that has none, from spreading macros and
+   cells together (`agents.flat.placer`).
 2. The cells in groups, and the search on the proxy cost over macros and groups (`agents.search`, or
    another placer of macros).
-3. The macros on rows and sites, near where the search has them (`agents.macro_rows`).
-4. The cells on the rows that the macros leave (`agents.cells`).
+3. The macros on rows and sites, near where the search has them (`agents.flat.macro_legal`).
+4. The cells on the rows that the macros leave (`agents.flat.placer`).
 
 Rough places go through the last two steps without the search as well, and the placement with the
 shorter wires is taken.
@@ -22,10 +22,10 @@ from dataclasses import replace
 import numpy as np
 
 from agents import search
-from agents.cells import place_cells
-from agents.macro_rows import on_rows
+from agents.flat.inputs import checked_start
+from agents.flat.macro_legal import legalize_macros
+from agents.flat.placer import place_cells, rough_places
 from agents.progress import Progress, ProgressCallback
-from agents.shredding import rough_places
 from placement_env.errors import InputError
 from placement_env.grouping import (
     default_grid,
@@ -44,8 +44,6 @@ from placement_env.netlist import (
     oriented_size,
 )
 
-#: Efforts of the cell placer, for rough places and for the result.
-_ROUGH_EFFORT, _EFFORT = 1, 3
 #: Routes in a row's height each way, all and those that a macro takes, for netlists that state no
 #: grid: ten tracks a layer, three layers each way, of which a macro blocks two.
 _ROUTES, _MACRO_ROUTES = 30.0, 20.0
@@ -60,7 +58,7 @@ def place(
     progress: ProgressCallback | None = None,
     gap_um: float = 0.0,
     from_nothing: bool = False,
-    macro_placer: Callable[..., Placement] | None = search.place,
+    macro_placer: Callable[..., Placement] = search.place,
     rough_too: bool = True,
 ) -> Placement:
     """Place all movable macros and cells of a netlist, legally.
@@ -75,21 +73,14 @@ def place(
         progress: Is told what is going on.
         gap_um: Least distance between hard macros.
         from_nothing: Ignore where macros are in `start`.
-        macro_placer: Places macros by the proxy cost, as `agents.search.place` does; None leaves
-            them at their rough places.
+        macro_placer: Places macros by the proxy cost, as `agents.search.place` does.
         rough_too: Take rough places in place of the found ones where wires end up shorter so.
 
     Raises:
         InputError: A macro is larger than the canvas, macros or cells do not fit, or rows are
-            missing; or neither cells nor a placer of macros are there.
+            missing.
     """
     if not (netlist.node_kind == NodeKind.STANDARD_CELL).any():
-        if macro_placer is None:
-            raise InputError(
-                "there are no standard cells to place, and nothing that would place the macros",
-                where=netlist.name,
-                hint="choose a placer of macros, such as search",
-            )
         return macro_placer(
             netlist,
             start,
@@ -105,16 +96,17 @@ def place(
         if progress:
             progress(Progress(phase, time.perf_counter() - began, np.inf, np.inf, 0))
 
-    start = _checked_start(netlist, start, budget_s)
+    if not (np.isfinite(budget_s) and budget_s > 0):
+        raise InputError(f"the budget is {budget_s} s, expected more than 0")
+    start = checked_start(netlist, start)
     macros = np.flatnonzero((netlist.node_kind == NodeKind.HARD_MACRO) & ~netlist.fixed)
     unsearched = False
     if macros.size:
         unsearched = from_nothing or on_one_point(netlist, start, macros)
         if unsearched:
-            report("placing macros in pieces among the cells")
-            start = rough_places(netlist, start, effort=_ROUGH_EFFORT, seed=seed)
+            start = rough_places(netlist, start, seed=seed, progress=progress)
     wanted = [start]
-    if macros.size and macro_placer:
+    if macros.size:
         report("grouping cells")
         group = group_cells(netlist, seed=seed)
         grouped, grouped_start = grouped_problem(netlist, group, start)
@@ -132,8 +124,8 @@ def place(
     placed = []
     for number, macro_places in enumerate(wanted, start=1):
         report("placing cells" + f", {number} of {len(wanted)}" * (len(wanted) > 1))
-        legal = on_rows(netlist, macro_places, gap_um=gap_um, seed=seed)
-        placed.append(place_cells(netlist, legal, effort=_EFFORT, seed=seed))
+        legal = legalize_macros(netlist, macro_places, gap_um=gap_um, seed=seed)
+        placed.append(place_cells(netlist, legal, seed=seed, progress=progress))
     return min(placed, key=lambda placement: hpwl_um(netlist, placement))
 
 
@@ -159,36 +151,6 @@ def _with_cells(
         progress(report)
 
     return tell
-
-
-def _checked_start(netlist: Netlist, start: Placement | None, budget_s: float) -> Placement:
-    """The start, or the centre of the canvas for all nodes; the reason if nothing can be placed."""
-    if not (np.isfinite(budget_s) and budget_s > 0):
-        raise InputError(f"the budget is {budget_s} s, expected more than 0")
-    if netlist.rows is None or len(netlist.rows.y_um) == 0:
-        raise InputError(
-            "the netlist has no rows to place cells and macros on",
-            where=netlist.name,
-            hint="use a DEF with ROW statements or a Bookshelf design with a .scl file",
-        )
-    if start is not None:
-        check_fits(netlist, start)
-        return start
-    stuck = np.flatnonzero(netlist.fixed)
-    if stuck.size:
-        raise InputError(
-            f"there is no start, and {netlist.node_name[stuck[0]]!r} is fixed",
-            where=netlist.name,
-            hint="give a start with the positions of fixed nodes and from_nothing=True",
-        )
-    canvas, n = netlist.canvas, netlist.num_nodes
-    centre = Placement(
-        np.full(n, (canvas.left_um + canvas.right_um) / 2),
-        np.full(n, (canvas.bottom_um + canvas.top_um) / 2),
-        np.zeros(n, np.int64),
-    )
-    check_fits(netlist, centre)
-    return centre
 
 
 def grouped_problem(
@@ -220,40 +182,6 @@ def grouped_problem(
     placement.x_um[port] = np.clip(placement.x_um[port], canvas.left_um, canvas.right_um)
     placement.y_um[port] = np.clip(placement.y_um[port], canvas.bottom_um, canvas.top_um)
     return grouped, placement
-
-
-def check_fits(netlist: Netlist, start: Placement) -> None:
-    """Raise `InputError` for what has no room on the canvas or the rows, whatever is done.
-
-    That is a movable macro larger than the canvas, or macros and cells with more area together.
-    """
-    canvas = netlist.canvas
-    macro = (netlist.node_kind == NodeKind.HARD_MACRO) & ~netlist.fixed
-    for side, size, room in zip(
-        ("width", "height"),
-        oriented_size(netlist, start),
-        (canvas.width_um, canvas.height_um),
-        strict=True,
-    ):
-        for node in np.flatnonzero(macro & (size > room))[:1]:
-            raise InputError(
-                f"macro {netlist.node_name[node]!r} has a {side} of {size[node]:g}, "
-                f"the canvas one of {room:g}",
-                where=netlist.name,
-                hint="make the canvas larger",
-            )
-    rows = netlist.rows
-    if rows is None:
-        return
-    cell = (netlist.node_kind == NodeKind.STANDARD_CELL) & ~netlist.fixed
-    area = float((netlist.width_um * netlist.height_um)[macro | cell].sum())
-    room = float((rows.sites * rows.site_width_um * rows.height_um).sum())
-    if area > room * (1 + 1e-9):
-        raise InputError(
-            f"macros and cells cover {area / room:.0%} of the rows, expected at most 100%",
-            where=netlist.name,
-            hint="make the die larger",
-        )
 
 
 def on_one_point(netlist: Netlist, start: Placement, macros: IntArray) -> bool:

@@ -3,17 +3,19 @@
 | name       | what it does                                                             |
 | ---------- | ------------------------------------------------------------------------ |
 | graph-rl   | graph policy, learned control and search (`agents.placer`)               |
-| search     | the search alone, as tuned by hand (`agents.search`), the default        |
+| search     | the search alone, as tuned by hand (`agents.search`)                     |
 | annealing  | textbook simulated annealing (`agents.annealing`), a baseline            |
 | greedy     | each macro where it is cheapest (`agents.greedy`), a baseline            |
 | quadratic  | macros where nets pull them (`agents.without_search`), a baseline        |
 | random     | macros anywhere (`agents.without_search`), a baseline                    |
-| coloquinte | macros in pieces, placed as cells are (`agents.mixed_size`), a baseline  |
+| flat       | macros and cells together, by wirelength (`agents.flat.placer`)          |
+| coloquinte | macros in pieces, placed as cells are (`agents.pieces`), a baseline      |
 
-The first four place macros by the proxy cost. A folder of a training run or one of its checkpoints,
+Those up to random place macros by the proxy cost. A folder of a training run or one of its checkpoints,
 or a file .safetensors, is graph-rl with the policy of that. Where a netlist has standard cells as
-well, the chosen one places the macros among groups of cells, and `agents.mixed_size` does the rest,
-which is all that coloquinte does. A floorplan, which has neither cells nor a grid for the proxy
+well, the chosen one places the macros among groups of cells, and `agents.mixed_size` does the rest.
+The last two are for such
+netlists alone, and flat is their default; that of all others is search. A floorplan, which has neither cells nor a grid for the proxy
 cost, is searched by `agents.floorplanner`. Placers of others go by their import path or their
 command (`agents.foreign`).
 """
@@ -33,9 +35,11 @@ from agents import (
     greedy,
     legal_places,
     mixed_size,
+    pieces,
     search,
     without_search,
 )
+from agents.flat import placer as flat_placer
 from agents.progress import ProgressCallback
 from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
@@ -85,8 +89,12 @@ _PLACE: dict[str, Callable[..., Placement]] = {
     "greedy": greedy.place,
     "quadratic": without_search.place_quadratic,
     "random": without_search.place_random,
-    "coloquinte": partial(mixed_size.place, macro_placer=None),
+    "flat": flat_placer.place,
+    "coloquinte": pieces.place,
 }
+
+#: These place macros and cells, the others macros alone.
+PLACE_CELLS = ("flat", "coloquinte")
 
 #: These do not look at where macros are at first, and what they give is not mended.
 _IGNORE_THE_START = ("quadratic", "random")
@@ -124,7 +132,7 @@ def named(name: str) -> Placer:
                 )
         chosen = partial(function, **options)
         has_cells = netlist.nodes_of(NodeKind.STANDARD_CELL).size > 0
-        if has_cells and name != "coloquinte" and _is_ours(name):
+        if has_cells and name not in PLACE_CELLS and _is_ours(name):
             mended = name not in _IGNORE_THE_START
             chosen = partial(mixed_size.place, macro_placer=chosen, rough_too=mended)
         return chosen(
@@ -138,6 +146,12 @@ def named(name: str) -> Placer:
         )
 
     return place
+
+
+def default_for(netlist: Netlist) -> str:
+    """The placer that is best for the score of such a netlist, where users name none."""
+    has_cells = netlist.nodes_of(NodeKind.STANDARD_CELL).size > 0
+    return "flat" if has_cells else "search"
 
 
 def is_policy(name: str) -> bool:
@@ -174,6 +188,17 @@ def compile_kernels(
     """
     if name == "coloquinte" or not _is_ours(_known(name)):
         return 0.0
+    has_cells = netlist.nodes_of(NodeKind.STANDARD_CELL).size > 0
+    seconds = flat_placer.compile_kernels(report) if has_cells else 0.0
+    if name == "flat":
+        return seconds
+    return seconds + _compile_for_macros(name, netlist, report)
+
+
+def _compile_for_macros(
+    name: str, netlist: Netlist, report: Callable[[str], None] | None
+) -> float:
+    """`compile_kernels` for what places macros."""
     if is_floorplan(netlist):
         return floorplanner.compile_kernels(report)
     if is_policy(name):

@@ -19,6 +19,7 @@ class Progress:
         cost: Cost of the placement at hand; inf while there is none.
         moves: Moves tried so far.
         snapshot: Gives the placement at hand, if called before the callback returns.
+        note: What else there is to say, for people to read.
     """
 
     phase: str
@@ -27,6 +28,7 @@ class Progress:
     cost: float
     moves: int
     snapshot: Callable[[], Placement] | None = None
+    note: str = ""
 
 
 ProgressCallback = Callable[[Progress], None]

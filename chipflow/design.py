@@ -90,12 +90,12 @@ class PlacementSettings:
     Attributes:
         budget_s: Seconds for the search of macros.
         seed: Seed of both placers.
-        cell_effort: Effort of the cell placer, 1 (fast) to 9.
+        cell_density: The fullest that rows become, above 0 and up to 1: wires need room.
     """
 
     budget_s: float = 20.0
     seed: int = 1
-    cell_effort: int = 3
+    cell_density: float = 0.8
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "macros.gap_um": (0.0, 1e4),
     "placement.budget_s": (0.0, 1e6),
     "placement.seed": (0, 2**31 - 1),
-    "placement.cell_effort": (1, 9),
+    "placement.cell_density": (0.05, 1),
     "models.timeout_s": (1.0, 1e5),
     "models.retries": (0, 20),
     "models.at_once": (1, 1000),

@@ -17,7 +17,6 @@ class Balance:
     Args:
         problem: Bodies and nets.
         bins: Where there is room.
-        density: The fullest that a bin shall become; all areas count so many times.
         threads: Share the work.
 
     Attributes:
@@ -29,14 +28,10 @@ class Balance:
         push: [2, B] force of the electric field on them.
     """
 
-    def __init__(self, problem: FlatProblem, bins: Bins, density: float, threads: Threads) -> None:
+    def __init__(self, problem: FlatProblem, bins: Bins, threads: Threads) -> None:
         self._problem, self._bins, self._threads = problem, bins, threads
-        thickness = np.ones(problem.num_bodies)
-        # A macro is as dense as it is; a lower density shall not set it apart from its neighbours.
-        thickness[: len(problem.node)][problem.is_macro] = density
-        self._bodies = charges(problem, bins, thickness)
-        self._taken = density * bins.taken
-        self._room = density * (bins.width * bins.height - bins.taken)
+        self._bodies = charges(problem, bins)
+        self._room = bins.width * bins.height - bins.taken
         self._area = self._bodies.charge[: len(problem.node)].sum()
         self._pins = np.diff(problem.body_start).astype(np.float64)
         self._pin_gradient = np.zeros((2, len(problem.pin_body)))
@@ -53,7 +48,7 @@ class Balance:
         to_bodies(problem, threads, self._pin_gradient, self.pull)
         charge = charge_map(self._bodies, bins, threads, at, 0, real)
         self.overflow = float(np.maximum(charge - self._room, 0.0).sum() / self._area)
-        charge += self._taken
+        charge += bins.taken
         charge += charge_map(self._bodies, bins, threads, at, real, problem.num_bodies)
         forces(self._bodies, bins, threads, at, field(charge, bins, threads), self.push)
 

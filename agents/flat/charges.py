@@ -54,11 +54,11 @@ class Charges:
     charge: FloatArray
 
 
-def charges(problem: FlatProblem, bins: Bins, thickness: FloatArray) -> Charges:
-    """The charges of bodies whose area counts `thickness` [B] times."""
+def charges(problem: FlatProblem, bins: Bins) -> Charges:
+    """The charges of bodies, each as large as its area."""
     width = np.maximum(problem.width, _LEAST_BINS * bins.width)
     height = np.maximum(problem.height, _LEAST_BINS * bins.height)
-    charge = problem.width * problem.height * thickness
+    charge = problem.width * problem.height
     return Charges(width, height, charge / (width * height), charge)
 
 

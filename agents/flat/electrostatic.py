@@ -54,7 +54,7 @@ class Course:
         iteration: Iterations done.
         hpwl: Weighted half-perimeter wirelength, in the units of the problem.
         overflow: Share of the bodies' area in bins that are too full.
-        step: Length of the last step.
+        step: Root mean square of the bodies' last movement.
         at: [2, B] centres.
     """
 
@@ -70,7 +70,6 @@ def spread(
     bins: Bins,
     at: FloatArray,
     *,
-    density: float,
     threads: Threads,
     schedule: Schedule,
     report: Callable[[Course], None],
@@ -81,7 +80,6 @@ def spread(
         problem: Bodies and nets.
         bins: Where there is room.
         at: [2, B] centres to begin with.
-        density: The fullest that a bin shall become, 0 to 1.
         threads: Share the work.
         schedule: Of pressure and smoothness.
         report: Is told each iteration.
@@ -89,7 +87,7 @@ def spread(
     Raises:
         ChipError: Numbers left the range of floating point.
     """
-    balance = Balance(problem, bins, density, threads)
+    balance = Balance(problem, bins, threads)
     half = np.minimum(
         np.stack([problem.width, problem.height]) / 2,
         np.array([[problem.region_width], [problem.region_height]]) / 2,
@@ -112,8 +110,10 @@ def spread(
     descent = begin(balance.gradient, at, 0.1 * bins.width)
     before = balance.hpwl
     for iteration in range(schedule.most_iterations):
+        at = descent.at
         descent = advance(descent, balance.gradient, inside)
-        report(Course(iteration, balance.hpwl, balance.overflow, descent.step, descent.at))
+        step = float(np.sqrt(np.mean((descent.at - at) ** 2) * 2))
+        report(Course(iteration, balance.hpwl, balance.overflow, step, descent.at))
         if not np.isfinite(balance.hpwl):
             raise ChipError(f"the wirelength is {balance.hpwl} after {iteration} iterations")
         if balance.overflow < schedule.target_overflow:

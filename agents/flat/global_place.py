@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import scipy.fft
 
 from agents.flat.charges import Bins, area_map
 from agents.flat.electrostatic import Course, Schedule, spread
@@ -18,8 +19,8 @@ ANEW = Schedule()
 #: From where nodes are, which they may leave but a little.
 ONWARDS = Schedule(first_pressure=8e-3)
 
-# Least and most bins along a side.
-_FEWEST, _MOST = 32, 1024
+# Bins for each body, and the least and most of them along a side.
+_BINS_PER_BODY, _FEWEST, _MOST = 1.5, 32, 1024
 # Bodies begin at the middle of the region, scattered by this share of its sides.
 _SCATTER = 1e-3
 # Most fillers for each body, and for a netlist with few of them.
@@ -34,7 +35,6 @@ def place_globally(
     moves: IntArray,
     *,
     schedule: Schedule,
-    density: float,
     seed: int,
     threads: Threads,
     report: Callable[[Course, Callable[[], Placement]], None],
@@ -48,7 +48,6 @@ def place_globally(
         start: Where all nodes are.
         moves: Hard macros and cells to place.
         schedule: `ANEW` ignores where `start` has them, `ONWARDS` begins there.
-        density: The fullest that a part of the rows shall become, 0 to 1; more where all are fuller.
         seed: Seed of the fillers' places, and of the scatter around the middle.
         threads: Share the work.
         report: Is told each iteration, with a function that gives the placement at hand.
@@ -58,16 +57,15 @@ def place_globally(
     left, bottom = float(rows.x_um.min()), float(rows.y_um.min())
     right = float((rows.x_um + rows.sites * rows.site_width_um).max())
     top = float((rows.y_um + rows.height_um).max())
-    side = int(np.clip(2 ** np.ceil(np.log2(max(len(moves), 1)) / 2), _FEWEST, _MOST))
+    side = int(np.clip(_BINS_PER_BODY * len(moves), _FEWEST**2, _MOST**2) ** 0.5)
+    side = scipy.fft.next_fast_len(side, real=True)
     unit_um = (right - left) / side
     problem = flat_problem(
         netlist, start, moves, region_um=(left, bottom, right, top), unit_um=unit_um
     )
     bins = _bins(netlist, start, problem, side)
-    free = problem.region_width * problem.region_height - bins.taken.sum()
-    density = min(max(density, (problem.width * problem.height).sum() / max(free, 1e-300)), 1.0)
     rng = np.random.default_rng(seed)
-    problem = _filled(problem, density, free)
+    problem = _filled(problem, bins)
     at = np.empty((2, problem.num_bodies))
     count = len(moves)
     size = np.array([[problem.region_width], [problem.region_height]])
@@ -90,7 +88,7 @@ def place_globally(
 
     return placement(
         spread(
-            problem, bins, at, density=density, threads=threads, schedule=schedule, report=tell
+            problem, bins, at, threads=threads, schedule=schedule, report=tell
         )
     )
 
@@ -125,10 +123,9 @@ def _bins(netlist: Netlist, start: Placement, problem: FlatProblem, side: int) -
     return Bins(width, height, np.clip(whole - covered + taken, 0.0, whole))
 
 
-def _filled(problem: FlatProblem, density: float, free: float) -> FlatProblem:
-    """The problem with the fillers that bring the free area to that density."""
-    area = density * free - (problem.width * problem.height)[~problem.is_macro].sum()
-    area -= density * (problem.width * problem.height)[problem.is_macro].sum()
+def _filled(problem: FlatProblem, bins: Bins) -> FlatProblem:
+    """The problem with fillers in all the room that its bodies leave."""
+    area = (bins.width * bins.height - bins.taken).sum() - (problem.width * problem.height).sum()
     cells = ~problem.is_macro if not problem.is_macro.all() else problem.is_macro
     widths = np.sort(problem.width[cells])
     tail = int(_TAIL * len(widths))

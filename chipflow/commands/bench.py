@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,10 @@ from chipflow.commands.bench_gate import gate
 from chipflow.commands.bench_list import list_suites
 from chipflow.commands.bench_speed import speed
 from chipflow.commands.bench_verilog import verilog
+
+if TYPE_CHECKING:
+    from benchmarks.placement import Result
+    from placement_env.errors import ChipError
 
 bench = typer.Typer(
     no_args_is_help=True, help="Measure on public benchmarks, beside the published numbers."
@@ -29,7 +33,9 @@ bench.command("list")(list_suites)
 
 @bench.command()
 def placement(
-    suite: Annotated[str, typer.Option(help="tilos, iccad04, ispd18, gsrc, mcnc, ...")] = "tilos",
+    suite: Annotated[
+        str, typer.Option(metavar="A,B,...", help="tilos, iccad04, ispd18, gsrc, mcnc, ...")
+    ] = "tilos",
     designs: Annotated[
         str, typer.Option(metavar="A,B,...", help="Only these (default: all of the suite).")
     ] = "",
@@ -38,13 +44,14 @@ def placement(
     ] = "60",
     seeds: Annotated[int, typer.Option(help="Runs with seeds 1 to N.", min=1)] = 1,
     agent: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
             help="What places the macros: graph-rl, search, annealing, greedy, quadratic, random, "
-            "coloquinte, a checkpoint of `chipflow train`, MODULE:FUNCTION or a command.",
+            "flat, coloquinte, a checkpoint of `chipflow train`, MODULE:FUNCTION or a command "
+            "(default: the first of the suite's own, flat or search).",
         ),
-    ] = "search",
+    ] = None,
     start: Annotated[
         str, typer.Option(metavar="NAME|none", help="initial, legalized or none.")
     ] = "initial",
@@ -68,34 +75,55 @@ def placement(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Write results.json and results.md here; runs that are there already are kept.",
+            help="Write results.json and results.md here, or for several suites in folders named "
+            "after them; runs that are there already are kept.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Place the designs of a suite and print median, mean and best beside the published scores."""
+    """Place the designs of suites and print median, mean and best beside the published scores."""
     from benchmarks.table import to_json, to_markdown
     from chipflow.commands.inputs import designs_of
     from chipflow.commands.interrupt import interrupts
     from chipflow.commands.macro_options import MacroOptions
     from chipflow.commands.progress_lines import ProgressLines
+    from chipflow.commands.suite_placers import PLACERS
     from chipflow.commands.suite_runs import SuiteRuns, budgets, run_and_keep
 
-    options = MacroOptions(
-        agent=agent,
-        hard_only=hard_only,
-        from_nothing=start == "none",
-        flips=flips,
-        cores=cores,
-        moves=moves,
-    )
-    chosen, budgets_s = designs_of(suite, designs), budgets(budget)
-    runs = SuiteRuns(suite, chosen, budgets_s, range(1, seeds + 1), start, options)
+    suites = [name.strip() for name in suite.split(",") if name.strip()]
+    plan = [
+        SuiteRuns(
+            name,
+            designs_of(name, designs),
+            budgets(budget),
+            range(1, seeds + 1),
+            start,
+            MacroOptions(
+                agent=agent or PLACERS.get(name, ("search",))[0],
+                hard_only=hard_only,
+                from_nothing=start == "none",
+                flips=flips,
+                cores=cores,
+                moves=moves,
+            ),
+        )
+        for name in suites
+    ]
+    results: list[Result] = []
+    failures: list[ChipError] = []
+    records: list[dict] = []
     with interrupts() as ctrl_c, ProgressLines(quiet=quiet) as show:
-        results, failures = run_and_keep(runs, out, show, ctrl_c)
+        for runs in plan:
+            folder = out / runs.suite if out and len(plan) > 1 else out
+            done, failed = run_and_keep(runs, folder, show, ctrl_c)
+            results += done
+            failures += failed
+            records.append(to_json(done, runs.made_with()))
+            if ctrl_c.seen:
+                break
     if as_json:
-        typer.echo(json.dumps(to_json(results, runs.made_with()), indent=2))
+        typer.echo(json.dumps(records[0] if len(plan) == 1 else records, indent=2))
     elif results:
         typer.echo(to_markdown(results), nl=False)
     if ctrl_c.seen:

@@ -11,24 +11,6 @@ import typer
 if TYPE_CHECKING:
     from benchmarks.scoreboard import Board
 
-_MACROS = ("search", "annealing", "greedy", "quadratic", "random")
-#: The placers that each suite is for, the first one first. Designs without macros have cells to
-#: place and nothing else; floorplans have a placer of their own, which `search` stands for.
-_PLACERS = {
-    "tilos": _MACROS,
-    "tilos_sky130hd": _MACROS,
-    "tilos_more": _MACROS,
-    "iccad04": (*_MACROS, "coloquinte"),
-    "ispd2005": ("coloquinte",),
-    "ispd2006": (*_MACROS, "coloquinte"),
-    "ispd2015": ("coloquinte",),
-    "ispd18": ("coloquinte",),
-    "ispd19": ("coloquinte",),
-    "gsrc": ("search",),
-    "gsrc_soft": ("search",),
-    "mcnc": ("search",),
-}
-
 
 def run_all(
     suites: Annotated[
@@ -64,25 +46,26 @@ def run_all(
     from chipflow.commands.interrupt import interrupts
     from chipflow.commands.macro_options import MacroOptions
     from chipflow.commands.progress_lines import ProgressLines
+    from chipflow.commands.suite_placers import PLACERS
     from chipflow.commands.suite_runs import SuiteRuns, budgets, run_and_keep
     from placement_env.errors import ChipError, InputError
 
     for name in agent or ():
         placers.named(name)
     names = [name.strip() for name in suites.split(",") if name.strip()]
-    names = names or [s for s in _PLACERS if any(map(is_within_reach, registry.designs_of(s)))]
+    names = names or [s for s in PLACERS if any(map(is_within_reach, registry.designs_of(s)))]
     designs = {suite: designs_of(suite, "") for suite in names}
     budgets_s = budgets(budget)
     plan = [
         (suite, placer)
         for suite in names
-        for placer in agent or _PLACERS[suite]
-        if placer not in _known() or placer in _PLACERS[suite]
+        for placer in agent or PLACERS[suite]
+        if placer not in _known() or placer in PLACERS[suite]
     ]
     if not plan:
         raise InputError(
             f"none of the suites {', '.join(names)} is for {', '.join(agent or ())}",
-            hint="; ".join(f"{suite}: {', '.join(_PLACERS[suite])}" for suite in names),
+            hint="; ".join(f"{suite}: {', '.join(PLACERS[suite])}" for suite in names),
         )
     make_folder(out)
     failed: dict[str, list[str]] = {}
@@ -143,7 +126,9 @@ def _write_scoreboard(folder: Path) -> list[Board]:
 
 
 def _known() -> set[str]:
-    return {placer for placers in _PLACERS.values() for placer in placers}
+    from chipflow.commands.suite_placers import PLACERS
+
+    return {placer for placers in PLACERS.values() for placer in placers}
 
 
 def _file_name(placer: str) -> str:

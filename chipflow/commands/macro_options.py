@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from agents import floorplanner, legal_start, mixed_size, placers
+from agents import floorplanner, legal_start, placers
+from agents.flat import inputs
 from agents.lattice import MARGIN_UM, make_lattice
 from agents.progress import ProgressCallback
 from benchmarks.placement import is_flat
@@ -107,7 +108,7 @@ class MacroOptions:
             floorplanner.check(netlist, start)
             return
         if is_flat(netlist):
-            mixed_size.check_fits(netlist, start)
+            inputs.check_fits(netlist, start)
             return
         model = cost_model(netlist, start.orient)
         hard, soft = legal_start.movable(netlist, model)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from agents import placers
     from agents.history import CostHistory, Frame
     from benchmarks.files import Benchmark
     from placement_env.netlist import Placement
@@ -43,13 +44,14 @@ def place(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the search.", min=0)] = 1,
     agent: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
             help="What places the macros: graph-rl, search, annealing, greedy, quadratic, random, "
-            "coloquinte, a checkpoint of `chipflow train`, MODULE:FUNCTION or a command.",
+            "a checkpoint of `chipflow train`, MODULE:FUNCTION or a command; flat and coloquinte "
+            "place macros and cells together (default: flat for netlists with cells, else search).",
         ),
-    ] = "search",
+    ] = None,
     cores: Annotated[
         int | None, typer.Option(help="Processor cores to use (default: all).", min=1)
     ] = None,
@@ -91,6 +93,7 @@ def place(
     search: history.json, cost_over_time.svg. Ctrl-C ends the search early; the best placement so
     far is kept.
     """
+    from agents import placers
     from agents.history import CostHistory, Snapshots
     from agents.progress import Progress
     from benchmarks.placement import is_legal, score
@@ -101,6 +104,8 @@ def place(
     from chipflow.commands.score_table import score_lines
 
     show = ProgressLines(quiet=quiet)
+    benchmark, begin_at = load_placed(netlist, "initial" if start == "none" else start, lef or [])
+    agent = agent or placers.default_for(benchmark.netlist)
     options = MacroOptions(
         agent=agent,
         fixed=[name.strip() for names in fix or () for name in names.split(",") if name.strip()],
@@ -112,7 +117,6 @@ def place(
         cores=cores,
         moves=moves,
     )
-    benchmark, begin_at = load_placed(netlist, "initial" if start == "none" else start, lef or [])
     options.check(benchmark.netlist, begin_at, budget)
     folder = make_folder(out or Path("placements", benchmark.name))
     compile_for(benchmark, agent, show.say)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _TERMINAL_EVERY_S = 0.2
 _PLAIN_EVERY_S = 5.0
+# Wirelengths in the file's units, as opposed to proxy costs, which are about 1.
+_LARGE_COST = 1e4
 
 
 class ProgressLines:
@@ -45,9 +47,12 @@ class ProgressLines:
         of_budget = f" of {progress.budget_s:.0f}" if progress.budget_s < 1e9 else ""
         line = f"{progress.elapsed_s:6.1f}{of_budget} s  {progress.phase}"
         if progress.cost < float("inf"):
-            line += f"  cost {progress.cost:.4f}"
+            digits = 0 if progress.cost >= _LARGE_COST else 4
+            line += f"  cost {progress.cost:,.{digits}f}"
         if progress.moves:
             line += f"  {progress.moves:,} moves"
+        if progress.note:
+            line += f"  {progress.note}"
         self._write(line)
 
     def say(self, line: str) -> None:

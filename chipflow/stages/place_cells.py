@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.cells import place_cells
+from agents.flat.placer import place_cells
 from chipflow.layout.placed import read_layout
 from chipflow.stage import Stage, StageContext, StageResult
 from placement_env.errors import ChipError, InputError
@@ -10,9 +10,6 @@ from placement_env.formats import def_file
 from placement_env.netlist import NodeKind, hpwl_um
 from placement_env.render import draw_placement
 from placement_env.row_legality import check_rows
-
-#: The fullest that a region may become: wires need room between cells.
-CELL_DENSITY = 0.8
 
 
 def run(ctx: StageContext) -> StageResult:
@@ -31,15 +28,9 @@ def run(ctx: StageContext) -> StageResult:
             f"macro {netlist.node_name[loose[0]]} is not fixed", where=str(layout.design.source)
         )
     settings = ctx.design.placement
-    with open(ctx.out_dir / "coloquinte.log", "w", encoding="utf-8") as messages:
-        placement = place_cells(
-            netlist,
-            layout.placement,
-            effort=settings.cell_effort,
-            seed=settings.seed,
-            density=CELL_DENSITY,
-            log=lambda line: print(line, file=messages),
-        )
+    placement = place_cells(
+        netlist, layout.placement, seed=settings.seed, density=settings.cell_density
+    )
     legality = check_rows(netlist, placement)
     if not legality.legal:
         raise ChipError(f"the cell placement is not legal: {legality.describe(netlist)}")
@@ -67,6 +58,5 @@ STAGE = Stage(
     run=run,
     reads=("macros_def", "memories"),
     gives=("placed_def", "placement_png"),
-    settings=("placement.cell_effort", "placement.seed"),
-    tools=("coloquinte",),
+    settings=("placement.cell_density", "placement.seed"),
 )

@@ -73,7 +73,7 @@ def stage_bench(
         top="random",
         floorplan=floorplan or Floorplan(),
         macros=Macros(gap_um=gap_um),
-        placement=placement or PlacementSettings(budget_s=1.0, cell_effort=1),
+        placement=placement or PlacementSettings(budget_s=1.0),
     )
     return StageBench(
         design, pdk, folder, {"gates_verilog": gates, "memories": folder / "memories"}

@@ -1,0 +1,186 @@
+"""The flat placer: macros and cells of a netlist together, or the cells around macros that stay.
+
+1. Macros and cells are spread as charges (`agents.flat.global_place`).
+2. Macros are made legal, their order kept (`agents.flat.macro_legal`).
+3. Cells are spread once more, around the macros.
+4. Cells go to rows and sites (`agents.flat.row_legal`).
+5. Moves of one or a few cells shorten the wires (`agents.flat.detailed`).
+
+One setting serves all designs. The same netlist, start and seed give the same placement, however
+many cores there are. Ctrl-C ends the spreading or the refinement: what is at hand is made legal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from agents.flat.detailed.refine import refine
+from agents.flat.electrostatic import Course, Schedule
+from agents.flat.global_place import ANEW, ONWARDS, place_globally
+from agents.flat.inputs import checked_start
+from agents.flat.macro_legal import legalize_macros
+from agents.flat.row_legal import legalize_rows
+from agents.flat.site_rows import site_rows
+from agents.flat.threads import Threads
+from agents.flat.wide_cells import narrowed, widened
+from agents.progress import Progress, ProgressCallback
+from placement_env.netlist import IntArray, Netlist, NodeKind, Placement
+
+_CELL = NodeKind.STANDARD_CELL
+
+
+def place(
+    netlist: Netlist,
+    start: Placement | None,
+    *,
+    budget_s: float = np.inf,
+    seed: int,
+    progress: ProgressCallback | None = None,
+    gap_um: float = 0.0,
+    from_nothing: bool = True,
+    density: float = 1.0,
+) -> Placement:
+    """Place all movable macros and cells of a flat netlist, legally.
+
+    Args:
+        netlist: A flat netlist with rows; its net weights count.
+        start: Where fixed nodes are, and how macros are turned; None only where nothing is fixed.
+        budget_s: Counts for nothing: the placer takes as long as it takes.
+        seed: Seed of all that is random.
+        progress: Is told what is going on.
+        gap_um: Least distance between hard macros.
+        from_nothing: Counts for nothing: where movable nodes are in `start` does not matter.
+        density: The fullest that rows shall become, above 0 and up to 1. Below 1 cells are spread
+            out, which costs wirelength and eases routing.
+
+    Raises:
+        InputError: There are no rows or no cells, macros or cells do not fit, cells are not as high
+            as the rows, or soft macros are movable.
+    """
+    start = checked_start(netlist, start)
+    run = _Run(seed, progress)
+    rough = _rough(run, netlist, start, density)
+    legal = legalize_macros(netlist, rough, gap_um=gap_um, seed=seed)
+    return _cells(run, netlist, legal, density, ANEW if rough is start else ONWARDS)
+
+
+def rough_places(
+    netlist: Netlist,
+    start: Placement,
+    *,
+    seed: int,
+    progress: ProgressCallback | None = None,
+    density: float = 1.0,
+) -> Placement:
+    """All movable macros and cells where wires are short; they still overlap a little.
+
+    Where no macro is movable, nothing is done. Arguments are those of `place`.
+    """
+    return _rough(_Run(seed, progress), netlist, start, density)
+
+
+def place_cells(
+    netlist: Netlist,
+    start: Placement,
+    *,
+    seed: int,
+    progress: ProgressCallback | None = None,
+    density: float = 1.0,
+    onwards: bool = False,
+) -> Placement:
+    """All movable cells on rows and sites without overlap; macros stay.
+
+    Args:
+        netlist: A flat netlist with rows.
+        start: Where macros and fixed nodes are; positions of movable cells count with `onwards`.
+        seed: Seed of all that is random.
+        progress: Is told what is going on.
+        density: As for `place`.
+        onwards: Whether cells are already roughly where they shall be.
+
+    Raises:
+        InputError: As `agents.flat.site_rows.site_rows`.
+    """
+    return _cells(_Run(seed, progress), netlist, start, density, ONWARDS if onwards else ANEW)
+
+
+def _rough(run: _Run, netlist: Netlist, start: Placement, density: float) -> Placement:
+    macros, cells = _movable(netlist, NodeKind.HARD_MACRO), _movable(netlist, _CELL)
+    if not macros.size:
+        return start
+    moves = np.concatenate([macros, cells])
+    return run.spread(widened(netlist, density), start, moves, ANEW, "macros and cells spread")
+
+
+def _cells(
+    run: _Run, netlist: Netlist, start: Placement, density: float, schedule: Schedule
+) -> Placement:
+    site_rows(netlist, start)  # raises what the rows cannot hold before the long work
+    cells = _movable(netlist, _CELL)
+    if not cells.size:
+        return start
+    wide = widened(netlist, density)
+    legal = legalize_rows(wide, run.spread(wide, start, cells, schedule, "cells spread"))
+    if not run.interrupted:
+        legal = refine(wide, legal, seed=run.seed, progress=run.progress)
+    return narrowed(netlist, wide, legal)
+
+
+def _movable(netlist: Netlist, kind: NodeKind) -> IntArray:
+    return np.flatnonzero((netlist.node_kind == kind) & ~netlist.fixed)
+
+
+class _Run:
+    """What the steps of one placement share.
+
+    Args:
+        seed: Seed of all that is random.
+        progress: Is told what is going on.
+
+    Attributes:
+        interrupted: Ctrl-C has asked for a quick end.
+    """
+
+    def __init__(self, seed: int, progress: ProgressCallback | None) -> None:
+        self.seed, self.progress = seed, progress
+        self.interrupted = False
+        self._began = time.perf_counter()
+
+    def spread(
+        self, netlist: Netlist, start: Placement, moves: IntArray, schedule: Schedule, what: str
+    ) -> Placement:
+        """Global placement of the nodes `moves`; the one at hand once Ctrl-C was pressed."""
+        at_hand: Callable[[], Placement] = lambda: start
+
+        def tell(course: Course, placement: Callable[[], Placement]) -> None:
+            nonlocal at_hand
+            at_hand = placement
+            if self.progress:
+                elapsed_s = time.perf_counter() - self._began
+                note = (
+                    f"iteration {course.iteration}, overflow {course.overflow:.1%}, "
+                    f"step {course.step:.3g} um"
+                )
+                self.progress(
+                    Progress(what, elapsed_s, np.inf, course.hpwl, 0, placement, note)
+                )
+
+        if self.interrupted:
+            return start
+        try:
+            with Threads() as threads:
+                return place_globally(
+                    netlist,
+                    start,
+                    moves,
+                    schedule=schedule,
+                    seed=self.seed,
+                    threads=threads,
+                    report=tell,
+                )
+        except KeyboardInterrupt:
+            self.interrupted = True
+            return at_hand()
