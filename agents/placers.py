@@ -11,11 +11,11 @@
 | flat       | macros and cells together, by wirelength (`agents.flat.placer`)          |
 | coloquinte | macros in pieces, placed as cells are (`agents.pieces`), a baseline      |
 
-Those up to random place macros by the proxy cost. A folder of a training run or one of its checkpoints,
-or a file .safetensors, is graph-rl with the policy of that. Where a netlist has standard cells as
-well, the chosen one places the macros among groups of cells, and `agents.mixed_size` does the rest.
-The last two are for such
-netlists alone, and flat is their default; that of all others is search. A floorplan, which has neither cells nor a grid for the proxy
+Those up to random place macros by the proxy cost. A folder of a training run or one of its
+checkpoints, or a file .safetensors, is graph-rl with the policy of that. Where a netlist has
+standard cells as well, the chosen one places the macros among groups of cells, and
+`agents.mixed_size` does the rest. The last two are for such netlists alone; flat is the default
+there, and search everywhere else. A floorplan, which has neither cells nor a grid for the proxy
 cost, is searched by `agents.floorplanner`. Placers of others go by their import path or their
 command (`agents.foreign`).
 """
@@ -195,9 +195,7 @@ def compile_kernels(
     return seconds + _compile_for_macros(name, netlist, report)
 
 
-def _compile_for_macros(
-    name: str, netlist: Netlist, report: Callable[[str], None] | None
-) -> float:
+def _compile_for_macros(name: str, netlist: Netlist, report: Callable[[str], None] | None) -> float:
     """`compile_kernels` for what places macros."""
     if is_floorplan(netlist):
         return floorplanner.compile_kernels(report)

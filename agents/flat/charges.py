@@ -79,16 +79,15 @@ def charge_map(
 
 
 def area_map(
-    x: FloatArray,
-    y: FloatArray,
-    width: FloatArray,
-    height: FloatArray,
-    shape: tuple[int, int],
-    bin_size: tuple[float, float],
+    centre: FloatArray, size: FloatArray, shape: tuple[int, int], bin_size: tuple[float, float]
 ) -> FloatArray:
-    """[C, R] area of K rectangles with these centres, all [K], in each bin."""
-    full = np.ones(len(x))
-    return _spread(0, len(x), x, y, width, height, full, *bin_size, np.zeros(shape))
+    """[C, R] area of K rectangles, given by [2, K] centres and sizes, in each bin."""
+    count = centre.shape[1]
+    x, y = centre
+    width, height = size
+    return _spread(
+        0, count, x, y, width, height, np.ones(count), bin_size[0], bin_size[1], np.zeros(shape)
+    )
 
 
 def field(charge: FloatArray, bins: Bins, threads: Threads) -> tuple[FloatArray, FloatArray]:

@@ -86,11 +86,7 @@ def place_globally(
         in_um = replace(course, hpwl=course.hpwl * unit_um, step=course.step * unit_um)
         report(in_um, lambda: placement(course.at))
 
-    return placement(
-        spread(
-            problem, bins, at, threads=threads, schedule=schedule, report=tell
-        )
-    )
+    return placement(spread(problem, bins, at, threads=threads, schedule=schedule, report=tell))
 
 
 def _bins(netlist: Netlist, start: Placement, problem: FlatProblem, side: int) -> Bins:
@@ -100,20 +96,12 @@ def _bins(netlist: Netlist, start: Placement, problem: FlatProblem, side: int) -
     width, height = problem.region_width / side, problem.region_height / side
 
     def area(x_um: FloatArray, y_um: FloatArray, w_um: FloatArray, h_um: FloatArray) -> FloatArray:
-        scale = problem.unit_um
-        return area_map(
-            (x_um - problem.left_um) / scale,
-            (y_um - problem.bottom_um) / scale,
-            w_um / scale,
-            h_um / scale,
-            (side, side),
-            (width, height),
-        )
+        centre = np.stack([x_um - problem.left_um, y_um - problem.bottom_um]) / problem.unit_um
+        size = np.stack([w_um, h_um]) / problem.unit_um
+        return area_map(centre, size, (side, side), (width, height))
 
     length = rows.sites * rows.site_width_um
-    covered = area(
-        rows.x_um + length / 2, rows.y_um + rows.height_um / 2, length, rows.height_um
-    )
+    covered = area(rows.x_um + length / 2, rows.y_um + rows.height_um / 2, length, rows.height_um)
     solid = np.isin(netlist.node_kind, [NodeKind.HARD_MACRO, NodeKind.STANDARD_CELL])
     solid[problem.node] = False
     node = np.flatnonzero(solid)
@@ -137,9 +125,7 @@ def _filled(problem: FlatProblem, bins: Bins) -> FlatProblem:
     return with_fillers(problem, np.full(count, width * larger), np.full(count, height * larger))
 
 
-def _places_of_fillers(
-    problem: FlatProblem, bins: Bins, rng: np.random.Generator
-) -> FloatArray:
+def _places_of_fillers(problem: FlatProblem, bins: Bins, rng: np.random.Generator) -> FloatArray:
     """[2, F] anywhere where there is room, each free spot as likely as another."""
     columns, rows = bins.taken.shape
     free = (bins.width * bins.height - bins.taken).ravel()

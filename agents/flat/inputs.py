@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from placement_env.errors import InputError
-from placement_env.netlist import IntArray, Netlist, NodeKind, Placement, oriented_size
+from placement_env.netlist import Netlist, NodeKind, Placement, oriented_size
 
 
 def checked_start(netlist: Netlist, start: Placement | None) -> Placement:

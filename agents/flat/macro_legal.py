@@ -15,7 +15,7 @@ from scipy.optimize import linprog
 
 from agents.flat.macro_order import order_macros
 from agents.macro_rows import on_rows
-from placement_env.netlist import FloatArray, Netlist, NodeKind, Placement, Rows, oriented_size
+from placement_env.netlist import FloatArray, Netlist, NodeKind, Placement, oriented_size
 
 # Share of a site or row that counts as rounding.
 _ROUNDING = 1e-6
@@ -63,17 +63,17 @@ def legalize_macros(
     most = np.where(stays, low + length, room[:, None] + gap)
     pitch = step[:, None]
     order = order_macros(
-        *((low + length / 2) * pitch), *(length * pitch), least * pitch, most * pitch, stays
+        (low + length / 2) * pitch, length * pitch, least * pitch, most * pitch, stays
     )
     placed = None
     if order is not None:
         weight = size[0] * size[1]
-        axes = [
+        in_x, in_y = (
             _least_movement(low[k], length[k], least[k], most[k], order[k], weight / weight.mean())
             for k in range(2)
-        ]
-        if axes[0] is not None and axes[1] is not None:
-            placed = np.stack(axes)
+        )
+        if in_x is not None and in_y is not None:
+            placed = np.stack([in_x, in_y])
     if placed is None:
         return on_rows(netlist, wanted, gap_um=gap_um, seed=seed)
     edge = origin[:, None] + np.floor(placed + _ROUND_UP) * step[:, None]

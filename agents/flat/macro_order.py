@@ -1,4 +1,4 @@
-"""Relative positions of macros that overlap: for each pair, which one is left of or below the other.
+"""Relative positions of macros that overlap: of each pair, which one is left of or below the other.
 
 Every pair is held apart in x or in y, in the order that their centres have on that axis; so both
 constraint graphs are free of circles, and macros placed by longest paths do not overlap. Each pair
@@ -24,10 +24,8 @@ _CHANGES_PER_MACRO = 200
 
 
 def order_macros(
-    x: FloatArray,
-    y: FloatArray,
-    width: FloatArray,
-    height: FloatArray,
+    centre: FloatArray,
+    size: FloatArray,
     low: FloatArray,
     high: FloatArray,
     stays: NDArray[np.bool_],
@@ -35,10 +33,8 @@ def order_macros(
     """[M, M] a is left of b, and [M, M] a is below b: one of the four for each pair.
 
     Args:
-        x: [M] centres; `y` likewise.
-        y: [M].
-        width: [M] sizes; `height` likewise.
-        height: [M].
+        centre: [2, M] x and y of the centres.
+        size: [2, M] widths and heights.
         low: [2, M] the least coordinates of each macro's left and bottom edge.
         high: [2, M] the largest of its right and top edge.
         stays: [M] the macro has no slack; such macros may overlap one another.
@@ -46,10 +42,10 @@ def order_macros(
     Returns:
         None where no such order was found to fit.
     """
-    count = len(x)
-    centre = np.stack([x, y])
-    size = np.stack([width, height])
-    space = np.abs(centre[:, :, None] - centre[:, None, :]) - (size[:, :, None] + size[:, None, :]) / 2
+    count = centre.shape[1]
+    space = (
+        np.abs(centre[:, :, None] - centre[:, None, :]) - (size[:, :, None] + size[:, None, :]) / 2
+    )
     in_y = space[1] > space[0]  # [M, M]
     rank = np.stack([np.lexsort((np.arange(count), axis)) for axis in centre])
     if not _repair(rank, size, low, high, stays, space, in_y, _CHANGES_PER_MACRO * count):
@@ -130,8 +126,12 @@ def _repair(
         for k in range(count):
             place[axis, rank[axis, k]] = k
     for _ in range(changes):
-        worst_x = _paths(rank, size, low, high, stays, in_y, 0, start[0], end[0], behind[0], ahead[0])
-        worst_y = _paths(rank, size, low, high, stays, in_y, 1, start[1], end[1], behind[1], ahead[1])
+        worst_x = _paths(
+            rank, size, low, high, stays, in_y, 0, start[0], end[0], behind[0], ahead[0]
+        )
+        worst_y = _paths(
+            rank, size, low, high, stays, in_y, 1, start[1], end[1], behind[1], ahead[1]
+        )
         if worst_x < 0 and worst_y < 0:
             return True
         axis = 0

@@ -49,20 +49,22 @@ def begin(gradient: Gradient, at: FloatArray, nudge: float) -> Descent:
     return Descent(at, at, here, 1.0, step)
 
 
-def advance(descent: Descent, gradient: Gradient, inside: Callable[[FloatArray], FloatArray]) -> Descent:
+def advance(
+    descent: Descent, gradient: Gradient, inside: Callable[[FloatArray], FloatArray]
+) -> Descent:
     """One step; `inside` puts bodies back into the region."""
     momentum = (1 + math.sqrt(4 * descent.momentum**2 + 1)) / 2
     push = (descent.momentum - 1) / momentum
-    step = descent.step
-    for _ in range(_MOST_TRIALS):
+    step, trials = descent.step, 0
+    while True:
         at = inside(descent.ahead - step * descent.gradient)
         ahead = inside(at + push * (at - descent.at))
         there = gradient(ahead)
         allowed = _norm(ahead - descent.ahead) / max(_norm(there - descent.gradient), 1e-300)
-        if allowed >= _LONG_ENOUGH * step:
-            break
+        trials += 1
+        if allowed >= _LONG_ENOUGH * step or trials == _MOST_TRIALS:
+            return Descent(at, ahead, there, momentum, allowed)
         step = allowed
-    return Descent(at, ahead, there, momentum, allowed)
 
 
 def _norm(array: FloatArray) -> float:

@@ -13,11 +13,13 @@ many cores there are. Ctrl-C ends the spreading or the refinement: what is at ha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 
-from agents.flat.detailed.refine import refine
+from agents.flat.detailed.refine import StepGain, refine
 from agents.flat.electrostatic import Course, Schedule
 from agents.flat.global_place import ANEW, ONWARDS, place_globally
 from agents.flat.inputs import checked_start
@@ -25,9 +27,11 @@ from agents.flat.macro_legal import legalize_macros
 from agents.flat.row_legal import legalize_rows
 from agents.flat.site_rows import site_rows
 from agents.flat.threads import Threads
+from agents.flat.toy import toy_flat
 from agents.flat.wide_cells import narrowed, widened
 from agents.progress import Progress, ProgressCallback
-from placement_env.netlist import IntArray, Netlist, NodeKind, Placement
+from placement_env.kernels import compile_notice
+from placement_env.netlist import IntArray, Netlist, NodeKind, Placement, hpwl_um
 
 _CELL = NodeKind.STANDARD_CELL
 
@@ -42,6 +46,7 @@ def place(
     gap_um: float = 0.0,
     from_nothing: bool = True,
     density: float = 1.0,
+    on_step: Callable[[StepGain], None] | None = None,
 ) -> Placement:
     """Place all movable macros and cells of a flat netlist, legally.
 
@@ -55,16 +60,20 @@ def place(
         from_nothing: Counts for nothing: where movable nodes are in `start` does not matter.
         density: The fullest that rows shall become, above 0 and up to 1. Below 1 cells are spread
             out, which costs wirelength and eases routing.
+        on_step: Is told what each step made of the wires.
 
     Raises:
         InputError: There are no rows or no cells, macros or cells do not fit, cells are not as high
             as the rows, or soft macros are movable.
     """
     start = checked_start(netlist, start)
-    run = _Run(seed, progress)
+    run = _Run(seed, progress, on_step)
     rough = _rough(run, netlist, start, density)
-    legal = legalize_macros(netlist, rough, gap_um=gap_um, seed=seed)
-    return _cells(run, netlist, legal, density, ANEW if rough is start else ONWARDS)
+    if rough is start:
+        return _cells(run, netlist, start, density, ANEW)
+    with run.step("macros legal", netlist, rough) as step:
+        step.placement = legalize_macros(netlist, rough, gap_um=gap_um, seed=seed)
+    return _cells(run, netlist, step.placement, density, ONWARDS)
 
 
 def rough_places(
@@ -123,14 +132,24 @@ def _cells(
     if not cells.size:
         return start
     wide = widened(netlist, density)
-    legal = legalize_rows(wide, run.spread(wide, start, cells, schedule, "cells spread"))
+    spread = run.spread(wide, start, cells, schedule, "cells spread")
+    with run.step("cells on rows", netlist, spread) as step:
+        step.placement = legalize_rows(wide, spread)
+    legal = step.placement
     if not run.interrupted:
-        legal = refine(wide, legal, seed=run.seed, progress=run.progress)
+        legal = run.refine(wide, legal)
     return narrowed(netlist, wide, legal)
 
 
 def _movable(netlist: Netlist, kind: NodeKind) -> IntArray:
     return np.flatnonzero((netlist.node_kind == kind) & ~netlist.fixed)
+
+
+@dataclass
+class _Step:
+    """A step that is being taken; whoever takes it puts its result here."""
+
+    placement: Placement
 
 
 class _Run:
@@ -139,48 +158,115 @@ class _Run:
     Args:
         seed: Seed of all that is random.
         progress: Is told what is going on.
+        on_step: Is told what each step made of the wires.
 
     Attributes:
         interrupted: Ctrl-C has asked for a quick end.
     """
 
-    def __init__(self, seed: int, progress: ProgressCallback | None) -> None:
-        self.seed, self.progress = seed, progress
+    def __init__(
+        self,
+        seed: int,
+        progress: ProgressCallback | None,
+        on_step: Callable[[StepGain], None] | None = None,
+    ) -> None:
         self.interrupted = False
+        self._seed, self._progress, self._on_step = seed, progress, on_step
         self._began = time.perf_counter()
+
+    @contextmanager
+    def step(self, name: str, netlist: Netlist, before: Placement) -> Iterator[_Step]:
+        """Times what its body does, and tells of it."""
+        step = _Step(before)
+        began = time.perf_counter()
+        self._tell(name, np.inf, before)
+        yield step
+        if self._on_step:
+            after = step.placement
+            moved = (before.x_um != after.x_um) | (before.y_um != after.y_um)
+            self._on_step(
+                StepGain(
+                    step=name,
+                    before_um=hpwl_um(netlist, before),
+                    after_um=hpwl_um(netlist, after),
+                    moved=int(moved.sum()),
+                    seconds=time.perf_counter() - began,
+                )
+            )
 
     def spread(
         self, netlist: Netlist, start: Placement, moves: IntArray, schedule: Schedule, what: str
     ) -> Placement:
         """Global placement of the nodes `moves`; the one at hand once Ctrl-C was pressed."""
-        at_hand: Callable[[], Placement] = lambda: start
+        if self.interrupted:
+            return start
+        at_hand: Callable[[], Placement] | None = None
 
         def tell(course: Course, placement: Callable[[], Placement]) -> None:
             nonlocal at_hand
             at_hand = placement
-            if self.progress:
-                elapsed_s = time.perf_counter() - self._began
-                note = (
-                    f"iteration {course.iteration}, overflow {course.overflow:.1%}, "
-                    f"step {course.step:.3g} um"
-                )
-                self.progress(
-                    Progress(what, elapsed_s, np.inf, course.hpwl, 0, placement, note)
-                )
+            note = (
+                f"iteration {course.iteration}, overflow {course.overflow:.1%}, "
+                f"step {course.step:.3g} um"
+            )
+            self._tell(what, course.hpwl, placement, note)
 
-        if self.interrupted:
-            return start
+        with self.step(what, netlist, start) as step:
+            try:
+                with Threads() as threads:
+                    step.placement = place_globally(
+                        netlist,
+                        start,
+                        moves,
+                        schedule=schedule,
+                        seed=self._seed,
+                        threads=threads,
+                        report=tell,
+                    )
+            except KeyboardInterrupt:
+                self.interrupted = True
+                step.placement = at_hand() if at_hand else start
+        return step.placement
+
+    def refine(self, netlist: Netlist, legal: Placement) -> Placement:
+        """Detailed placement; what it had reached once Ctrl-C was pressed."""
+        at_hand = legal
+
+        def tell(progress: Progress) -> None:
+            nonlocal at_hand
+            if progress.snapshot:
+                at_hand = progress.snapshot()
+            self._tell(progress.phase, progress.cost, at_hand)
+
         try:
-            with Threads() as threads:
-                return place_globally(
-                    netlist,
-                    start,
-                    moves,
-                    schedule=schedule,
-                    seed=self.seed,
-                    threads=threads,
-                    report=tell,
-                )
+            at_hand, gains = refine(netlist, legal, seed=self._seed, progress=tell)
         except KeyboardInterrupt:
             self.interrupted = True
-            return at_hand()
+            return at_hand
+        for gain in gains if self._on_step else ():
+            self._on_step(gain)
+        return at_hand
+
+    def _tell(
+        self,
+        phase: str,
+        cost: float,
+        placement: Placement | Callable[[], Placement],
+        note: str = "",
+    ) -> None:
+        if self._progress:
+            snapshot = (lambda: placement) if isinstance(placement, Placement) else placement
+            elapsed_s = time.perf_counter() - self._began
+            self._progress(Progress(phase, elapsed_s, np.inf, cost, 0, snapshot, note))
+
+
+def compile_kernels(report: Callable[[str], None] | None = None) -> float:
+    """Compile what the flat placer needs; returns the seconds that it took.
+
+    `report` gets a line before and after the compilation, and nothing where there was none.
+    """
+    return compile_notice("flat placer", _place_toy, report)
+
+
+def _place_toy() -> None:
+    place(*toy_flat(), seed=1)

@@ -1,7 +1,7 @@
 """A flat netlist as the electrostatic placer sees it: bodies that move, and pins that stay.
 
-Lengths are in bins' widths (see `agents.flat.bins`), counted from the lower left corner of the region, so that
-the schedules of the placer mean the same on every design.
+Lengths are in widths of a bin, counted from the lower left corner of the region, so that the
+schedules of the placer mean the same on every design.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.flat.threads import chunks
-from placement_env.netlist import FloatArray, IntArray, Netlist, NodeKind, Placement, oriented_size, pin_positions
+from placement_env.netlist import (
+    FloatArray,
+    IntArray,
+    Netlist,
+    NodeKind,
+    Placement,
+    oriented_size,
+    pin_positions,
+)
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,11 @@ def flat_problem(
     used = (degree > 1) & (netlist.net_weight > 0)
     pins = np.flatnonzero(np.repeat(used, degree))
     node = netlist.pin_node[pins]
-    here = replace(start, x_um=np.where(body >= 0, 0.0, start.x_um - left), y_um=np.where(body >= 0, 0.0, start.y_um - bottom))
+    here = replace(
+        start,
+        x_um=np.where(body >= 0, 0.0, start.x_um - left),
+        y_um=np.where(body >= 0, 0.0, start.y_um - bottom),
+    )
     dx, dy = pin_positions(netlist, here)
     width, height = oriented_size(netlist, start)
     net_start = np.concatenate([[0], np.cumsum(degree[used])])

@@ -38,7 +38,7 @@ class Threads:
             self._pool.shutdown()
 
     def run(self, work: Callable[[int, int], Result], bounds: IntArray) -> list[Result]:
-        """Results of `work(first, last)` for the chunks between `bounds` [C + 1], in their order."""
+        """Results of `work(first, last)` for the chunks between `bounds` [C + 1], in order."""
         pairs = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
         if self._pool is None:
             return [work(first, last) for first, last in pairs]

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 
-from agents.flat.threads import Threads
 from agents.flat.problem import FlatProblem
+from agents.flat.threads import Threads
 from placement_env.kernels import jit, pasted
 from placement_env.netlist import FloatArray, IntArray
 
@@ -40,11 +40,21 @@ def smooth_wirelength(
     """
     parts = threads.run(
         lambda first, last: _nets(
-            first, last, problem.net_start, problem.net_weight, problem.pin_body,
-            problem.pin_dx, problem.pin_dy, at[0], at[1], 1.0 / gamma, pin_gradient[0], pin_gradient[1],
+            first,
+            last,
+            problem.net_start,
+            problem.net_weight,
+            problem.pin_body,
+            problem.pin_dx,
+            problem.pin_dy,
+            at[0],
+            at[1],
+            1.0 / gamma,
+            pin_gradient[0],
+            pin_gradient[1],
         ),
         problem.net_chunks,
-    )  # fmt: skip
+    )
     return sum(part[0] for part in parts), sum(part[1] for part in parts)
 
 

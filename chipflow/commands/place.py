@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from agents import placers
     from agents.history import CostHistory, Frame
     from benchmarks.files import Benchmark
     from placement_env.netlist import Placement

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.flat.placer import place_cells
+from agents.flat.placer import compile_kernels, place_cells
 from chipflow.layout.placed import read_layout
 from chipflow.stage import Stage, StageContext, StageResult
 from placement_env.errors import ChipError, InputError
@@ -28,6 +28,7 @@ def run(ctx: StageContext) -> StageResult:
             f"macro {netlist.node_name[loose[0]]} is not fixed", where=str(layout.design.source)
         )
     settings = ctx.design.placement
+    compile_kernels(ctx.log)
     placement = place_cells(
         netlist, layout.placement, seed=settings.seed, density=settings.cell_density
     )

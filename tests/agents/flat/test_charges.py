@@ -25,7 +25,7 @@ BINS = Bins(*SIZE, np.zeros(SHAPE))
 def test_an_area_lies_in_the_bins_that_it_covers(
     x: float, y: float, width: float, height: float
 ) -> None:
-    found = area_map(*(np.array([value]) for value in (x, y, width, height)), SHAPE, SIZE)
+    found = area_map(np.array([[x], [y]]), np.array([[width], [height]]), SHAPE, SIZE)
 
     def shares(centre: float, length: float, count: int, step: float) -> np.ndarray:
         edge = step * np.arange(count + 1)
@@ -54,9 +54,7 @@ def test_the_field_of_one_wave_is_its_slope(column: int, row: int) -> None:
 def test_two_charges_repel_each_other_equally() -> None:
     netlist, placement = random_flat(1, cells=2, macros=0, pads=0, nets=1)
     netlist = replace(netlist, width_um=np.full(2, 1.0), height_um=np.full(2, 1.0))
-    problem = flat_problem(
-        netlist, placement, np.arange(2), region_um=(0, 0, 20, 20), unit_um=1.0
-    )
+    problem = flat_problem(netlist, placement, np.arange(2), region_um=(0, 0, 20, 20), unit_um=1.0)
     bins = Bins(1.0, 1.0, np.zeros((20, 20)))
     bodies = charges(problem, bins)
     at = np.array([[8.0, 12.0], [10.0, 10.0]])

@@ -16,7 +16,9 @@ from tests.agents.flat.random_flat import random_flat
 UNIT_UM = 2.0
 
 
-def _measured(problem: FlatProblem, at: np.ndarray, gamma: float) -> tuple[float, float, np.ndarray]:
+def _measured(
+    problem: FlatProblem, at: np.ndarray, gamma: float
+) -> tuple[float, float, np.ndarray]:
     pins, bodies = np.zeros((2, len(problem.pin_body))), np.zeros((2, problem.num_bodies))
     with Threads() as threads:
         smooth, exact = smooth_wirelength(problem, threads, at, gamma, pins)
@@ -56,7 +58,9 @@ def test_the_gradient_is_that_of_the_smooth_wirelength(seed: int, gamma: float) 
         more, less = at.copy(), at.copy()
         more[axis, body] += nudge
         less[axis, body] -= nudge
-        slope = (_measured(problem, more, gamma)[0] - _measured(problem, less, gamma)[0]) / nudge / 2
+        slope = (
+            (_measured(problem, more, gamma)[0] - _measured(problem, less, gamma)[0]) / nudge / 2
+        )
         assert gradient[axis, body] == pytest.approx(slope, rel=1e-4, abs=1e-5)
 
 

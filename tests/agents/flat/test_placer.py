@@ -1,0 +1,177 @@
+"""The flat placer from end to end: legal, short, the same each time, and stopped by Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from agents import pieces
+from agents.flat.detailed.refine import StepGain
+from agents.flat.placer import place, place_cells, rough_places
+from agents.progress import Progress
+from placement_env.errors import InputError
+from placement_env.netlist import Netlist, NodeKind, Placement, hpwl_um
+from placement_env.row_legality import check_rows
+from tests.agents.legality import assert_same
+from tests.agents.row_designs import row_design
+
+
+def mixed_design(**shape: float) -> tuple[Netlist, Placement]:
+    """A small netlist whose macros and cells may all move, macros from where they overlap."""
+    shape = {"cells": 300, "macros": 3, "utilization": 0.6} | shape
+    netlist, start = row_design(**shape)  # pyright: ignore[reportArgumentType]
+    netlist = replace(netlist, fixed=netlist.fixed & (netlist.node_kind != NodeKind.HARD_MACRO))
+    x_um, y_um = np.nan_to_num(start.x_um), np.nan_to_num(start.y_um)
+    return netlist, replace(start, x_um=x_um, y_um=y_um)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {},
+        {"macros": 0},
+        {"taps": 25, "utilization": 0.5},
+        {"utilization": 0.1},
+        {"utilization": 0.95, "macros": 0},
+        {"cells": 3},
+    ],
+)
+def test_all_nodes_end_legal_and_fixed_ones_stay(shape: dict[str, float]) -> None:
+    netlist, start = mixed_design(**shape)
+    placed = place(netlist, start, seed=1)
+    report = check_rows(netlist, placed)
+    assert report.legal, report.describe(netlist)
+    still = netlist.fixed
+    assert np.array_equal(placed.x_um[still], start.x_um[still])
+    assert np.array_equal(placed.y_um[still], start.y_um[still])
+
+
+def test_wires_are_shorter_than_those_of_coloquinte() -> None:
+    netlist, start = mixed_design(cells=600)
+    ours = place(netlist, start, seed=1)
+    theirs = pieces.place(netlist, start, budget_s=1, seed=1, from_nothing=True)
+    assert hpwl_um(netlist, ours) < hpwl_um(netlist, theirs)
+
+
+def test_the_result_depends_on_neither_start_nor_hashes_nor_run() -> None:
+    netlist, start = mixed_design()
+    one = place(netlist, start, seed=3)
+    moved = replace(start, x_um=np.where(netlist.fixed, start.x_um, start.x_um + 1.0))
+    assert_same(one, place(netlist, moved, seed=3))
+    program = (
+        "from tests.agents.flat.test_placer import mixed_design; "
+        "from agents.flat.placer import place; import numpy as np; "
+        "placed = place(*mixed_design(), seed=3); "
+        "print(repr(placed.x_um.sum()), repr(placed.y_um.sum()))"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONHASHSEED": "77"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert printed.split("\n")[0] == f"{one.x_um.sum()!r} {one.y_um.sum()!r}"
+
+
+def test_a_gap_between_macros_is_kept() -> None:
+    netlist, start = mixed_design(utilization=0.4)
+    placed = place(netlist, start, seed=1, gap_um=3.0)
+    wide = netlist.node_kind == NodeKind.HARD_MACRO
+    grown = replace(
+        netlist,
+        node_kind=np.where(wide, NodeKind.HARD_MACRO, NodeKind.PORT),
+        width_um=netlist.width_um + 2.99,
+        height_um=netlist.height_um + 2.99,
+        canvas=replace(netlist.canvas, left_um=-9.0, bottom_um=-9.0, right_um=1e3, top_um=1e3),
+    )
+    assert check_rows(grown, placed).overlaps == 0
+
+
+def test_a_lower_density_spreads_the_cells() -> None:
+    netlist, start = mixed_design(macros=0, utilization=0.3)
+    dense, sparse = (place(netlist, start, seed=1, density=density) for density in (1.0, 0.5))
+    assert check_rows(netlist, sparse).legal
+    cells = netlist.nodes_of(NodeKind.STANDARD_CELL)
+    assert np.std(sparse.x_um[cells]) > 1.1 * np.std(dense.x_um[cells])
+
+
+def test_the_steps_add_up_to_the_result() -> None:
+    netlist, start = mixed_design()
+    steps: list[StepGain] = []
+    placed = place(netlist, start, seed=1, on_step=steps.append)
+    names = [step.step for step in steps]
+    assert names[:4] == ["macros and cells spread", "macros legal", "cells spread", "cells on rows"]
+    assert "global swap" in names
+    assert steps[-1].after_um == pytest.approx(hpwl_um(netlist, placed))
+    for before, after in zip(steps, steps[1:], strict=False):
+        assert after.before_um == pytest.approx(before.after_um)
+    assert all(step.after_um <= step.before_um for step in steps[4:])
+
+
+def test_rough_places_leave_a_netlist_without_movable_macros_alone() -> None:
+    netlist, start = mixed_design(macros=0)
+    assert rough_places(netlist, start, seed=1) is start
+
+
+def test_cells_go_around_macros_that_stay() -> None:
+    netlist, start = row_design(cells=400, macros=3)
+    placed = place_cells(netlist, start, seed=1)
+    assert check_rows(netlist, placed).legal
+    macro = netlist.nodes_of(NodeKind.HARD_MACRO)
+    assert np.array_equal(placed.x_um[macro], start.x_um[macro])
+
+
+@pytest.mark.parametrize("phase", ["macros and cells spread", "cells spread", "global swap"])
+def test_ctrl_c_leaves_a_legal_placement(phase: str) -> None:
+    netlist, start = mixed_design()
+    phases: list[str] = []
+
+    def press(progress: Progress) -> None:
+        phases.append(progress.phase)
+        if phases.count(phase) == 1 and progress.phase == phase:
+            raise KeyboardInterrupt
+
+    placed = place(netlist, start, seed=1, progress=press)
+    report = check_rows(netlist, placed)
+    assert report.legal, report.describe(netlist)
+    assert "matching" not in phases
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"rows": None}, "no rows"),
+        ({"width_um": 40.0}, "cover"),
+        ({"height_um": 1.1}, "high"),
+    ],
+)
+def test_what_cannot_be_placed_is_refused_at_once(change: dict, words: str) -> None:
+    netlist, start = mixed_design()
+    cells = netlist.node_kind == NodeKind.STANDARD_CELL
+    for name, value in change.items():
+        if isinstance(value, float):
+            value = np.where(cells, getattr(netlist, name) * value, getattr(netlist, name))
+        netlist = replace(netlist, **{name: value})
+    with pytest.raises(InputError, match=words):
+        place(netlist, start, seed=1)
+
+
+def test_nets_of_one_pin_and_of_very_many_are_no_trouble() -> None:
+    netlist, start = mixed_design()
+    many = np.arange(300).repeat(170)
+    pins = len(netlist.pin_node)
+    netlist = replace(
+        netlist,
+        pin_node=np.concatenate([netlist.pin_node, [5], many]),
+        pin_dx_um=np.concatenate([netlist.pin_dx_um, np.zeros(len(many) + 1)]),
+        pin_dy_um=np.concatenate([netlist.pin_dy_um, np.zeros(len(many) + 1)]),
+        net_start=np.concatenate([netlist.net_start, [pins + 1, pins + 1 + len(many)]]),
+        net_weight=np.concatenate([netlist.net_weight, [1.0, 1.0]]),
+    )
+    assert check_rows(netlist, place(netlist, start, seed=1)).legal
