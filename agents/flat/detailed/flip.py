@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from agents.flat.detailed.board import Board
-from agents.flat.detailed.reorder import LEAST_GAIN
-from agents.flat.detailed.trial import Trial, gain, keep, put, undo
+from agents.flat.detailed.trial import LEAST_GAIN, Trial, gain, keep, put, undo
 from agents.flat.detailed.wires import Wires
 from placement_env.kernels import lean
 
@@ -16,7 +15,7 @@ def flip_cells(wires: Wires, board: Board, trial: Trial) -> int:
     for cell in range(len(board.site)):
         put(wires, board, trial, cell, board.site[cell], -board.mirror[cell])
         if gain(wires, board, trial) > LEAST_GAIN:
-            keep(board, trial)
+            keep(wires, board, trial)
             flipped += 1
         else:
             undo(wires, board, trial)

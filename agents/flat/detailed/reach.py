@@ -153,7 +153,7 @@ def span_x(wires: Wires, reach: Reach, nets: int, x: float) -> float:
 
 @lean
 def span_y(wires: Wires, reach: Reach, nets: int, y: float, turn: float) -> float:
-    """Weighted height of a cell's nets with its centre at y, in a line that multiplies by `turn`."""
+    """Weighted height of a cell's nets with its centre at y, pin offsets multiplied by `turn`."""
     total = 0.0
     for i in range(nets):
         low, high = reach.own[i, 1], reach.own[i, 3]

@@ -17,13 +17,11 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.flat.detailed.board import FEW_PINS, Board
-from agents.flat.detailed.trial import Trial, gain, keep, put, undo
+from agents.flat.detailed.trial import LEAST_GAIN, Trial, gain, keep, put, undo
 from agents.flat.detailed.wires import FIXED, Wires
 from placement_env.kernels import lean
 from placement_env.netlist import FloatArray, IntArray
 
-#: Gains of less than this are rounding.
-LEAST_GAIN = 1e-7
 #: How free sites of a window are dealt out.
 _IN_PLACE, _AT_RIGHT, _AT_LEFT = 0, 1, 2
 
@@ -103,9 +101,7 @@ def reorder_rows(wires: Wires, board: Board, trial: Trial, window: Window) -> in
 
 
 @lean
-def _reorder(
-    wires: Wires, board: Board, trial: Trial, window: Window, low: int, high: int
-) -> bool:
+def _reorder(wires: Wires, board: Board, trial: Trial, window: Window, low: int, high: int) -> bool:
     """Put the window's cells, which may take the sites from `low` to `high`, in the best order."""
     size, cells = len(window.cells), window.cells
     nets, uses = _collect(wires, board, trial, window)
@@ -148,7 +144,7 @@ def _reorder(
         if low + window.best[i] != board.site[cells[i]]:
             put(wires, board, trial, cells[i], low + window.best[i], board.mirror[cells[i]])
     if gain(wires, board, trial) > LEAST_GAIN:
-        keep(board, trial)
+        keep(wires, board, trial)
         for i in range(1, size):  # By their places now.
             cell, at = cells[i], i
             while at > 0 and board.site[cells[at - 1]] > board.site[cell]:

@@ -7,8 +7,8 @@ whole sites those functions can be drawn straight without changing the best whol
 
 Cells are added from left to right. Let F(y) be the least cost of the cells so far with the last one
 at y or further left, y being counted without the cells' widths. F falls to the right and then stays
-level, so that a heap of its breaks describes it: each cell adds breaks, and those where the sum would
-rise again are taken off. Each break comes and goes once, so that the row takes n log n steps.
+level, so that a heap of its breaks describes it: each cell adds breaks, and those where the sum
+would rise again are taken off. Each break comes and goes once: n log n steps for a row.
 
 References:
     A. B. Kahng, P. Tucker, A. Zelikovsky, Optimization of linear placements for wirelength
@@ -107,7 +107,7 @@ def shift_rows(wires: Wires, board: Board, trial: Trial, scratch: RowScratch) ->
                 changed += 1
         if changed:
             if gain(wires, board, trial) > 0.0:
-                keep(board, trial)
+                keep(wires, board, trial)
                 moved += changed
             else:
                 undo(wires, board, trial)

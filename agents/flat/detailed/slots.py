@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from agents.flat.detailed.board import FREE, Board
+from agents.flat.detailed.board import BLOCKED, FREE, Board
 from agents.flat.detailed.trial import NUMBER, Trial, put
 from agents.flat.detailed.wires import Wires
 from placement_env.kernels import lean
 
-#: So many cells are pushed at most to each side.
-MOST_PUSHED = 4
-#: How the lacking room is shared: pushed to the right, to the left, half and half.
+#: So many cells are pushed at most to each side. In dense rows free sites are far apart.
+MOST_PUSHED = 32
+#: How the lacking room is shared: all pushed to the right, all to the left, half and half.
 RIGHT, LEFT, BOTH = 0, 1, 2
 PUSHES = 3
 
@@ -33,61 +33,41 @@ def free_left(board: Board, site: int, most: int) -> int:
 
 
 @lean
-def push_right(wires: Wires, board: Board, trial: Trial, site: int, need: int) -> bool:
-    """Free `need` sites from `site` on by pushing cells; False where that cannot be done.
-
-    Cells that the trial has moved or holds are not pushed, nor are their places given away.
-    """
-    pushed = 0
-    while True:
-        free = free_right(board, site, need)
-        need -= free
-        site += free
-        if need == 0:
-            return True
-        cell = board.at[site]
-        if cell < 0 or pushed == MOST_PUSHED or trial.cell_stamp[cell] == trial.count[NUMBER]:
-            return False
-        put(wires, board, trial, cell, site + need, board.mirror[cell])
-        site += board.sites[cell]
-        pushed += 1
-
-
-@lean
-def push_left(wires: Wires, board: Board, trial: Trial, site: int, need: int) -> bool:
-    """As `push_right`, for the `need` sites that end before `site`."""
-    pushed = 0
-    while True:
-        free = free_left(board, site, need)
-        need -= free
-        site -= free
-        if need == 0:
-            return True
-        cell = board.at[site - 1] if site > 0 else FREE - 1
-        if cell < 0 or pushed == MOST_PUSHED or trial.cell_stamp[cell] == trial.count[NUMBER]:
-            return False
-        site -= board.sites[cell]
-        put(wires, board, trial, cell, site - need, board.mirror[cell])
-        pushed += 1
-
-
-@lean
 def open_slot(
     wires: Wires, board: Board, trial: Trial, low: int, high: int, wish: int, sites: int, push: int
 ) -> int:
     """Where a cell of so many sites can begin in [low, high), near `wish`; -1 for nowhere.
 
-    Where the slot is too short, the trial pushes its neighbours aside. Free sites beside the slot
-    must belong to it.
+    Where the slot is too short, the trial pushes its neighbours aside, other than those that it has
+    moved or holds. Free sites beside the slot must belong to it.
     """
     lack = sites - (high - low)
     if lack <= 0:
-        return min(max(wish, low), high - sites) if push == 0 else -1
+        return min(max(wish, low), high - sites) if push == RIGHT else -1
     to_left = 0 if push == RIGHT else lack if push == LEFT else lack // 2
     if push == BOTH and to_left == 0:
         return -1
-    if lack > to_left and not push_right(wires, board, trial, high, lack - to_left):
-        return -1
-    if to_left > 0 and not push_left(wires, board, trial, low, to_left):
-        return -1
+    for go in (False, True):  # First see whether there is room at all.
+        for step in (1, -1):
+            need = lack - to_left if step > 0 else to_left
+            edge = high if step > 0 else low
+            pushed = 0
+            while need > 0:
+                # `edge` is where free sites begin, to the right, or end, to the left.
+                free = free_right(board, edge, need) if step > 0 else free_left(board, edge, need)
+                need -= free
+                edge += step * free
+                if need == 0:
+                    break
+                beside = edge if step > 0 else edge - 1
+                cell = board.at[beside] if beside >= 0 else BLOCKED
+                if not go:
+                    held = cell < 0 or trial.cell_stamp[cell] == trial.count[NUMBER]
+                    if held or pushed == MOST_PUSHED:
+                        return -1
+                else:
+                    site = board.site[cell] + step * need
+                    put(wires, board, trial, cell, site, board.mirror[cell])
+                edge += step * board.sites[cell]
+                pushed += 1
     return low - to_left

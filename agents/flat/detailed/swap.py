@@ -1,4 +1,4 @@
-"""Global and vertical swap: cells go towards their optimal regions, into gaps or in place of others.
+"""Global and vertical swap: cells go towards their optimal regions, into gaps or to others' places.
 
 A cell outside its optimal region tries what lies at the nearest place of that region (global swap),
 or, for smaller steps that more often find a partner, in the line above or below (vertical swap):
@@ -12,19 +12,49 @@ References:
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from agents.flat.detailed.board import FREE, Board
 from agents.flat.detailed.reach import Reach, best_interval, look_around, span_x, span_y
-from agents.flat.detailed.slots import PUSHES, free_left, free_right, open_slot
-from agents.flat.detailed.trial import Trial, gain, hold, keep, put, undo
+from agents.flat.detailed.slots import PUSHES, RIGHT, free_left, free_right, open_slot
+from agents.flat.detailed.trial import LEAST_GAIN, Trial, gain, hold, keep, put, undo
 from agents.flat.detailed.wires import Wires
 from placement_env.kernels import lean
-from placement_env.netlist import IntArray
+from placement_env.netlist import FloatArray, IntArray
 
-#: Gains of less than this are rounding.
-LEAST_GAIN = 1e-7
 _NONE = -1
+
+
+class Slots(NamedTuple):
+    """Up to K places that a cell may go to.
+
+    Attributes:
+        low: [K] first site.
+        high: [K] end; the sites are free, or a cell's and free ones beside it.
+        other: [K] the cell to change places with, or `FREE`.
+        wish: [K] where to begin.
+        alone: [K] what the cell gains there if nothing else has to move.
+    """
+
+    low: IntArray
+    high: IntArray
+    other: IntArray
+    wish: IntArray
+    alone: FloatArray
+
+
+def new_slots(lines: int, places: int) -> Slots:
+    """Room for all slots in so many lines above and below, so many places to each side."""
+    most = (2 * lines + 1) * 2 * places * 2
+    return Slots(
+        np.zeros(most, np.int64),
+        np.zeros(most, np.int64),
+        np.zeros(most, np.int64),
+        np.zeros(most, np.int64),
+        np.zeros(most),
+    )
 
 
 @lean
@@ -33,102 +63,117 @@ def swap_cells(
     board: Board,
     trial: Trial,
     reach: Reach,
+    slots: Slots,
     order: IntArray,
     vertical: bool,
     lines: int,
-    candidates: int,
+    places: int,
 ) -> int:
-    """One pass over all cells; returns how many moved.
+    """One pass over all cells that may gain something; returns how many moved.
+
+    Global swap leaves out cells that found nothing before and whose nets have not changed since.
 
     Args:
         wires: The nets.
         board: The placement; changes.
         trial: Empty.
         reach: Scratch.
+        slots: Scratch, with room for `lines` and `places`.
         order: [C] the cells in the order in which they are tried.
         vertical: Try only the next line towards the optimal region.
         lines: Otherwise, so many lines above and below the best one are tried as well.
-        candidates: So many gaps, seams and cells are tried on each side in each line.
+        places: So many gaps and cells are tried on each side in each line.
     """
     moved = 0
-    line_count = len(board.line)
     for cell in order:
+        if not vertical:
+            if not trial.stirred[cell]:
+                continue
+            trial.stirred[cell] = False
         nets = look_around(wires, board, reach, cell)
         if nets == 0:
             continue
-        here = board.part[board.part_of[board.site[cell]], 0]
-        x = board.line[here, 0] + (board.site[cell] - board.line_start[here]) * board.site_um
-        x += board.half_um[cell]
-        y = board.line[here, 1]
-        x_low, x_high = best_interval(wires, reach, nets, 0)
-        y_low, y_high = best_interval(wires, reach, nets, 1)
-        if x_low <= x <= x_high and y_low <= y <= y_high:
-            continue
-        now = span_x(wires, reach, nets, x) + span_y(wires, reach, nets, y, board.line[here, 3])
-        wish_x, wish_y = min(max(x, x_low), x_high), min(max(y, y_low), y_high)
-        if vertical:
-            first = last = here + 1 if wish_y > y else here - 1
-            if wish_y == y:
+        count = _list_slots(wires, board, reach, slots, nets, cell, vertical, lines, places)
+        # All ways to take all slots, and then the best of them for good.
+        best, best_way, ways = LEAST_GAIN, _NONE, count * PUSHES
+        for number in range(ways + 1):
+            way = number if number < ways else best_way
+            if way == _NONE:
+                break
+            slot, push = way // PUSHES, way % PUSHES
+            if number < ways and _is_idle(board, slots, slot, push, cell, best):
                 continue
-        else:
-            middle = _nearest_line(board, wish_y)
-            first, last = middle - lines, middle + lines
-        best, best_slot = LEAST_GAIN, (_NONE, 0, 0, 0, 0)
-        for line in range(max(first, 0), min(last, line_count - 1) + 1):
-            turn = board.line[line, 3]
-            up = now - span_y(wires, reach, nets, board.line[line, 1], turn)
-            if up - span_x(wires, reach, nets, wish_x) <= best:
-                continue  # Not even at the best place of this line.
-            wish = _site_at(board, line, wish_x - board.half_um[cell])
-            if wish == _NONE:
-                continue
-            best, best_slot = _try_line(
-                wires, board, trial, reach, nets, cell, line, wish, up, candidates, best, best_slot
-            )
-        if best_slot[0] != _NONE:
-            low, high, other, wish, push = best_slot
-            if _attempt(wires, board, trial, cell, low, high, other, wish, push):
-                if gain(wires, board, trial) > LEAST_GAIN:
-                    keep(board, trial)
-                    moved += 1
-                    continue
+            found = -np.inf
+            if _attempt(wires, board, trial, slots, slot, push, cell):
+                found = gain(wires, board, trial)
+            if number == ways and found > LEAST_GAIN:
+                keep(wires, board, trial)
+                moved += 1
+                break
             undo(wires, board, trial)
+            if found > best:
+                best, best_way = found, way
     return moved
 
 
 @lean
-def _try_line(
+def _list_slots(
     wires: Wires,
     board: Board,
-    trial: Trial,
     reach: Reach,
+    slots: Slots,
+    nets: int,
+    cell: int,
+    vertical: bool,
+    lines: int,
+    places: int,
+) -> int:
+    """Fill `slots` with the places where a cell alone would gain; returns how many there are."""
+    here = board.part[board.part_of[board.site[cell]], 0]
+    x = board.line[here, 0] + (board.site[cell] - board.line_start[here]) * board.site_um
+    x += board.half_um[cell]
+    y = board.line[here, 1]
+    x_low, x_high = best_interval(wires, reach, nets, 0)
+    y_low, y_high = best_interval(wires, reach, nets, 1)
+    wish_x, wish_y = min(max(x, x_low), x_high), min(max(y, y_low), y_high)
+    if (wish_x == x or vertical) and wish_y == y:
+        return 0
+    now = span_x(wires, reach, nets, x) + span_y(wires, reach, nets, y, board.line[here, 3])
+    if vertical:
+        first = last = here + 1 if wish_y > y else here - 1
+    else:
+        middle = _nearest_line(board, wish_y)
+        first, last = middle - lines, middle + lines
+    count = 0
+    for line in range(max(first, 0), min(last, len(board.line) - 1) + 1):
+        up = now - span_y(wires, reach, nets, board.line[line, 1], board.line[line, 3])
+        if up - span_x(wires, reach, nets, wish_x) <= LEAST_GAIN:
+            continue  # Not even at the best place of this line.
+        wish = _site_at(board, line, wish_x - board.half_um[cell])
+        if wish != _NONE:
+            count = _list_line(
+                wires, board, reach, slots, nets, cell, line, wish, up, places, count
+            )
+    return count
+
+
+@lean
+def _list_line(
+    wires: Wires,
+    board: Board,
+    reach: Reach,
+    slots: Slots,
     nets: int,
     cell: int,
     line: int,
     wish: int,
     up: float,
-    candidates: int,
-    best: float,
-    best_slot: tuple[int, int, int, int, int],
-) -> tuple[float, tuple[int, int, int, int, int]]:
-    """The best of the slots around a site, if better than `best`.
+    places: int,
+    count: int,
+) -> int:
+    """Add the slots of a line around site `wish`; returns how many there are then.
 
-    A slot is its first site and its end, the cell there, the site to begin at, and how to push.
-
-
-    Args:
-        wires: The nets.
-        board: The placement.
-        trial: Empty.
-        reach: The cell's nets.
-        nets: How many.
-        cell: The cell to move.
-        line: The line.
-        wish: Site of the line where it would best begin.
-        up: What it gains by the line alone, less the width of its nets where it is.
-        candidates: So many slots are tried on each side.
-        best: Gain of the best slot so far.
-        best_slot: That slot.
+    `up` is what the width of the cell's nets must stay below for a gain.
     """
     sites = board.sites[cell]
     to_centre = board.line[line, 0] + board.half_um[cell]
@@ -137,16 +182,15 @@ def _try_line(
     for side in range(2):
         if side == 1:
             at = leftmost - 1
-        for step in range(candidates):
+        for step in range(places):
             if at < 0 or board.part_of[at] < 0:
                 break
             other = board.at[at]
-            low, high = at, at + 1
             if other == FREE:
-                low -= free_left(board, at, sites)
-                high += free_right(board, at + 1, sites)
+                low, high = at - free_left(board, at, sites), at + free_right(board, at, sites)
             else:
                 low, high = board.site[other], board.site[other] + board.sites[other]
+            seam = low if side == 0 else high
             at = high if side == 0 else low - 1
             if side == 0 and step == 0:
                 leftmost = low
@@ -161,91 +205,56 @@ def _try_line(
                 if (low > wish) if side == 0 else (high < wish):
                     break  # It gets worse from here on.
                 continue
-            if other == FREE and high - low >= sites:
-                if alone > best:
-                    best, best_slot = alone, (low, high, FREE, near, 0)
-            elif other != FREE or alone > best:
-                best, best_slot = _try_pushes(
-                    wires, board, trial, cell, low, high, other, near, best, best_slot
-                )
-            if other != FREE and alone > best:
-                # The seam before a cell on the right, behind a cell on the left.
-                seam = board.site[other] + (0 if side == 0 else board.sites[other])
-                if board.at[seam - 1] != FREE and board.at[seam] != FREE:
-                    best, best_slot = _try_pushes(
-                        wires, board, trial, cell, seam, seam, FREE, seam, best, best_slot
-                    )
-    return best, best_slot
+            slots.low[count], slots.high[count], slots.other[count] = low, high, other
+            slots.wish[count], slots.alone[count] = near, alone
+            count += 1
+            if other != FREE and board.at[seam] != FREE and board.at[seam - 1] != FREE:
+                slots.low[count] = slots.high[count] = slots.wish[count] = seam
+                slots.other[count], slots.alone[count] = FREE, alone
+                count += 1
+    return count
 
 
 @lean
-def _try_pushes(
-    wires: Wires,
-    board: Board,
-    trial: Trial,
-    cell: int,
-    low: int,
-    high: int,
-    other: int,
-    wish: int,
-    best: float,
-    best_slot: tuple[int, int, int, int, int],
-) -> tuple[float, tuple[int, int, int, int, int]]:
-    """A slot with each way to push neighbours aside; the better of the best of them and `best`."""
-    for push in range(PUSHES):
-        if push > 0 and other != FREE and board.sites[other] == board.sites[cell]:
-            break  # They change places, and nothing is pushed.
-        found = -np.inf
-        if _attempt(wires, board, trial, cell, low, high, other, wish, push):
-            found = gain(wires, board, trial)
-        undo(wires, board, trial)
-        if found > best:
-            best, best_slot = found, (low, high, other, wish, push)
-    return best, best_slot
+def _is_idle(board: Board, slots: Slots, slot: int, push: int, cell: int, best: float) -> bool:
+    """Whether a way to take a slot need not be tried: it equals another one or cannot be best."""
+    other = slots.other[slot]
+    if other == FREE:
+        fits = slots.high[slot] - slots.low[slot] >= board.sites[cell]
+        return slots.alone[slot] <= best or (fits and push != RIGHT)
+    return board.sites[other] == board.sites[cell] and push != RIGHT
 
 
 @lean
 def _attempt(
-    wires: Wires,
-    board: Board,
-    trial: Trial,
-    cell: int,
-    low: int,
-    high: int,
-    other: int,
-    wish: int,
-    push: int,
+    wires: Wires, board: Board, trial: Trial, slots: Slots, slot: int, push: int, cell: int
 ) -> bool:
     """Put a cell into a slot and the cell there in its place; False where there is no room.
 
     The narrower of the two lies within the place of the wider one, so that only one of both needs
     room beside its place.
     """
-    home, sites = board.site[cell], board.sites[cell]
+    home, sites, other = board.site[cell], board.sites[cell], slots.other[slot]
+    low, high, wish, wide = slots.low[slot], slots.high[slot], slots.wish[slot], sites
     hold(trial, cell)
-    if other == FREE:
-        site = open_slot(wires, board, trial, low, high, wish, sites, push)
-        if site < 0:
-            return False
-        put(wires, board, trial, cell, site, board.mirror[cell])
-        return True
-    hold(trial, other)
-    there, room = board.site[other], board.sites[other]
-    if room <= sites:
-        site = open_slot(wires, board, trial, low, high, wish, sites, push)
-        if site < 0:
-            return False
-        other_site = home + (sites - room) // 2
-    else:
-        left = home - free_left(board, home, room)
-        right = home + sites + free_right(board, home + sites, room)
-        middle = home - (room - sites) // 2
-        other_site = open_slot(wires, board, trial, left, right, middle, room, push)
-        if other_site < 0:
-            return False
-        site = min(max(wish, there), there + room - sites)
-    put(wires, board, trial, cell, site, board.mirror[cell])
-    put(wires, board, trial, other, other_site, board.mirror[other])
+    room, there = 0, wish
+    if other != FREE:
+        hold(trial, other)
+        room, there = board.sites[other], board.site[other]
+        if room > sites:
+            low = home - free_left(board, home, room)
+            high = home + sites + free_right(board, home + sites, room)
+            wish, wide = home - (room - sites) // 2, room
+    opened = open_slot(wires, board, trial, low, high, wish, wide, push)
+    if opened < 0:
+        return False
+    site, other_site = opened, home + (sites - room) // 2
+    if room > sites:
+        site, other_site = min(max(slots.wish[slot], there), there + room - sites), opened
+    for mover in (cell, other):
+        if mover != FREE:
+            to = site if mover == cell else other_site
+            put(wires, board, trial, mover, to, board.mirror[mover])
     return True
 
 

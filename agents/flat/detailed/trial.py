@@ -1,5 +1,4 @@
-"""Moves on trial: cells are put elsewhere, the exact change of the wirelength is asked for, and the
-moves are kept or undone.
+"""Moves on trial: cells are put elsewhere, and this is kept or undone, as the exact gain says.
 
 A net of few pins is gone through again when one of its cells moves. A net of many pins knows how
 many of its pins lie at each edge of its box, and is only gone through when the last one leaves.
@@ -10,14 +9,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.flat.detailed.board import FEW_PINS, FREE, Board, measure_net, put_pins
-from agents.flat.detailed.wires import Wires
+from agents.flat.detailed.wires import FIXED, Wires
 from placement_env.kernels import lean
 from placement_env.netlist import FloatArray, IntArray
 
 #: Columns of `Trial.count`: cells moved, nets touched, and the number of the trial.
 MOVED, TOUCHED, NUMBER = 0, 1, 2
+#: Gains of less than this are rounding.
+LEAST_GAIN = 1e-7
 
 
 class Trial(NamedTuple):
@@ -28,6 +30,7 @@ class Trial(NamedTuple):
         moved: [C, 2] cells that were put elsewhere, and their sites before.
         mirror: [C] their mirroring before.
         cell_stamp: [C] number of the last trial that moved or held each cell.
+        stirred: [C] whether a cell on one of the cell's small nets moved since this was last reset.
         net_stamp: [E] number of the last trial that touched each net.
         touched: [E] nets whose cells were moved.
         box: [E, 4] boxes of the touched nets after the moves.
@@ -38,6 +41,7 @@ class Trial(NamedTuple):
     moved: IntArray
     mirror: FloatArray
     cell_stamp: IntArray
+    stirred: NDArray[np.bool_]
     net_stamp: IntArray
     touched: IntArray
     box: FloatArray
@@ -52,6 +56,7 @@ def new_trial(wires: Wires, board: Board) -> Trial:
         moved=np.zeros((cells, 2), np.int64),
         mirror=np.zeros(cells),
         cell_stamp=np.zeros(cells, np.int64),
+        stirred=np.ones(cells, dtype=bool),
         net_stamp=np.zeros(nets, np.int64),
         touched=np.zeros(nets, np.int64),
         box=np.zeros((nets, 4)),
@@ -60,9 +65,7 @@ def new_trial(wires: Wires, board: Board) -> Trial:
 
 
 @lean
-def put(
-    wires: Wires, board: Board, trial: Trial, cell: int, site: int, mirror: float
-) -> None:
+def put(wires: Wires, board: Board, trial: Trial, cell: int, site: int, mirror: float) -> None:
     """Put a cell elsewhere, once in a trial; `Board.at` stays as it was until the trial is kept."""
     count, now = trial.count, trial.count[NUMBER]
     trial.moved[count[MOVED], 0] = cell
@@ -139,13 +142,17 @@ def gain(wires: Wires, board: Board, trial: Trial) -> float:
 
 
 @lean
-def keep(board: Board, trial: Trial) -> None:
+def keep(wires: Wires, board: Board, trial: Trial) -> None:
     """Make the trial's moves for good; `gain` must have been asked for after the last of them."""
     for i in range(trial.count[TOUCHED]):
         net = trial.touched[i]
         for edge in range(4):
             board.box[net, edge] = trial.box[net, edge]
             board.rim[net, edge] = trial.rim[net, edge]
+        if wires.net_start[net + 1] - wires.net_start[net] <= FEW_PINS:
+            for pin in range(wires.net_start[net], wires.net_start[net + 1]):
+                if wires.pin_cell[pin] != FIXED:
+                    trial.stirred[wires.pin_cell[pin]] = True
     for i in range(trial.count[MOVED]):
         cell, site = trial.moved[i, 0], trial.moved[i, 1]
         for k in range(site, site + board.sites[cell]):
