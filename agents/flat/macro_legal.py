@@ -8,6 +8,8 @@ either.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -15,7 +17,17 @@ from scipy.optimize import linprog
 
 from agents.flat.macro_order import order_macros
 from agents.macro_rows import on_rows
-from placement_env.netlist import FloatArray, Netlist, NodeKind, Placement, oriented_size
+from placement_env.errors import InputError
+from placement_env.netlist import (
+    FloatArray,
+    IntArray,
+    Netlist,
+    NodeKind,
+    Placement,
+    node_boxes,
+    oriented_size,
+)
+from placement_env.row_legality import overlapping_pairs
 
 # Share of a site or row that counts as rounding.
 _ROUNDING = 1e-6
@@ -35,11 +47,15 @@ def legalize_macros(
         seed: Seed of the orders tried where the macros do not fit as they lie.
 
     Raises:
-        InputError: The macros do not fit inside the rows' bounding box.
+        InputError: The macros do not fit inside the rows' bounding box, or no place was found for
+            one beside what is fixed.
     """
     rows = netlist.rows
     assert rows is not None
-    hard = netlist.nodes_of(NodeKind.HARD_MACRO)
+    is_hard = netlist.node_kind == NodeKind.HARD_MACRO
+    # Fixed cells, such as well taps, are in the way of macros too.
+    is_hard |= (netlist.node_kind == NodeKind.STANDARD_CELL) & netlist.fixed
+    hard = np.flatnonzero(is_hard)
     stays = netlist.fixed[hard]
     if stays.all():
         return wanted
@@ -75,12 +91,30 @@ def legalize_macros(
         if in_x is not None and in_y is not None:
             placed = np.stack([in_x, in_y])
     if placed is None:
-        return on_rows(netlist, wanted, gap_um=gap_um, seed=seed)
-    edge = origin[:, None] + np.floor(placed + _ROUND_UP) * step[:, None]
-    x_um, y_um = wanted.x_um.copy(), wanted.y_um.copy()
-    x_um[hard[~stays]] = (edge[0] + size[0] / 2)[~stays]
-    y_um[hard[~stays]] = (edge[1] + size[1] / 2)[~stays]
-    return Placement(x_um, y_um, wanted.orient)
+        legal = on_rows(netlist, wanted, gap_um=gap_um, seed=seed)
+    else:
+        edge = origin[:, None] + np.floor(placed + _ROUND_UP) * step[:, None]
+        x_um, y_um = wanted.x_um.copy(), wanted.y_um.copy()
+        x_um[hard[~stays]] = (edge[0] + size[0] / 2)[~stays]
+        y_um[hard[~stays]] = (edge[1] + size[1] / 2)[~stays]
+        legal = replace(wanted, x_um=x_um, y_um=y_um)
+    _check(netlist, legal, hard)
+    return legal
+
+
+def _check(netlist: Netlist, placement: Placement, hard: IntArray) -> None:
+    """Raise `InputError` if a movable macro lies on another macro or a fixed cell."""
+    left, bottom, right, top = node_boxes(netlist, placement)[hard].T
+    row_um = float((top - bottom).min(initial=np.inf, where=top > bottom))
+    _, pairs = overlapping_pairs(left, bottom, right, top, band_um=row_um)
+    for a, b in hard[pairs].tolist():
+        if not (netlist.fixed[a] and netlist.fixed[b]):
+            raise InputError(
+                f"no place was found for macro {netlist.node_name[min(a, b)]!r} beside "
+                f"{netlist.node_name[max(a, b)]!r}",
+                where=netlist.name,
+                hint="make the die larger, or fix fewer cells (well taps are put in after macros)",
+            )
 
 
 def _least_movement(

@@ -13,9 +13,7 @@ many cores there are. Ctrl-C ends the spreading or the refinement: what is at ha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 
@@ -71,9 +69,13 @@ def place(
     rough = _rough(run, netlist, start, density)
     if rough is start:
         return _cells(run, netlist, start, density, ANEW)
-    with run.step("macros legal", netlist, rough) as step:
-        step.placement = legalize_macros(netlist, rough, gap_um=gap_um, seed=seed)
-    return _cells(run, netlist, step.placement, density, ONWARDS)
+    legal = run.legalize(
+        "macros legal",
+        netlist,
+        rough,
+        lambda: legalize_macros(netlist, rough, gap_um=gap_um, seed=seed),
+    )
+    return _cells(run, netlist, legal, density, ONWARDS)
 
 
 def rough_places(
@@ -133,9 +135,7 @@ def _cells(
         return start
     wide = widened(netlist, density)
     spread = run.spread(wide, start, cells, schedule, "cells spread")
-    with run.step("cells on rows", netlist, spread) as step:
-        step.placement = legalize_rows(wide, spread)
-    legal = step.placement
+    legal = run.legalize("cells on rows", netlist, spread, lambda: legalize_rows(wide, spread))
     if not run.interrupted:
         legal = run.refine(wide, legal)
     return narrowed(netlist, wide, legal)
@@ -143,13 +143,6 @@ def _cells(
 
 def _movable(netlist: Netlist, kind: NodeKind) -> IntArray:
     return np.flatnonzero((netlist.node_kind == kind) & ~netlist.fixed)
-
-
-@dataclass
-class _Step:
-    """A step that is being taken; whoever takes it puts its result here."""
-
-    placement: Placement
 
 
 class _Run:
@@ -174,25 +167,19 @@ class _Run:
         self._seed, self._progress, self._on_step = seed, progress, on_step
         self._began = time.perf_counter()
 
-    @contextmanager
-    def step(self, name: str, netlist: Netlist, before: Placement) -> Iterator[_Step]:
-        """Times what its body does, and tells of it."""
-        step = _Step(before)
+    def legalize(
+        self, name: str, netlist: Netlist, before: Placement, work: Callable[[], Placement]
+    ) -> Placement:
+        """What `work` gives, which is quick: Ctrl-C has it done again, and then ends the run."""
         began = time.perf_counter()
-        self._tell(name, np.inf, before)
-        yield step
-        if self._on_step:
-            after = step.placement
-            moved = (before.x_um != after.x_um) | (before.y_um != after.y_um)
-            self._on_step(
-                StepGain(
-                    step=name,
-                    before_um=hpwl_um(netlist, before),
-                    after_um=hpwl_um(netlist, after),
-                    moved=int(moved.sum()),
-                    seconds=time.perf_counter() - began,
-                )
-            )
+        try:
+            self._tell(name, np.inf, before)
+            after = work()
+        except KeyboardInterrupt:
+            self.interrupted = True
+            after = work()
+        self._took(name, netlist, before, after, began)
+        return after
 
     def spread(
         self, netlist: Netlist, start: Placement, moves: IntArray, schedule: Schedule, what: str
@@ -211,22 +198,23 @@ class _Run:
             )
             self._tell(what, course.hpwl, placement, note)
 
-        with self.step(what, netlist, start) as step:
-            try:
-                with Threads() as threads:
-                    step.placement = place_globally(
-                        netlist,
-                        start,
-                        moves,
-                        schedule=schedule,
-                        seed=self._seed,
-                        threads=threads,
-                        report=tell,
-                    )
-            except KeyboardInterrupt:
-                self.interrupted = True
-                step.placement = at_hand() if at_hand else start
-        return step.placement
+        began = time.perf_counter()
+        try:
+            with Threads() as threads:
+                after = place_globally(
+                    netlist,
+                    start,
+                    moves,
+                    schedule=schedule,
+                    seed=self._seed,
+                    threads=threads,
+                    report=tell,
+                )
+        except KeyboardInterrupt:
+            self.interrupted = True
+            after = at_hand() if at_hand else start
+        self._took(what, netlist, start, after, began)
+        return after
 
     def refine(self, netlist: Netlist, legal: Placement) -> Placement:
         """Detailed placement; what it had reached once Ctrl-C was pressed."""
@@ -246,6 +234,22 @@ class _Run:
         for gain in gains if self._on_step else ():
             self._on_step(gain)
         return at_hand
+
+    def _took(
+        self, name: str, netlist: Netlist, before: Placement, after: Placement, began: float
+    ) -> None:
+        """Tell what a step made of the wires."""
+        if self._on_step:
+            moved = (before.x_um != after.x_um) | (before.y_um != after.y_um)
+            self._on_step(
+                StepGain(
+                    step=name,
+                    before_um=hpwl_um(netlist, before),
+                    after_um=hpwl_um(netlist, after),
+                    moved=int(moved.sum()),
+                    seconds=time.perf_counter() - began,
+                )
+            )
 
     def _tell(
         self,

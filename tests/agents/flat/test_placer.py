@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def mixed_design(**shape: float) -> tuple[Netlist, Placement]:
         {"taps": 25, "utilization": 0.5},
         {"utilization": 0.1},
         {"utilization": 0.95, "macros": 0},
-        {"cells": 3},
+        {"cells": 5, "macros": 0, "utilization": 0.2},
     ],
 )
 def test_all_nodes_end_legal_and_fixed_ones_stay(shape: dict[str, float]) -> None:
@@ -109,7 +110,7 @@ def test_the_steps_add_up_to_the_result() -> None:
     assert names[:4] == ["macros and cells spread", "macros legal", "cells spread", "cells on rows"]
     assert "global swap" in names
     assert steps[-1].after_um == pytest.approx(hpwl_um(netlist, placed))
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         assert after.before_um == pytest.approx(before.after_um)
     assert all(step.after_um <= step.before_um for step in steps[4:])
 
@@ -127,7 +128,10 @@ def test_cells_go_around_macros_that_stay() -> None:
     assert np.array_equal(placed.x_um[macro], start.x_um[macro])
 
 
-@pytest.mark.parametrize("phase", ["macros and cells spread", "cells spread", "global swap"])
+@pytest.mark.parametrize(
+    "phase",
+    ["macros and cells spread", "macros legal", "cells spread", "cells on rows", "global swap"],
+)
 def test_ctrl_c_leaves_a_legal_placement(phase: str) -> None:
     netlist, start = mixed_design()
     phases: list[str] = []
