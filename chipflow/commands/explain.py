@@ -41,13 +41,15 @@ def explain(
 
     Without a model it says what the flow itself knows.
     """
+    from chipflow.report.page import add_advice
     from chipflow.report.record import read_run
     from chipflow.review.finished_run import run_folder
     from llm_stages.errors import StageError
     from llm_stages.explain import explain as ask
 
     folder = run_folder(run)
-    failed = next((s for s in read_run(folder).stages if s.state == "failed"), None)
+    on_disk = read_run(folder)
+    failed = next((s for s in on_disk.stages if s.state == "failed"), None)
     if failed is None:
         typer.echo("null" if as_json else "no stage of this run failed")
         return
@@ -66,6 +68,8 @@ def explain(
             )
         except StageError as error:  # what the flow knows is of use all the same
             refused = error
+        else:
+            add_advice(on_disk, "explain", found.model_dump(mode="json"))
     if as_json:
         typer.echo(json.dumps(_as_json(failure, found), indent=2))
     else:

@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,6 +46,7 @@ def review(
     The design itself is not touched: patches, and with --apply a patched copy with its run, are in
     the folder of the review.
     """
+    from chipflow.report.page import add_advice
     from chipflow.review.conduct import conduct, default_folder
     from chipflow.review.finished_run import find_run
 
@@ -64,10 +65,18 @@ def review(
         answers=store,
         log=lambda line: print(line, file=sys.stderr, flush=True),
     )
+    add_advice(found.run, "review", asdict(result) | _patches(result, folder))
     if as_json:
         typer.echo(json.dumps(asdict(result) | {"folder": str(folder)}, indent=2))
     else:
         typer.echo(_in_words(result, folder, applied=apply))
+
+
+def _patches(result: ReviewRecord, folder: Path) -> dict[str, Any]:
+    """Where the review is, and its patches, so that the report has them inside."""
+    names = [judged.patch for judged in result.changes if judged.patch]
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name in names}
+    return {"folder": str(folder), "patches": texts}
 
 
 def _in_words(result: ReviewRecord, folder: Path, *, applied: bool) -> str:
@@ -92,6 +101,8 @@ def _change(number: int, judged: Judged) -> list[str]:
         lines.append(f"   expected: {change['expect']}")
     if judged.measured:
         lines.append(f"   measured: {judged.measured}")
+    if judged.passed:
+        lines.append(f"   passed: {'; '.join(judged.passed)}")
     if judged.reason:
         lines.append(f"   {judged.reason}")
     if judged.patch:
@@ -110,6 +121,7 @@ def hints(
     as_json: options.Json = False,
 ) -> None:
     """Have a model propose utilization, shape and macro gap, as lines for design.toml."""
+    from chipflow.report.page import add_advice
     from chipflow.review import facts
     from chipflow.review.finished_run import find_run
     from llm_stages.floorplan_hints import FloorplanTask, floorplan_hints
@@ -123,6 +135,7 @@ def hints(
         log=lambda line: print(line, file=sys.stderr, flush=True),
         **options.asking(models, found.run.folder, "floorplan_hints", again=again, store=store),
     )
+    add_advice(found.run, "floorplan_hints", result.model_dump(mode="json"))
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
         return
