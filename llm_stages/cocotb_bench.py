@@ -29,9 +29,26 @@ _MOST_BYTES = 4 * 2**20
 _SEED = "1"
 
 
-def is_installed() -> bool:
-    """Whether cocotb, version 2 or newer, is there."""
-    return importlib.util.find_spec("cocotb_tools") is not None
+def missing() -> ToolMissing | None:
+    """What is not there that a cocotb test bench needs besides Icarus Verilog; None if all is."""
+    if importlib.util.find_spec("cocotb_tools") is None:
+        return ToolMissing(
+            "cocotb, version 2 or newer, is not installed, and the test bench is written for it",
+            where="simulate",
+            hint="pip install 'chipflow-hybrid[cocotb]'",
+        )
+    if _python_library() is None:
+        return ToolMissing(
+            "this Python has no shared library, which cocotb needs",
+            where=sys.executable,
+            hint="use a Python that was built with --enable-shared (Debian: apt install "
+            "libpython3-dev)",
+        )
+    return None
+
+
+def _python_library() -> str | None:
+    return importlib.import_module("find_libpython").find_libpython()
 
 
 def simulate(
@@ -64,12 +81,8 @@ def simulate(
         ToolMissing: cocotb, Icarus Verilog or a sandbox is missing.
         InputError: A file cannot be read, or a name is none.
     """
-    if not is_installed():
-        raise ToolMissing(
-            "cocotb is not installed, and the test bench is written for it",
-            where="simulate",
-            hint="pip install 'chipflow-hybrid[cocotb]'",
-        )
+    if lacking := missing():
+        raise lacking
     if simulator != "icarus":
         raise InputError(
             f"cocotb test benches run with icarus only, not with {simulator!r}", where="simulate"
@@ -103,14 +116,6 @@ def simulate(
 
 def _run_tests(run: Simulation, top: str, test_module: str, test_files: Sequence[Path]) -> Verdict:
     config = importlib.import_module("cocotb_tools.config")
-    library = importlib.import_module("find_libpython").find_libpython()
-    if library is None:
-        raise ToolMissing(
-            "this Python has no shared library, which cocotb needs",
-            where=sys.executable,
-            hint="use a Python that was built with --enable-shared (Debian: apt install "
-            "libpython3-dev)",
-        )
     result = run.work_dir / f"chipflow_result_{secrets.token_hex(16)}.xml"
     folders = sorted({path.resolve().parent for path in test_files})
     installed = [Path(name).resolve() for name in sys.path if name and Path(name).is_dir()]
@@ -120,7 +125,7 @@ def _run_tests(run: Simulation, top: str, test_module: str, test_files: Sequence
         "COCOTB_RESULTS_FILE": str(result),
         "COCOTB_RANDOM_SEED": _SEED,
         "TOPLEVEL_LANG": "verilog",
-        "GPI_USERS": f"{library};{config.pygpi_entry_point()}",
+        "GPI_USERS": f"{_python_library()};{config.pygpi_entry_point()}",
         "PYGPI_PYTHON_BIN": sys.executable,
         "PYTHONPATH": ":".join(map(str, [*folders, *installed])),
         "PYTHONDONTWRITEBYTECODE": "1",
