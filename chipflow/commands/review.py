@@ -31,7 +31,7 @@ def review(
         ),
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="For the review.  [default: RUN.review]")
+        Path | None, typer.Option(metavar="DIR", help="For the review.  \\[default: RUN.review]")
     ] = None,
 ) -> None:
     """Have a model propose changes to RTL, constraints or floorplan from the results of a run.
