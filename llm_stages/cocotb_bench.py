@@ -58,6 +58,8 @@ def simulate(
     test_module: str,
     test_files: Sequence[Path],
     work_dir: Path,
+    include_dirs: Sequence[Path] = (),
+    defines: Sequence[str] = (),
     timeout_s: float = 60.0,
     untrusted: Sequence[Path] = (),
     simulator: str = "icarus",
@@ -70,6 +72,8 @@ def simulate(
         test_module: The Python module with the tests.
         test_files: That module, and what it imports, all in one folder.
         work_dir: Where to run and to write; made if missing.
+        include_dirs: Folders searched for `include files.
+        defines: Preprocessor macros, each NAME or NAME=VALUE.
         timeout_s: Wall time for compiling, and for simulating.
         untrusted: Those of `files` that a model wrote.
         simulator: "icarus"; no other one is supported.
@@ -93,8 +97,8 @@ def simulate(
         files,
         top,
         work_dir,
-        include_dirs=(),
-        defines=(),
+        include_dirs=include_dirs,
+        defines=defines,
         timeout_s=timeout_s,
         untrusted_files=untrusted,
         counters=None,
@@ -106,9 +110,8 @@ def simulate(
         return units
     commands = run.work_dir / "chipflow_commands.f"
     commands.write_text("+timescale+1ns/1ps\n", encoding="utf-8")
-    done = icarus.build(
-        run.compiler, run.call, run.work_dir, units, top, [f"-f{commands.name}"], None
-    )
+    switches = [f"-f{commands.name}", *run.switches]
+    done = icarus.build(run.compiler, run.call, run.work_dir, units, top, switches, None)
     if done.exit_code != 0 or done.overrun or not icarus.is_built(run.work_dir):
         return run.compile_failure(done)
     return _run_tests(run, top, test_module, test_files)
