@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class RtlDraft(BaseModel):
         lint: What slang says about the files.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)  # it takes its time
 
     files: dict[str, str]
     top: str
@@ -80,7 +81,8 @@ class RtlDraft(BaseModel):
     lint: LintReport
 
 
-class _Attempt(BaseModel):
+@dataclass(frozen=True)
+class _Attempt:
     """One answer and what the checks say about it."""
 
     rtl: str
