@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from agents import coloquinte_run
 from agents.row_segments import Segments, fit_cells, free_segments
+from placement_env.child_environment import child_environment
 from placement_env.errors import ChipError, InputError
 from placement_env.netlist import (
     FloatArray,
@@ -320,7 +321,11 @@ def _in_own_process(
         ]
         last_line = ""
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            env=child_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         ) as process:
             try:
                 assert process.stdout is not None

@@ -6,7 +6,8 @@
 The function is called as `place(netlist, start, budget_s=..., seed=...)` and returns a `Placement`;
 its module is also looked for in the working folder. The command gets a clustered netlist as
 Circuit Training's .pb.txt and .plc, one with cells as Bookshelf (.aux and .pl), blocks as .blocks
-and .pl, and writes the placement to {out} in the format of {start}.
+and .pl, and writes the placement to {out} in the format of {start}. It gets our environment
+without API keys; a placer that asks a model is a function.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import numpy as np
 
 from agents.effort import check_effort
 from agents.progress import ProgressCallback
+from placement_env.child_environment import child_environment
 from placement_env.errors import ChipError, InputError, ToolMissing
 from placement_env.formats import bookshelf, ct_protobuf, floorplan, plc
 from placement_env.netlist import Netlist, NodeKind, Placement
@@ -150,6 +152,7 @@ def _run_logged(words: list[str], log: Path, budget_s: float) -> None:
         with log.open("wb") as output:
             process = subprocess.Popen(
                 words,
+                env=child_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

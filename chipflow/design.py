@@ -5,7 +5,8 @@ name = "gcd"
 top = "gcd"
 rtl = ["gcd.v"]              # or: spec = "spec.md", and an LLM writes the RTL
 testbench = ["gcd_tb.v"]     # optional
-testbench_top = "gcd_tb"
+testbench_top = "gcd_tb"      # for cocotb: testbench = ["test_gcd.py"], testbench_top = "test_gcd"
+simulator = "icarus"         # or "verilator"
 constraints = "gcd.sdc"      # optional; or: constraints_spec = "timing.md", and an LLM writes them
 pdk = "edu45"                # a name, or a path to a pdk.toml
 
@@ -47,6 +48,9 @@ from typing import Any, get_type_hints
 
 from chipflow.toml_text import TomlText, did_you_mean
 from placement_env.errors import InputError
+
+#: Values of `simulator`, the default first.
+SIMULATORS = ("icarus", "verilator")
 
 
 @dataclass(frozen=True)
@@ -174,16 +178,18 @@ class Design:
         include_dirs: Folders searched for `include files.
         defines: Preprocessor macros, each NAME or NAME=VALUE.
         spec: Specification in prose, for `spec_to_rtl`.
-        testbench: Test bench sources; empty where there is none.
-        testbench_top: Top module of the test bench.
+        testbench: Test bench sources, Verilog, or Python for cocotb; empty where there is none.
+        testbench_top: Top module of the test bench; for cocotb the Python module with the tests.
+        simulator: "icarus" or "verilator".
         constraints: Timing constraints (SDC); None for one clock and what the PDK says.
         constraints_spec: Prose that `write_constraints` turns into constraints.
         untrusted: Those of `rtl` that a language model has written or changed: they are checked,
             and simulated in a sandbox.
         pdk: Name of a PDK, or a path to its description.
         loop_testbench: The test bench where RTL is written by the repair loop, else nothing; these
-            three are derived.
+            four are derived.
         loop_testbench_top: Its top module.
+        loop_simulator: Its simulator.
         loop_defines: The macros, likewise.
     """
 
@@ -196,6 +202,7 @@ class Design:
     spec: Path | None = None
     testbench: tuple[Path, ...] = ()
     testbench_top: str = ""
+    simulator: str = SIMULATORS[0]
     constraints: Path | None = None
     constraints_spec: Path | None = None
     untrusted: tuple[Path, ...] = ()
@@ -207,13 +214,19 @@ class Design:
     models: Models = field(default_factory=Models)
     loop_testbench: tuple[Path, ...] = field(init=False, default=())
     loop_testbench_top: str = field(init=False, default="")
+    loop_simulator: str = field(init=False, default="")
     loop_defines: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
         """Derive what the repair loop works with, so that no other RTL depends on it."""
         if self.spec and self.models.loop:
-            for name in ("testbench", "testbench_top", "defines"):
+            for name in ("testbench", "testbench_top", "simulator", "defines"):
                 object.__setattr__(self, f"loop_{name}", getattr(self, name))
+
+    @property
+    def has_cocotb_testbench(self) -> bool:
+        """Whether the test bench is Python, for cocotb."""
+        return any(path.suffix == ".py" for path in self.testbench)
 
 
 #: Stages of `llm_stages` that can have a model of their own in `Models`: those that write RTL, and
@@ -223,7 +236,10 @@ LLM_STAGES = (*RTL_STAGES, "write_constraints", "floorplan_hints", "review", "ex
 
 _FILE_LISTS = ("rtl", "testbench", "untrusted")
 _FILES = ("spec", "constraints", "constraints_spec")
-_NOT_SET_BY_USERS = ("folder", "loop_testbench", "loop_testbench_top", "loop_defines")
+_NOT_SET_BY_USERS = (
+    "folder",
+    *(f"loop_{name}" for name in ("testbench", "testbench_top", "simulator", "defines")),
+)
 _MODEL_LISTS = ("models.fallbacks", "models.escalate")
 _MODEL_NAMES = ("models.default", *(f"models.{stage}" for stage in LLM_STAGES))
 _MODEL = re.compile(r"[\w.-]+/\S+")
@@ -364,6 +380,8 @@ def _check(text: TomlText, name: str, value: Any, known: Mapping[str, Any]) -> A
         raise text.error(name, f"{name}: {wrong[0]}", wrong[1])
     if name in _FILES:
         return _existing(text, name, value)
+    if name == "simulator" and value not in SIMULATORS:
+        raise text.error(name, f"there is no simulator {value!r}", " or ".join(SIMULATORS))
     if name == "pdk":
         return _pdk(value, text.file.parent, where=text.where(name))
     if name == "name" and not _FILE_NAME.fullmatch(value):
@@ -466,6 +484,31 @@ def _pdk(value: str, base: Path, where: str) -> str:
     return str(path)
 
 
+def _check_cocotb(text: TomlText, design: Design) -> None:
+    if not design.has_cocotb_testbench:
+        return
+    other = next((path for path in design.testbench if path.suffix != ".py"), None)
+    if other is not None:
+        raise text.error(
+            "testbench",
+            f"testbench names {other.name} beside files of Python",
+            "a test bench is Verilog, or Python for cocotb",
+            other.name,
+        )
+    if design.testbench_top not in (path.stem for path in design.testbench):
+        raise text.error(
+            "testbench_top",
+            f"testbench_top = {design.testbench_top!r} is none of the modules of testbench",
+            "for cocotb it is the Python module with the tests",
+        )
+    if design.simulator != SIMULATORS[0]:
+        raise text.error(
+            "simulator",
+            f"test benches for cocotb run with {SIMULATORS[0]} only",
+            "leave simulator out",
+        )
+
+
 def _check_together(text: TomlText, design: Design) -> None:
     """The checks that need more than one setting."""
     if design.rtl and design.spec:
@@ -498,6 +541,7 @@ def _check_together(text: TomlText, design: Design) -> None:
         raise text.error(
             "testbench", "testbench_top is missing", "name the top module of the test bench"
         )
+    _check_cocotb(text, design)
     named = [setting(design, name) for name in _MODEL_NAMES]
     if design.models.api_base and any(named) and not any(map(takes_api_base, named)):
         raise text.error(

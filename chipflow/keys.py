@@ -115,7 +115,7 @@ class InputReader:
             for path in paths
             for file in (self._sources_below(path) if path.is_dir() else [path])
         ]
-        if name in _VERILOG:
+        if name in _VERILOG and not (self._design.has_cocotb_testbench and name != "rtl"):
             design = self._design
             files += referenced_files(files, design.include_dirs, design.folder).values()
         for file in files:

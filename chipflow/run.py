@@ -34,7 +34,8 @@ _REPLACED = ".old-"
 _FAILED = ".failed"
 _STAGE_FOLDER = re.compile(r"(\d\d)-(\w+?)(\.failed)?")
 _OURS = re.compile(
-    r"\d\d-\w+(\.failed)?|llm_answers|llm_calls\.jsonl|run\.json|report\.html|\.(tmp|old)-.*|\.lock|\..*json"
+    r"\d\d-\w+(\.failed)?|llm_answers|llm_calls\.jsonl|run\.json|advice\.json|report\.html"
+    r"|\.(tmp|old)-.*|\.lock|\..*json"
 )
 
 

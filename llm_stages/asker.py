@@ -17,12 +17,16 @@ from llm_stages.model_string import split
 from llm_stages.prompt_pack import load_pack
 from llm_stages.provider import complete
 from llm_stages.store import Store
-from llm_stages.untrusted_text import mark
+from llm_stages.untrusted_text import cleaned, mark
 
 T = TypeVar("T")
 
-#: Added to the seed of a question that is asked again.
-_AGAIN = 100_000
+#: Added to the seed of a question that is asked again, without and with the refused answer in it.
+_AGAIN, _AGAIN_WITH_ANSWER = 100_000, 1
+#: A model that is shown its own answer would only repeat it if it were not to vary.
+_VARIED = 0.4
+#: Of a refused answer.
+_SHOWN_BYTES, _READ_CHARACTERS = 8192, 262144
 #: An answer that may not be longer than this is not worth asking for.
 _SHORTEST_ANSWER = 256
 
@@ -116,9 +120,9 @@ class Asker:
         temperature: float = 0.0,
         number: int = 0,
         level: int = 0,
-        reasks: int = 1,
+        shows_answer: bool = False,
     ) -> T:
-        """Ask until an answer can be read, at most once more.
+        """Ask, and once more where the answer cannot be read.
 
         Args:
             stage: The LLM stage that asks.
@@ -128,7 +132,8 @@ class Asker:
             temperature: 0 for the likeliest answer.
             number: Added to the seed; another number asks for another answer.
             level: Which of the stage's models, from 0; the last one where there are fewer.
-            reasks: How often to ask once more where the answer cannot be read.
+            shows_answer: The second question is the prompt pack's own, with `answer` and `error`
+                filled in; else it is the first one with the error below it.
 
         Raises:
             WrongAnswer: No answer could be read.
@@ -138,33 +143,52 @@ class Asker:
         ladder = self.asking.ladder(stage)
         model, address = split(ladder[min(level, len(ladder) - 1)])
         prompts = load_pack(stage, model)
-        messages = prompts.messages(prompts.first, {"mark": mark(fields.values()), **fields})
-        for asked in range(reasks + 1):
-            reply = self._complete(
-                stage, model, address, messages, temperature, number + asked * _AGAIN
+        filled = dict(fields)
+        filled.setdefault("mark", mark(fields.values()))
+        messages = prompts.messages(prompts.first, filled)
+        whom = {"stage": stage, "model": model, "address": address}
+        reply = self.reply(messages, temperature, number, **whom)
+        try:
+            return self._read(stage, read, reply)
+        except WrongAnswer as error:
+            refused = str(error)
+        if shows_answer:
+            shown = cleaned(reply.text[:_READ_CHARACTERS], most_bytes=_SHOWN_BYTES)
+            filled |= {"answer": shown, "error": refused}
+            filled["mark"] = mark(filled.values())
+            messages = prompts.messages(prompts.repair, filled)
+            temperature, number = max(temperature, _VARIED), number + _AGAIN_WITH_ANSWER
+        else:
+            question = messages[-1].content + (
+                f"\n\nAn earlier answer could not be used: {refused}\n"
+                "Answer again, in the form that is asked for."
             )
-            try:
-                return read(reply)
-            except WrongAnswer as error:
-                self.asking.log(f"{stage}: the answer cannot be used: {error}")
-                if asked == reasks:
-                    raise
-                question = messages[-1].content + (
-                    f"\n\nAn earlier answer could not be used: {error}\n"
-                    "Answer again, in the form that is asked for."
-                )
-                messages = (*messages[:-1], Message("user", question))
-        raise AssertionError("unreachable")
+            messages, number = (*messages[:-1], Message("user", question)), number + _AGAIN
+        return self._read(stage, read, self.reply(messages, temperature, number, **whom))
 
-    def _complete(
+    def _read(self, stage: str, read: Callable[[Reply], T], reply: Reply) -> T:
+        try:
+            return read(reply)
+        except WrongAnswer as error:
+            self.asking.log(f"{stage}: the answer cannot be used: {error}")
+            raise
+
+    def reply(
         self,
-        stage: str,
-        model: str,
-        address: str,
         messages: tuple[Message, ...],
         temperature: float,
         number: int,
+        *,
+        stage: str,
+        model: str,
+        address: str,
     ) -> Reply:
+        """Ask one question and wait for the answer, whatever it is; arguments as for `ask`.
+
+        Raises:
+            EffortSpent: The effort is spent.
+            StageError: See `provider.complete`.
+        """
         limits = self.asking
         length = limits.max_tokens
         if limits.most_calls is not None and len(self.replies) >= limits.most_calls:

@@ -29,9 +29,26 @@ _MOST_BYTES = 4 * 2**20
 _SEED = "1"
 
 
-def is_installed() -> bool:
-    """Whether cocotb, version 2 or newer, is there."""
-    return importlib.util.find_spec("cocotb_tools") is not None
+def missing() -> ToolMissing | None:
+    """What is not there that a cocotb test bench needs besides Icarus Verilog; None if all is."""
+    if importlib.util.find_spec("cocotb_tools") is None:
+        return ToolMissing(
+            "cocotb, version 2 or newer, is not installed, and the test bench is written for it",
+            where="simulate",
+            hint="pip install 'chipflow-hybrid[cocotb]'",
+        )
+    if _python_library() is None:
+        return ToolMissing(
+            "this Python has no shared library, which cocotb needs",
+            where=sys.executable,
+            hint="use a Python that was built with --enable-shared (Debian: apt install "
+            "libpython3-dev)",
+        )
+    return None
+
+
+def _python_library() -> str | None:
+    return importlib.import_module("find_libpython").find_libpython()
 
 
 def simulate(
@@ -41,6 +58,8 @@ def simulate(
     test_module: str,
     test_files: Sequence[Path],
     work_dir: Path,
+    include_dirs: Sequence[Path] = (),
+    defines: Sequence[str] = (),
     timeout_s: float = 60.0,
     untrusted: Sequence[Path] = (),
     simulator: str = "icarus",
@@ -53,6 +72,8 @@ def simulate(
         test_module: The Python module with the tests.
         test_files: That module, and what it imports, all in one folder.
         work_dir: Where to run and to write; made if missing.
+        include_dirs: Folders searched for `include files.
+        defines: Preprocessor macros, each NAME or NAME=VALUE.
         timeout_s: Wall time for compiling, and for simulating.
         untrusted: Those of `files` that a model wrote.
         simulator: "icarus"; no other one is supported.
@@ -64,12 +85,8 @@ def simulate(
         ToolMissing: cocotb, Icarus Verilog or a sandbox is missing.
         InputError: A file cannot be read, or a name is none.
     """
-    if not is_installed():
-        raise ToolMissing(
-            "cocotb is not installed, and the test bench is written for it",
-            where="simulate",
-            hint="pip install 'chipflow-hybrid[cocotb]'",
-        )
+    if lacking := missing():
+        raise lacking
     if simulator != "icarus":
         raise InputError(
             f"cocotb test benches run with icarus only, not with {simulator!r}", where="simulate"
@@ -80,8 +97,8 @@ def simulate(
         files,
         top,
         work_dir,
-        include_dirs=(),
-        defines=(),
+        include_dirs=include_dirs,
+        defines=defines,
         timeout_s=timeout_s,
         untrusted_files=untrusted,
         counters=None,
@@ -93,9 +110,8 @@ def simulate(
         return units
     commands = run.work_dir / "chipflow_commands.f"
     commands.write_text("+timescale+1ns/1ps\n", encoding="utf-8")
-    done = icarus.build(
-        run.compiler, run.call, run.work_dir, units, top, [f"-f{commands.name}"], None
-    )
+    switches = [f"-f{commands.name}", *run.switches]
+    done = icarus.build(run.compiler, run.call, run.work_dir, units, top, switches, None)
     if done.exit_code != 0 or done.overrun or not icarus.is_built(run.work_dir):
         return run.compile_failure(done)
     return _run_tests(run, top, test_module, test_files)
@@ -103,14 +119,6 @@ def simulate(
 
 def _run_tests(run: Simulation, top: str, test_module: str, test_files: Sequence[Path]) -> Verdict:
     config = importlib.import_module("cocotb_tools.config")
-    library = importlib.import_module("find_libpython").find_libpython()
-    if library is None:
-        raise ToolMissing(
-            "this Python has no shared library, which cocotb needs",
-            where=sys.executable,
-            hint="use a Python that was built with --enable-shared (Debian: apt install "
-            "libpython3-dev)",
-        )
     result = run.work_dir / f"chipflow_result_{secrets.token_hex(16)}.xml"
     folders = sorted({path.resolve().parent for path in test_files})
     installed = [Path(name).resolve() for name in sys.path if name and Path(name).is_dir()]
@@ -120,7 +128,7 @@ def _run_tests(run: Simulation, top: str, test_module: str, test_files: Sequence
         "COCOTB_RESULTS_FILE": str(result),
         "COCOTB_RANDOM_SEED": _SEED,
         "TOPLEVEL_LANG": "verilog",
-        "GPI_USERS": f"{library};{config.pygpi_entry_point()}",
+        "GPI_USERS": f"{_python_library()};{config.pygpi_entry_point()}",
         "PYGPI_PYTHON_BIN": sys.executable,
         "PYTHONPATH": ":".join(map(str, [*folders, *installed])),
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -7,7 +7,6 @@ money but does not stop at a limit.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import time
@@ -196,6 +195,8 @@ def _price(
 
 def is_local(address: str) -> bool:
     """The address is of this machine."""
+    import ipaddress  # here: it takes longer than all else that a stage needs of this file
+
     host = urlsplit(address).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

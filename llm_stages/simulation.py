@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import time
@@ -12,6 +13,7 @@ from types import ModuleType
 from llm_stages import icarus, sandbox, slang, untrusted, verilator
 from llm_stages.errors import InputError, ToolMissing
 from llm_stages.judge import Counters, Findings, Judge, Reset
+from llm_stages.keys import without_keys
 from llm_stages.text_files import head
 from llm_stages.verdict import Cause, Status, Verdict
 
@@ -32,6 +34,7 @@ def simulator_version(simulator: str) -> str:
     tool, compiler = _found(simulator)
     done = subprocess.run(
         [compiler, tool.VERSION_SWITCH],
+        env=without_keys(os.environ),
         capture_output=True,
         text=True,
         timeout=30,

@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llm_stages import hdl, slang, untrusted
-from llm_stages.budget import Budget
+from llm_stages.asker import Asker, Asking
 from llm_stages.code_block import extract_hdl, without_control_characters
 from llm_stages.errors import DraftRejected, InputError
-from llm_stages.exchange import Reply, Request, account
+from llm_stages.exchange import Reply, account
 from llm_stages.hdl import LintReport
 from llm_stages.interface import RequiredPort, differences, ports_in_words, required_ports
 from llm_stages.model_string import split
 from llm_stages.prompt_pack import PromptPack, error_notes, load_pack
-from llm_stages.provider import complete
 from llm_stages.slang import Diagnostic
-from llm_stages.store import Store
+
+STAGE = "spec_to_rtl"
 
 _FIRST_ERRORS = 8
 MAX_SPEC_CHARACTERS = 65536
@@ -65,7 +66,7 @@ class RtlDraft(BaseModel):
         lint: What slang says about the files.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)  # it takes its time
 
     files: dict[str, str]
     top: str
@@ -80,7 +81,8 @@ class RtlDraft(BaseModel):
     lint: LintReport
 
 
-class _Attempt(BaseModel):
+@dataclass(frozen=True)
+class _Attempt:
     """One answer and what the checks say about it."""
 
     rtl: str
@@ -97,16 +99,8 @@ def spec_to_rtl(
     *,
     top: str,
     model: str,
-    api_base: str = "",
     attempts: int = 4,
-    max_tokens: int = 4096,
-    seed: int = 1,
-    timeout_s: float = 600.0,
-    budget: Budget | None = None,
-    store: Store | None = None,
-    fallbacks: Sequence[str] = (),
-    retries: int = 2,
-    log: Callable[[str], None] = lambda line: None,
+    **asking: Any,
 ) -> RtlDraft:
     """Have a model write the RTL of a specification.
 
@@ -117,77 +111,57 @@ def spec_to_rtl(
         spec_text: The specification in prose.
         top: Name of the module to write.
         model: The model string (`model_string.py`).
-        api_base: Address of the server where the model string has none; empty for the provider's.
         attempts: Answers to ask for at most.
-        max_tokens: Length of an answer at most.
-        seed: For providers that can repeat an answer.
-        timeout_s: How long to wait for one answer.
-        budget: Is charged; the stage stops where it is spent.
-        store: Where replies are recorded or replayed from; by default as the environment says.
-        fallbacks: Models to ask where that one fails, in order; they get its prompts.
-        retries: How often a call that failed for a while only is made again.
-        log: Gets one line for each attempt, wait and fallback.
+        asking: As for `asker.Asking`: address, length, seed, limits, record, fallbacks, log.
 
     Raises:
         InputError: No model is named, or the specification or the name cannot be used.
         ProviderError: The model could not be asked.
         DraftRejected: No answer passed the checks.
     """
-    task = _checked_task(spec_text, top, model)
+    asker = Asker(Asking({STAGE: (model,)}, **asking))
+    asker.asking.ladder(STAGE)
+    task = _checked_task(spec_text, top)
     model, address = split(model)
     required = required_ports(task.spec, top)
-    pack = load_pack("spec_to_rtl", model)
+    pack = load_pack(STAGE, model)
     best: _Attempt | None = None
     shown: _Attempt | None = None
     seen: set[str] = set()
-    replies: list[Reply] = []
     for number in range(attempts):
-        request = Request(
+        reply = asker.reply(
+            pack.messages(*_question(pack, task, required, shown)),
+            _TEMPERATURES[min(number, len(_TEMPERATURES) - 1)],
+            number,
+            stage=STAGE,
             model=model,
-            messages=pack.messages(*_question(pack, task, required, shown)),
-            temperature=_TEMPERATURES[min(number, len(_TEMPERATURES) - 1)],
-            max_tokens=max_tokens,
-            seed=seed + number,
-            api_base=address or api_base,
-            timeout_s=timeout_s,
-            stage="spec_to_rtl",
+            address=address,
         )
-        reply = complete(
-            request, budget=budget, store=store, fallbacks=fallbacks, retries=retries, log=log
-        )
-        replies.append(reply)
-        attempt = _judge(reply, task.top, required, max_tokens)
-        log(_summary(number + 1, reply, attempt))
+        attempt = _judge(reply, task.top, required, asker.asking.max_tokens)
+        asker.asking.log(_summary(number + 1, reply, attempt))
         if best is None or attempt.rank < best.rank:
             best = attempt
         if not best.lint.errors:
-            return _draft(task, model, pack, replies, best)
+            return _draft(task, model, pack, asker.replies, best)
         # A model that repeats itself is not helped by its own mistake: it starts afresh.
         shown = None if attempt.rtl in seen else best
         seen.add(attempt.rtl)
     first = best.lint.diagnostics[0].message if best else "no attempt was allowed"
     raise DraftRejected(
         f"{model} wrote no RTL that passes the checks in {attempts} attempts; the best: {first}",
-        where=f"spec_to_rtl, module {top}",
+        where=f"{STAGE}, module {top}",
         hint="name a stronger model, allow more attempts, or make the specification more exact",
     )
 
 
-def _checked_task(spec_text: str, top: str, model: str) -> SpecToRtl:
-    if not model:
-        raise InputError(
-            "the stage spec_to_rtl needs a model and none is named",
-            where="spec_to_rtl",
-            hint='name one in design.toml: [models] default = "anthropic/claude-sonnet-4-5", '
-            "or on the command line: --model anthropic/claude-sonnet-4-5",
-        )
+def _checked_task(spec_text: str, top: str) -> SpecToRtl:
     try:
         return SpecToRtl(spec=without_control_characters(spec_text).strip(), top=top)
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(
             f"{first['loc'][0]}: {first['msg']}",
-            where="spec_to_rtl",
+            where=STAGE,
             hint=f"a specification has 1 to {MAX_SPEC_CHARACTERS} characters, and the top module "
             "a Verilog name",
         ) from None

@@ -1,4 +1,4 @@
-"""Asks a model for an answer of a type: read leniently, checked strictly, asked again once.
+"""Asks a model for an answer of a type, and says how the answer came to be.
 
 A stage brings its prompt pack, the fields to fill in and a function that reads an answer. Where
 that function finds the answer wrong, the model gets it back once with the error.
@@ -6,25 +6,19 @@ that function finds the answer wrong, the model gets it back once with the error
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from llm_stages.budget import Budget
+from llm_stages.asker import Asker, Asking
 from llm_stages.errors import DraftRejected, InputError, WrongAnswer
-from llm_stages.exchange import Reply, Request, account
+from llm_stages.exchange import Reply, account
 from llm_stages.model_string import split
 from llm_stages.prompt_pack import load_pack
-from llm_stages.provider import complete
-from llm_stages.store import Store
-from llm_stages.untrusted_text import cleaned, mark
 
 Read = TypeVar("Read")
-_SHOWN_BYTES = 8192
 _MAX_CHARACTERS = 262144
-#: Of each answer: the likeliest first; a model that would only repeat itself is to vary then.
-_TEMPERATURES = (0.0, 0.4)
 
 
 class Asked(BaseModel):
@@ -59,15 +53,8 @@ def ask(
     read: Callable[[str, bool], Read],
     *,
     model: str,
-    api_base: str = "",
     max_tokens: int = 2048,
-    seed: int = 1,
-    timeout_s: float = 600.0,
-    budget: Budget | None = None,
-    store: Store | None = None,
-    fallbacks: Sequence[str] = (),
-    retries: int = 2,
-    log: Callable[[str], None] = lambda line: None,
+    **asking: Any,
 ) -> tuple[Read, Asked]:
     """Ask the model of a stage, once more where the answer cannot be used.
 
@@ -77,69 +64,37 @@ def ask(
         read: Reads an answer, and is told whether it is the last one; raises `WrongAnswer`,
             `InputError` or pydantic's `ValidationError` where it cannot be used.
         model: The model string (`model_string.py`).
-        api_base: Address of the server where the model string has none; empty for the provider's.
         max_tokens: Length of an answer at most.
-        seed: For providers that can repeat an answer.
-        timeout_s: How long to wait for one answer.
-        budget: Is charged; the stage stops where it is spent.
-        store: Where replies are recorded or replayed from; by default as the environment says.
-        fallbacks: Models to ask where that one fails, in order; they get its prompts.
-        retries: How often a call that failed for a while only is made again.
-        log: Gets one line for each answer, wait and fallback.
+        asking: As for `asker.Asking`: address, seed, limits, budget, record, fallbacks, log.
 
     Raises:
         InputError: No model is named.
         ProviderError: The model could not be asked.
         DraftRejected: No answer could be used.
     """
-    if not model:
-        raise InputError(
-            f"the stage {stage} needs a model and none is named",
-            where=stage,
-            hint=f'name one in design.toml: [models] {stage} = "anthropic/claude-sonnet-4-5", '
-            "or on the command line: --model anthropic/claude-sonnet-4-5",
-        )
-    model, address = split(model)
-    pack = load_pack(stage, model)
-    replies: list[Reply] = []
-    filled = dict(fields)
-    error = ""
-    for number in range(len(_TEMPERATURES)):
-        filled["mark"] = mark(filled.values())
-        request = Request(
-            model=model,
-            messages=pack.messages(pack.repair if number else pack.first, filled),
-            temperature=_TEMPERATURES[number],
-            max_tokens=max_tokens,
-            seed=seed + number,
-            api_base=address or api_base,
-            timeout_s=timeout_s,
-            stage=stage,
-        )
-        reply = complete(
-            request, budget=budget, store=store, fallbacks=fallbacks, retries=retries, log=log
-        )
-        replies.append(reply)
-        told = f"answer {number + 1}: {reply.completion_tokens} tokens in {reply.latency_s:.1f} s"
+    asker = Asker(Asking({"": (model,)}, max_tokens=max_tokens, **asking))
+
+    def checked(reply: Reply) -> Read:
         try:
             if len(reply.text) > _MAX_CHARACTERS:
                 raise WrongAnswer("the answer is too long")
-            found = read(reply.text, number == len(_TEMPERATURES) - 1)
+            return read(reply.text, len(asker.replies) > 1)
         except (WrongAnswer, InputError, ValidationError) as wrong:
-            error = _in_words(wrong)
-            if reply.finish_reason == "length":
-                error = f"the answer was cut before its end; {error}"
-            log(f"{told}, refused: {error}")
-            filled["answer"] = cleaned(reply.text[:_MAX_CHARACTERS], most_bytes=_SHOWN_BYTES)
-            filled["error"] = error
-            continue
-        log(f"{told}, accepted")
-        return found, _asked(model, f"{pack.name} {pack.version}", replies)
-    raise DraftRejected(
-        f"{model} gave no answer that can be used: {error}",
-        where=stage,
-        hint="name a stronger model for this stage",
-    )
+            cut = "the answer was cut before its end; " * (reply.finish_reason == "length")
+            raise WrongAnswer(cut + _in_words(wrong)) from wrong
+
+    try:
+        found = asker.ask(stage, checked, fields, shows_answer=True)
+    except WrongAnswer as wrong:
+        raise DraftRejected(
+            f"{split(model)[0]} gave no answer that can be used: {wrong}",
+            where=stage,
+            hint="name a stronger model for this stage",
+        ) from wrong
+    name = split(model)[0]
+    pack = load_pack(stage, name)
+    how = {"prompt_pack": f"{pack.name} {pack.version}", "answers": len(asker.replies)}
+    return found, Asked(model=name, **how, **account(asker.replies))
 
 
 def _in_words(wrong: Exception) -> str:
@@ -151,12 +106,3 @@ def _in_words(wrong: Exception) -> str:
         parts = [wrong.message, f"at {wrong.where}" if wrong.where else "", wrong.hint]
         return "; ".join(part for part in parts if part)
     return str(wrong)
-
-
-def _asked(model: str, prompt_pack: str, replies: Sequence[Reply]) -> Asked:
-    return Asked(
-        model=model,
-        prompt_pack=prompt_pack,
-        answers=len(replies),
-        **account(replies),
-    )

@@ -24,6 +24,7 @@ import numba
 from numba import config
 
 from placement_env.cache_folder import cache_dir
+from placement_env.child_environment import child_environment
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -147,7 +148,7 @@ def _second_process(function: Callable[[], object]) -> Iterator[None]:
     # Where this fails, the kernels are compiled here, and errors of theirs show here as well.
     with subprocess.Popen(
         [sys.executable, "-c", f"from {module} import {name} as call; call()"],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        env=child_environment() | {"PYTHONPATH": os.pathsep.join(paths)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

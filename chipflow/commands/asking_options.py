@@ -1,10 +1,15 @@
-"""Options of the commands that ask a model about a run, and what they come to."""
+"""What the commands that ask a model about a run have in common: their options, declared once."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -14,40 +19,95 @@ if TYPE_CHECKING:
     from chipflow.design import Models
     from llm_stages.store import Store
 
-Run = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run folder, or a design that has one run.")
-]
-Design = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="The design, where the run folder is not inside it."),
-]
-Model = Annotated[
-    list[str] | None, typer.Option(metavar="[STAGE=]MODEL", help="As for chipflow run.")
-]
-ApiBase = Annotated[
-    str, typer.Option(metavar="URL", help="Address of an OpenAI-compatible server.")
-]
-Record = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Record answers there, not in the run folder.")
-]
-Replay = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Ask no model: take answers recorded in DIR.")
-]
-Again = Annotated[
-    bool, typer.Option("--again", help="Ask again what was asked and answered before.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+@dataclass(frozen=True)
+class AskingOptions:
+    """The options, as the command line has them."""
+
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run folder, or a design that has one run.")
+    ]
+    design: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The design, where the run folder is not inside it."),
+    ] = None
+    model: Annotated[
+        list[str] | None, typer.Option(metavar="[STAGE=]MODEL", help="As for chipflow run.")
+    ] = None
+    api_base: Annotated[
+        str, typer.Option(metavar="URL", help="Address of an OpenAI-compatible server.")
+    ] = ""
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Record answers there, not in the run folder."),
+    ] = None
+    replay: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Ask no model: take answers recorded in DIR."),
+    ] = None
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask again what was asked and answered before.")
+    ] = False
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+
+    def models(self, of_design: Models) -> Models:
+        """The models of a design after environment and command line.
+
+        Raises:
+            InputError: A model or an address cannot be used.
+        """
+        from chipflow.model_choice import choose
+
+        flags = self.model or ()
+        return choose(of_design, flags=flags, api_base=self.api_base, environ=os.environ)[0]
+
+    @property
+    def store(self) -> Store | None:
+        """Where answers are recorded or replayed; None for the run folder.
+
+        Raises:
+            InputError: Both are named, or there is nothing to replay.
+        """
+        return answers(self.record, self.replay)
+
+    def asking(self, models: Models, folder: Path, stage: str) -> dict[str, Any]:
+        """How a stage asks: limits and fallbacks of the design, budget and answers of the run.
+
+        Raises:
+            InputError: As for `store`.
+        """
+        from chipflow import asking
+
+        return asking.arguments(models, folder, stage, anew=self.again, store=self.store)
 
 
-def chosen(models: Models, flags: list[str] | None, api_base: str) -> Models:
-    """The models of a design after environment and command line.
+def with_asking_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, whose first argument is `AskingOptions`, with them among its options.
 
-    Raises:
-        InputError: A model or an address cannot be used.
+    Typer makes options of a function's parameters, so the function is given theirs.
     """
-    from chipflow.model_choice import choose
+    hints = get_type_hints(AskingOptions, include_extras=True)
+    run, *shared = [
+        inspect.Parameter(
+            option.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=getattr(AskingOptions, option.name, inspect.Parameter.empty),
+            annotation=hints[option.name],
+        )
+        for option in fields(AskingOptions)
+    ]
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+    parameters = [run, *(each.replace(kind=each.KEYWORD_ONLY) for each in own), *shared]
 
-    return choose(models, flags=flags or (), api_base=api_base, environ=os.environ)[0]
+    @functools.wraps(command)
+    def on_the_command_line(**values: Any) -> None:
+        given = {each.name: values.pop(each.name) for each in (run, *shared)}
+        command(AskingOptions(**given), **values)
+
+    del on_the_command_line.__wrapped__
+    on_the_command_line.__signature__ = inspect.Signature(parameters)  # pyright: ignore
+    on_the_command_line.__annotations__ = {each.name: each.annotation for each in parameters}
+    return on_the_command_line
 
 
 def answers(record: Path | None, replay: Path | None) -> Store | None:
@@ -71,10 +131,6 @@ def answers(record: Path | None, replay: Path | None) -> Store | None:
     return Store(record.absolute(), "record") if record else None
 
 
-def asking(
-    models: Models, folder: Path, stage: str, *, again: bool, store: Store | None
-) -> dict[str, Any]:
-    """How a stage asks: limits and fallbacks of the design, budget and answers of the run."""
-    from chipflow import asking
-
-    return asking.arguments(models, folder, stage, anew=again, store=store)
+def say(line: str) -> None:
+    """Print a line of progress, beside what the command prints for programs."""
+    print(line, file=sys.stderr, flush=True)

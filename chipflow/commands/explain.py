@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from chipflow.commands import asking_options as options
+from chipflow.commands.asking_options import AskingOptions, say, with_asking_options
 from placement_env.errors import ChipError
 
 if TYPE_CHECKING:
@@ -27,46 +26,37 @@ _NO_MODEL = (
 )
 
 
-def explain(
-    run: options.Run,
-    design: options.Design = None,
-    model: options.Model = None,
-    api_base: options.ApiBase = "",
-    record: options.Record = None,
-    replay: options.Replay = None,
-    again: options.Again = False,
-    as_json: options.Json = False,
-) -> None:
+@with_asking_options
+def explain(options: AskingOptions) -> None:
     """Explain why a stage failed: cause, evidence from its log, and what to try.
 
     Without a model it says what the flow itself knows.
     """
+    from chipflow.report.page import add_advice
     from chipflow.report.record import read_run
     from chipflow.review.finished_run import run_folder
     from llm_stages.errors import StageError
     from llm_stages.explain import explain as ask
 
-    folder = run_folder(run)
-    failed = next((s for s in read_run(folder).stages if s.state == "failed"), None)
+    folder = run_folder(options.run)
+    on_disk = read_run(folder)
+    failed = next((s for s in on_disk.stages if s.state == "failed"), None)
     if failed is None:
-        typer.echo("null" if as_json else "no stage of this run failed")
+        typer.echo("null" if options.as_json else "no stage of this run failed")
         return
     failure = _failure(failed)
-    models = options.chosen(_models(folder, design), model, api_base)
+    models = options.models(_models(folder, options.design))
     found: Explanation | None = None
     refused: StageError | None = None
     if named := models.of("explain"):
-        store = options.answers(record, replay)
+        asking = options.asking(models, folder, "explain")
         try:
-            found = ask(
-                failure,
-                model=named,
-                log=lambda line: print(line, file=sys.stderr, flush=True),
-                **options.asking(models, folder, "explain", again=again, store=store),
-            )
+            found = ask(failure, model=named, log=say, **asking)
         except StageError as error:  # what the flow knows is of use all the same
             refused = error
-    if as_json:
+        else:
+            add_advice(on_disk, "explain", found.model_dump(mode="json"))
+    if options.as_json:
         typer.echo(json.dumps(_as_json(failure, found), indent=2))
     else:
         typer.echo(_in_words(failure, found, asked=bool(named)))

@@ -24,7 +24,7 @@ _QUESTION = "Reply with one line of Verilog: an assign that drives y with the in
 _Design = Annotated[
     Path | None,
     typer.Option(
-        "--design", metavar="DIR", help="Design whose models are meant.  [default: the one here]"
+        "--design", metavar="DIR", help="Design whose models are meant.  \\[default: the one here]"
     ),
 ]
 _ApiBase = Annotated[
@@ -49,7 +49,7 @@ def check(
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="One model, such as openai/gpt-5-mini.  [default: all that the design's stages "
+            help="One model, such as openai/gpt-5-mini.  \\[default: all that the design's stages "
             "ask]",
             show_default=False,
         ),

@@ -55,7 +55,7 @@ def run(
         typer.Option(metavar="DIR", help="Ask no model: take the answers recorded in DIR."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Run folder.  [default: DESIGN/runs/PDK]")
+        Path | None, typer.Option(metavar="DIR", help="Run folder.  \\[default: DESIGN/runs/PDK]")
     ] = None,
     engine: Annotated[EngineName, typer.Option(help="What conducts.")] = EngineName.prefect,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Stages at once.")] = 2,

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from chipflow.report import advice, language_models
 from chipflow.report.cost_over_time import cost_over_time
 from chipflow.report.record import RunOnDisk, StageOnDisk, read_run
 from chipflow.report.verdict import number, verdict_tiles
@@ -61,6 +62,16 @@ def write_report(run_dir: Path) -> Path:
     return path
 
 
+def add_advice(run: RunOnDisk, kind: advice.Kind, said: Mapping[str, Any]) -> None:
+    """Keep what a model said of a run, and write its report again.
+
+    Raises:
+        InputError: The run folder cannot be written.
+    """
+    advice.keep(run, kind, said)
+    write_report(run.folder)
+
+
 def _content(run: RunOnDisk) -> dict[str, Any]:
     """Everything that the template shows."""
     summary = run.summary
@@ -83,7 +94,11 @@ def _content(run: RunOnDisk) -> dict[str, Any]:
         "timing": _timing(run),
         "checks": _checks(run),
         "diagnostics": _diagnostics(run),
-        "models": _model_rows(run.stages),
+        "explanation": language_models.explanation(run),
+        "constraints": language_models.constraints(run),
+        "review": language_models.review(run),
+        "hints": language_models.hints(run),
+        "models": language_models.usage_rows(run),
         "metrics": _metric_rows(metrics),
         "command": str(summary.get("command", "")),
         "facts": _facts(run),
@@ -257,38 +272,6 @@ def _diagnostics(run: RunOnDisk) -> dict[str, Any] | None:
         for item in found[:_SHOWN_DIAGNOSTICS]
     ]
     return {"total": len(found), "shown": shown}
-
-
-def _model_rows(stages: Iterable[StageOnDisk]) -> list[dict[str, str]]:
-    """What each stage asked of language models, those of failed stages too; a sum at the end."""
-    rows: list[dict[str, str]] = []
-    total, known = 0.0, True
-    for stage in stages:
-        for model, used in stage.record.models.items():
-            cost, replayed = used.get("cost_usd"), used.get("replayed", 0)
-            known = known and cost is not None
-            total += cost or 0.0
-            rows.append(
-                {
-                    "stage": stage.record.stage,
-                    "model": model,
-                    "calls": str(used.get("calls", 0))
-                    + (f", {replayed} from a record" if replayed else ""),
-                    "failed": str(used.get("failed", 0)),
-                    "asked": number(used.get("prompt_tokens", 0)),
-                    "answered": number(used.get("completion_tokens", 0)),
-                    "time": f"{used.get('seconds', 0.0):.1f} s",
-                    "cost": _dollars(cost),
-                }
-            )
-    if len(rows) > 1:
-        blank = dict.fromkeys(("model", "calls", "failed", "asked", "answered", "time"), "")
-        rows.append({"stage": "all", **blank, "cost": _dollars(total if known else None)})
-    return rows
-
-
-def _dollars(cost: float | None) -> str:
-    return "not known" if cost is None else f"${cost:.4f}"
 
 
 def _metric_rows(metrics: Mapping[str, float]) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from chipflow.design import Design
@@ -39,7 +39,14 @@ class Refusal(Exception):
         self.reason = reason
 
 
-def check_rtl(before: Design, after: Design, changed: Sequence[Path], pdk: Pdk) -> list[Path]:
+def check_rtl(
+    before: Design,
+    after: Design,
+    changed: Sequence[Path],
+    pdk: Pdk,
+    *,
+    passed: Callable[[str], None] = lambda gate: None,
+) -> list[Path]:
     """Checks changed RTL: nothing new is referred to, it lints, its ports stay, and it is harmless.
 
     Args:
@@ -47,6 +54,7 @@ def check_rtl(before: Design, after: Design, changed: Sequence[Path], pdk: Pdk) 
         after: The design with the change.
         changed: The files of `after` that the model has changed.
         pdk: For models of cells that the RTL instantiates.
+        passed: Gets each check that was passed, in words.
 
     Returns:
         The files that are to count as untrusted: what was found harmless as a whole.
@@ -62,6 +70,7 @@ def check_rtl(before: Design, after: Design, changed: Sequence[Path], pdk: Pdk) 
         raise Refusal(f"it includes or loads {new[0]}, which the design did not")
     if _conditions(after) > _conditions(before):
         raise Refusal("it adds conditional compilation, which can show tools different texts")
+    passed("it reads no new file and adds no conditional compilation")
     models = models_in_use(pdk, after.rtl)
     report = hdl.lint(
         [*models, *after.rtl],
@@ -72,10 +81,14 @@ def check_rtl(before: Design, after: Design, changed: Sequence[Path], pdk: Pdk) 
     errors = [item for item in report.diagnostics if item.severity == "error"]
     if errors:
         raise Refusal(f"lint: {_in_words(errors[0])}")
+    passed("lint")
     ports = [_ports(design, models) for design in (before, after)]
     if ports[0] != ports[1]:
         raise Refusal("the ports of the top module are not what they were")
-    return _harmless(after, changed)
+    passed("the ports are the same")
+    unsafe = _harmless(after, changed)
+    passed("it holds nothing that untrusted RTL must not")
+    return unsafe
 
 
 def _conditions(design: Design) -> int:

@@ -15,7 +15,7 @@ from chipflow.review import facts
 from chipflow.review.checks import Refusal
 from chipflow.review.design_copy import difference, sources_of
 from chipflow.review.finished_run import FinishedRun
-from chipflow.review.record import FILE_NAME, Judged, ReviewRecord
+from chipflow.review.record import FILE_NAME, Judged, ReviewRecord, Status
 from chipflow.review.trial import Attempt, Bench, verdict
 from chipflow.tools import sdc
 from llm_stages.review import Change, Review, ReviewTask, review
@@ -180,21 +180,28 @@ def _try(
 ) -> tuple[Judged, Attempt | None]:
     """What becomes of a change, and the design with it where it is kept."""
     said = change.model_dump(mode="json")
+    gates: list[str] = []
+
+    def judged(status: Status, reason: str = "", *measured: Mapping[str, float]) -> Judged:
+        written = patch.name if patch.exists() else ""
+        return Judged(said, status, reason, written, tuple(gates), *measured)
+
     try:
-        bench.prepare(current, change, target)
+        bench.prepare(current, change, target, passed=gates.append)
     except Refusal as refusal:
-        return Judged(said, "rejected", refusal.reason), None
+        return judged("rejected", refusal.reason), None
     patch.write_text(difference(current.design.folder, target), encoding="utf-8")
     if not measure:
-        return Judged(said, "proposed", patch=patch.name), None
+        return judged("proposed"), None
     before = current.run.metrics
     try:
-        tried = bench.measure(current, change, target)
+        tried = bench.measure(current, change, target, passed=gates.append)
     except Refusal as refusal:
-        return Judged(said, "rejected", refusal.reason, patch.name, before), None
+        return judged("rejected", refusal.reason, before), None
     after = tried.run.metrics
     if reason := verdict(change, current, tried):
-        return Judged(said, "rejected", reason, patch.name, before, after), None
+        return judged("rejected", reason, before, after), None
+    gates.append(f"{change.metric} got better, and nothing else went bad")
     if change.kind == "constraints" and not accept_constraints:
-        return Judged(said, "your decision", _RELAXES, patch.name, before, after), None
-    return Judged(said, "kept", "", patch.name, before, after), tried
+        return judged("your decision", _RELAXES, before, after), None
+    return judged("kept", "", before, after), tried

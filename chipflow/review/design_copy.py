@@ -67,7 +67,7 @@ def _files(design: Design) -> Iterator[Path]:
     yield design.folder / _TOML
     yield from (*design.rtl, *design.testbench)
     yield from (p for p in (design.spec, design.constraints, design.constraints_spec) if p)
-    verilog = [*design.rtl, *design.testbench]
+    verilog = [path for path in (*design.rtl, *design.testbench) if path.suffix != ".py"]
     yield from rtl_files.referenced_files(verilog, design.include_dirs, design.folder).values()
     for folder in design.include_dirs:
         yield from _files_below(folder)

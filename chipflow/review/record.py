@@ -22,6 +22,7 @@ class Judged:
         status: "your decision" where it asks something else of the chip and was not allowed.
         reason: Why it is not kept.
         patch: Name of the patch file; empty where the change does not apply.
+        passed: The gates that it has passed, in words and in order.
         before: The metrics that it was measured against; empty where it was not.
         after: The metrics with it.
     """
@@ -30,6 +31,7 @@ class Judged:
     status: Status
     reason: str = ""
     patch: str = ""
+    passed: tuple[str, ...] = ()
     before: Mapping[str, float] = field(default_factory=dict)
     after: Mapping[str, float] = field(default_factory=dict)
 

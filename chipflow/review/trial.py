@@ -31,6 +31,12 @@ _GUARDED = (
     "placement__cells_outside__count",
 )
 
+#: What changes that are no RTL have passed once they are in the copy.
+_TEXT_GATES = {
+    "constraints": "its commands are allowed and all that they name exists",
+    "floorplan": "its settings exist and are in range",
+}
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -80,8 +86,16 @@ class Bench:
         copy_design(attempt.design, folder)
         return replace(attempt, design=self._read(folder))
 
-    def prepare(self, attempt: Attempt, change: Change, folder: Path) -> None:
+    def prepare(
+        self, attempt: Attempt, change: Change, folder: Path, *, passed: Callable[[str], None]
+    ) -> None:
         """A copy with a change that has passed all checks of its text.
+
+        Args:
+            attempt: What the change is made to.
+            change: The change.
+            folder: For the copy.
+            passed: Gets each check that was passed, in words.
 
         Raises:
             Refusal: It does not apply, or a check has failed.
@@ -95,10 +109,13 @@ class Bench:
             apply_change(sources, change, untrusted=names)
             if change.kind != "rtl":
                 self._read(folder)
+                passed(_TEXT_GATES[change.kind])
                 return
+            passed("its edits match in one place each")
             after = self._read(folder)
             before = self._with_rtl(attempt, after)
-            unsafe = check_rtl(before, after, [folder / name for name in names], self.pdk)
+            changed = [folder / name for name in names]
+            unsafe = check_rtl(before, after, changed, self.pdk, passed=passed)
             if more := {p.relative_to(folder).as_posix() for p in unsafe} - names:
                 apply_change(sources, change, untrusted=names | more)
         except (WrongAnswer, ChipError, StageError) as error:
@@ -113,16 +130,21 @@ class Bench:
             raise Refusal("the run holds no RTL to compare with")
         return replace(after, rtl=tuple(stage.folder / "rtl" / p.name for p in after.rtl))
 
-    def measure(self, attempt: Attempt, change: Change, folder: Path) -> Attempt:
-        """Runs the flow on a prepared copy.
+    def measure(
+        self, attempt: Attempt, change: Change, folder: Path, *, passed: Callable[[str], None]
+    ) -> Attempt:
+        """Runs the flow on a prepared copy; arguments as for `prepare`.
 
         Raises:
             Refusal: A stage fails, or nothing shows that changed RTL still does what it should.
         """
         try:
             tried = self._run(folder, attempt.run.folder)
+            passed("the flow runs to its end")
             if change.kind == "rtl":
-                self.log(check_function(attempt, tried, change, self.pdk))
+                shown = check_function(attempt, tried, change, self.pdk)
+                self.log(shown)
+                passed(shown)
         except Interrupted:
             raise
         except (ChipError, StageError) as error:

@@ -170,7 +170,7 @@ STAGE = Stage(
     run=run,
     reads=("rtl", "gates_verilog", "memories"),
     gives=("gate_check",),
-    settings=("top", "defines", "testbench_top", "macros.min_bits"),
+    settings=("top", "defines", "testbench_top", "simulator", "macros.min_bits"),
     sources=("testbench", "include_dirs"),
-    tools=("pyosys", "iverilog"),
+    tools=("pyosys", "iverilog", "verilator", "cocotb"),
 )

@@ -102,6 +102,7 @@ def _bench_of(design: Design) -> TestBench | None:
         defines=design.loop_defines,
         testbench=design.loop_testbench,
         testbench_top=design.loop_testbench_top,
+        simulator=design.loop_simulator,
     )
     if testbench.why_not(bench):
         return None
@@ -152,6 +153,7 @@ STAGE = Stage(
     settings=(
         "top",
         "loop_testbench_top",
+        "loop_simulator",
         "loop_defines",
         "models.default",
         "models.spec_to_rtl",

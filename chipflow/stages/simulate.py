@@ -55,7 +55,7 @@ STAGE = Stage(
     run=run,
     reads=("rtl",),
     gives=("simulation_log",),
-    settings=("testbench_top", "defines"),
+    settings=("top", "testbench_top", "simulator", "defines"),
     sources=("testbench", "include_dirs"),
-    tools=("iverilog", "bubblewrap"),
+    tools=("iverilog", "verilator", "cocotb", "bubblewrap"),
 )

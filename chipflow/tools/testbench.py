@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,19 +11,25 @@ from chipflow.design import Design
 from chipflow.tools import rtl_files
 from chipflow.tools.rtl_files import RtlFiles
 from chipflow.tools.versions import TOOLS
-from llm_stages import hdl
+from llm_stages import cocotb_bench, hdl
+from llm_stages.simulation import SIMULATORS
 from llm_stages.verdict import Verdict
 
 _TELLING = re.compile(r"mismatch|error|fatal|fail|wrong|expected|assert", re.IGNORECASE)
 _SHOWN = 6
+#: What the simulators are called as tools.
+_TOOLS = {"icarus": "iverilog", "verilator": "verilator"}
 
 
 def why_not(design: Design) -> str:
     """Why the test bench cannot run, in words for the stage table; empty where it can."""
     if not design.testbench:
         return 'no test bench; add testbench = ["..."] and testbench_top to design.toml'
-    if hdl.find_simulator() is None:
-        return f"Icarus Verilog is not installed: {TOOLS['iverilog'].install}"
+    simulator = SIMULATORS[design.simulator]
+    if simulator.find() is None:
+        return f"{simulator.NAME} is not installed: {TOOLS[_TOOLS[design.simulator]].install}"
+    if design.has_cocotb_testbench and (lacking := cocotb_bench.missing()):
+        return f"{lacking.message}: {lacking.hint}"
     return ""
 
 
@@ -50,6 +57,8 @@ def run(
         llm_stages.errors.ToolMissing: There is no simulator, or no sandbox where one is needed.
     """
     work_dir.mkdir(parents=True)
+    if design.has_cocotb_testbench:
+        return _run_cocotb(design, rtl, device, work_dir, untrusted, timeout_s)
     rtl_files.write(
         work_dir / "bench",
         design.testbench,
@@ -64,6 +73,33 @@ def run(
         top=design.testbench_top,
         work_dir=work_dir,
         include_dirs=[*rtl.include_dirs, *bench.include_dirs],
+        defines=design.defines,
+        timeout_s=timeout_s,
+        untrusted=untrusted,
+        simulator=design.simulator,
+    )
+
+
+def _run_cocotb(
+    design: Design,
+    rtl: RtlFiles,
+    device: Sequence[Path],
+    work_dir: Path,
+    untrusted: Sequence[Path],
+    timeout_s: float,
+) -> Verdict:
+    """The device under tests in Python, which are copied so that it can read no other files."""
+    rtl.copy_data(work_dir)
+    bench = work_dir / "bench"
+    bench.mkdir()
+    tests = [Path(shutil.copy(path, bench)) for path in design.testbench]
+    return cocotb_bench.simulate(
+        device,
+        top=design.top,
+        test_module=design.testbench_top,
+        test_files=tests,
+        work_dir=work_dir,
+        include_dirs=rtl.include_dirs,
         defines=design.defines,
         timeout_s=timeout_s,
         untrusted=untrusted,

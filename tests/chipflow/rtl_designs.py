@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -166,6 +167,7 @@ class FrontEnd:
         self.files: dict[str, Path] = {}
         self.metrics: dict[str, float] = {}
         self.lines: list[str] = []
+        self.asking: dict[str, Any] = {}
 
     def run(self, stage: Stage) -> StageResult:
         """Runs one stage; the first one brings the sources along."""
@@ -175,7 +177,9 @@ class FrontEnd:
         out.mkdir()
         wanted = (*stage.reads, *stage.may_read)
         files = {name: path for name, path in self.files.items() if name in wanted}
-        context = StageContext(self.design, self.pdk, files, out, log=self.lines.append)
+        context = StageContext(
+            self.design, self.pdk, files, out, log=self.lines.append, asking=self.asking
+        )
         result = stage.run(as_declared(context, stage))
         assert set(result.files) <= set(stage.gives)
         self.files |= {name: out / file for name, file in result.files.items()}

@@ -36,7 +36,7 @@ utilization = 0.7
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "rtl" / "include").mkdir(parents=True)
-    for name in ("rtl/gcd.v", "rtl/sub.v", "gcd_tb.v"):
+    for name in ("rtl/gcd.v", "rtl/sub.v", "gcd_tb.v", "gcd_test.py"):
         (tmp_path / name).write_text("module m; endmodule\n")
     (tmp_path / "design.toml").write_text(GOOD)
     return tmp_path
@@ -118,6 +118,16 @@ WRONG = [
     ('"FAST"', '"FAST IT"', "no preprocessor macro", 8, "NAME=VALUE"),
     ('testbench_top = "gcd_tb"', "", "testbench_top is missing", 9, "top module"),
     ('testbench = ["gcd_tb.v"]', "", "testbench is not", 10, ""),
+    ('pdk = "nangate45"', 'simulator = "spice"', "no simulator 'spice'", 11, "or verilator"),
+    ('["gcd_tb.v"]', '["gcd_tb.v", "gcd_test.py"]', "gcd_tb.v beside files of Python", 9, "or"),
+    ('["gcd_tb.v"]', '["gcd_test.py"]', "none of the modules of testbench", 10, "the tests"),
+    (
+        '"gcd_tb.v"]\ntestbench_top = "gcd_tb"',
+        '"gcd_test.py"]\ntestbench_top = "gcd_test"\nsimulator = "verilator"',
+        "run with icarus only",
+        11,
+        "leave",
+    ),
     ('pdk = "nangate45"', 'pdk = "x/pdk.toml"', "no PDK description", 11, "pdk.toml"),
     ('pdk = "nangate45"', 'spec = "gcd_tb.v"', "both rtl and spec", 11, "keep rtl"),
     ('pdk = "nangate45"', "pdk nangate45", "not valid TOML", 11, "key ="),

@@ -136,11 +136,16 @@ def _fake(cache: Path, *arguments: str, **more: str) -> subprocess.CompletedProc
 
 def test_a_run_under_prefect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHIPFLOW_CACHE", str(tmp_path))
+    monkeypatch.setenv("OPENAI_API_KEY", "planted-key-0123456789")
     toy = fake_stages.write_design(tmp_path / "toy")
     assert server.running() is None
     try:
         assert server.start_and_wait(120) is not None
         before = server.running()
+        assert before is not None
+        variables = Path(f"/proc/{before.pid}/environ").read_bytes()
+        assert b"CHIPFLOW_CACHE=" in variables
+        assert b"planted-key" not in variables
 
         done = _fake(tmp_path, "run", str(toy), "--json")
         assert (done.returncode, done.stderr) == (0, "")

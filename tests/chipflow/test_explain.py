@@ -61,6 +61,9 @@ def test_a_model_explains_with_evidence_from_the_log(failed: Path, run: CommandL
     assert "cause: the glue is missing\nevidence: no glue in the box\ntry: buy glue\n" in ended.out
     assert "no   glue in the box\n" in model.question
     assert "opening the box" in model.question
+    report = (failed / "report.html").read_text()
+    assert "the glue is missing" in report
+    assert '<th scope="row">explain</th>' in report
     told = json.loads(run("explain", failed, "--model", model.model, "--json").out)
     assert told["hint"] == "glue it"
     assert told["explanation"]["evidence"] == ["no glue in the box"]
@@ -74,6 +77,7 @@ def test_an_explanation_that_is_made_up_is_not_shown(failed: Path, run: CommandL
     ended = run("explain", failed, "--model", f"explain={model.model}")
     assert ended.code == 1
     assert "wrong glue" not in ended.out
+    assert "wrong glue" not in (failed / "report.html").read_text()
     assert "  try: glue it" in ended.out
     assert "is not in the log" in ended.err
 

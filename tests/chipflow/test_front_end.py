@@ -11,6 +11,7 @@ import pytest
 from chipflow.design import Models
 from chipflow.stages import lint, rtl, simulate
 from chipflow.tools.versions import version_of
+from llm_stages import cocotb_bench, verilator
 from llm_stages.errors import StageError
 from llm_stages.exchange import Reply, Request
 from placement_env.errors import InputError
@@ -55,7 +56,7 @@ def written_by_a_model(tmp_path, monkeypatch, text: str) -> FrontEnd:
         assert request.model == "fake/model"
         return Reply(f"```verilog\n{text}```", 10, 20, 0.0, 0.1, "fake/model")
 
-    monkeypatch.setattr("llm_stages.stages.complete", answer)
+    monkeypatch.setattr("llm_stages.asker.complete", answer)
     return flow
 
 
@@ -143,6 +144,67 @@ def test_a_test_bench_reads_its_own_data_files(tmp_path):
     (flow.design.folder / "steps.hex").write_text("a\n")
     flow.run(simulate.STAGE)
     assert flow.metrics["simulate__status"] == 1
+
+
+COUNTER_TESTS = """\
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge
+from first_value import first
+
+@cocotb.test()
+async def counts(dut):
+    Clock(dut.clk, 10, unit="ns").start()
+    dut.rst.value, dut.up.value = 1, 1
+    await FallingEdge(dut.clk)
+    await FallingEdge(dut.clk)
+    dut.rst.value = 0
+    for expected in range(first(), 5):
+        await FallingEdge(dut.clk)
+        assert dut.count.value == expected, f"count is {dut.count.value}, expected {expected}"
+"""
+
+
+@needs_simulator
+@pytest.mark.skipif(cocotb_bench.missing() is not None, reason="needs cocotb and libpython")
+@pytest.mark.parametrize("by_model", [False, True])
+def test_a_test_bench_may_be_written_for_cocotb(tmp_path, by_model):
+    """What a model wrote is run in the sandbox."""
+    for name, text in (("right", COUNTER), ("wrong", COUNTER.replace("count + 1", "count + 2"))):
+        (tmp_path / name).mkdir()
+        flow = front_end(tmp_path / name, {"counter.v": text})
+        tests = [flow.design.folder / file for file in ("test_counter.py", "first_value.py")]
+        tests[0].write_text(COUNTER_TESTS)
+        tests[1].write_text("def first():\n    return 1\n")
+        flow.design = replace(
+            flow.design,
+            testbench=tuple(tests),
+            testbench_top="test_counter",
+            untrusted=flow.design.rtl if by_model else (),
+        )
+        if name == "right":
+            flow.run(simulate.STAGE)
+            assert flow.metrics["simulate__status"] == 1
+        else:
+            with pytest.raises(InputError, match="1 of 1 tests failed") as caught:
+                flow.run(simulate.STAGE)
+            assert "expected 1" in caught.value.message
+
+
+@pytest.mark.skipif(verilator.find() is None, reason="needs Verilator")
+def test_the_design_chooses_its_simulator(tmp_path):
+    flow = front_end(tmp_path, bench=COUNTER_BENCH, simulator="verilator")
+    flow.run(simulate.STAGE)
+    assert flow.metrics["simulate__status"] == 1
+    assert (tmp_path / "simulate" / "simulation" / "verilated").is_dir()
+
+
+def test_no_verilator_is_a_skipped_stage_that_names_it(tmp_path, monkeypatch):
+    flow = front_end(tmp_path, bench=COUNTER_BENCH, simulator="verilator")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = flow.run(simulate.STAGE)
+    assert result.status == "skipped"
+    assert "apt-get install verilator" in result.note
 
 
 def test_no_test_bench_is_a_skipped_stage_that_says_so(tmp_path):

@@ -15,13 +15,15 @@ from chipflow.flow import RunResult, run_flow
 from chipflow.report import page
 from chipflow.stage import Stage, StageContext, StageResult
 from chipflow.stages import lint, rtl
-from llm_stages import provider
+from llm_stages import provider, python_provider
+from llm_stages.errors import ProviderError
 from llm_stages.store import Store
 from tests.chipflow import fake_model
 from tests.chipflow.command_line import command_line
 from tests.chipflow.fake_stages import make_pdk
 from tests.chipflow.rtl_designs import FrontEnd, load_pdk
-from tests.llm_stages.fake_server import Cut, Dialect, Error, serve
+from tests.llm_stages.fake_server import Cut, Dialect, Error, Raw, serve
+from tests.llm_stages.test_dialects import FAILURES
 
 PLANTED = "planted-key-0123456789"
 SPEC = "Write an adder.\n\n - input a (4 bits)\n - input b (4 bits)\n - output s (5 bits)\n"
@@ -104,13 +106,51 @@ def test_one_string_swaps_the_provider_of_the_flow(tmp_path: Path, dialect: Dial
     front = FrontEnd(tmp_path, load_pdk("edu45"), {"adder.v": ""})
     spec = front.design.folder / "spec.md"
     spec.write_text(SPEC)
-    answers = (Error(429, "slow down"), Cut("x" * 3000), "No.", fake_model.GOOD)
+    nonsense = Raw(b"<html>Sign in</html>", "text/html")
+    answers = (Error(429, "slow down"), Cut("x" * 3000), "No.", nonsense, fake_model.GOOD)
     with serve(*answers, dialect=dialect) as server:
-        front.design = replace(front.design, rtl=(), spec=spec, models=Models(default=server.model))
+        front.design = replace(
+            front.design, rtl=(), spec=spec, models=Models(default=server.model, retries=3)
+        )
         front.run(lint.STAGE)
-    assert len(server.requests) == 4
+    assert len(server.requests) == 5
     assert "assign s = a + b;" in (front.files["rtl"] / "adder.sv").read_text()
     assert json.loads(front.files["rtl_origin"].read_text())["answered_by"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        ("down", "nothing answers at"),
+        ("hangs", "no answer within"),
+        ("wrong key", "does not accept the key"),
+        ("out of money", "no money or quota"),
+        ("refuses", "no text"),
+        ("empty", "no text"),
+        ("10 MB", "10.0 million characters"),
+    ],
+)
+def test_a_provider_that_fails_ends_the_stage_with_a_clear_error_or_at_the_fallback(
+    tmp_path: Path, failure: str, words: str
+) -> None:
+    front = FrontEnd(tmp_path, load_pdk("edu45"), {"adder.v": ""})
+    spec = front.design.folder / "spec.md"
+    spec.write_text(SPEC)
+    answer = FAILURES[failure][0] if failure != "down" else ""
+    python_provider.register("steady", lambda request: fake_model.GOOD)
+    with serve(answer) as server:
+        model = server.model if failure != "down" else "openai/any@http://127.0.0.1:9/v1"
+        front.design = replace(front.design, rtl=(), spec=spec, models=Models(default=model))
+        front.asking = {"retries": 0, "timeout_s": 0.5 if failure == "hangs" else 60.0}
+        with pytest.raises(ProviderError, match=words) as caught:
+            front.run(rtl.STAGE)
+        assert caught.value.where
+        assert caught.value.hint
+        assert not any("Traceback" in line for line in front.lines)
+        front.asking["fallbacks"] = ("python/steady",)
+        (tmp_path / "rtl").rmdir()
+        front.run(rtl.STAGE)
+    assert "assign s = a + b;" in (front.files["rtl"] / "adder.sv").read_text()
 
 
 def test_no_key_reaches_the_run_folder_or_another_stage(adder: Adder) -> None:

@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from chipflow.report.chart import line_chart, nice_ticks
-from chipflow.report.page import write_report
+from chipflow.report.page import add_advice, write_report
+from chipflow.report.record import read_run
 from chipflow.report.verdict import number, verdict_tiles
 from chipflow.stage_record import StageRecord
 from placement_env.errors import InputError
@@ -221,6 +223,79 @@ def test_half_a_run_still_gives_a_page(tmp_path, damage):
         damage, "place_cells"
     ) in page.text
     assert ("history" in page.ids) == (damage in ("no summary", "bad summary"))
+
+
+ASKED = {"answered_by": ["some-model"], "prompt_tokens": 1200, "completion_tokens": 300,
+         "cost_usd": 0.0125}  # fmt: skip
+EXPLAINED = {"cause": "the library lacks <cells>", "evidence": ["3 cells have no layout"],
+             "tries": ["add their GDS"], "asked": ASKED}  # fmt: skip
+CHANGE = {"kind": "rtl", "metric": "timing__setup__ws_ns", "why": "one adder does", "expect": "0.1"}
+REVIEWED = {
+    "changes": [
+        {"change": CHANGE, "status": "kept", "reason": "", "patch": "1-rtl.patch",
+         "passed": ["lint", "the ports are the same"], "before": {"timing__setup__ws_ns": -0.125},
+         "after": {"timing__setup__ws_ns": 0.25}},
+        {"change": CHANGE | {"kind": "floorplan"}, "status": "rejected", "reason": "no room",
+         "patch": "", "passed": [], "before": {}, "after": {}},
+    ],
+    "refused": ["change 3: names no metric"], "patched_design": "/there/design", "asked": ASKED,
+    "folder": "/there", "patches": {"1-rtl.patch": "-  a < b\n+  b > a\n"},
+}  # fmt: skip
+HINTED = {"hints": [{"name": "floorplan.utilization", "value": 0.65}], "why": "it is loose",
+          "asked": ASKED}  # fmt: skip
+
+
+def test_what_models_said_is_in_the_report_until_the_run_is_another_one(tmp_path):
+    complete_run(tmp_path)
+    sdc = "create_clock -name {clk} -period 1.0 [get_ports {clk}]\n"
+    origin = {"questions": ["is rst asynchronous?"], "asked": ASKED}
+    files = {"sdc": ("design.sdc", ""), "constraints_origin": ("o.json", origin)}
+    note = "1 constraints, from timing.md"
+    home = put_stage(tmp_path, 6, "constraints", note=note, files=files)
+    (home / "design.sdc").write_text(sdc)
+    call = {"id": "1", "spender": "review", "stage": "review", "model": "a/b", "state": "answered",
+            "prompt_tokens": 1200, "completion_tokens": 300, "cost_usd": 0.0125}  # fmt: skip
+    (tmp_path / "llm_calls.jsonl").write_text(json.dumps(call) + "\n")
+    add_advice(read_run(tmp_path), "review", REVIEWED)
+    add_advice(read_run(tmp_path), "floorplan_hints", HINTED)
+    page = Page(tmp_path / "report.html")
+    assert {"constraints", "review", "hints", "models"} <= page.ids
+    for words in (
+        sdc.strip(), "is rst asynchronous?", "1 constraints, from timing.md",
+        "one adder does", "kept", "lint; the ports are the same", "-0.125 → 0.25", "no room",
+        "-  a < b", "change 3: names no metric", "/there/design",
+        "it is loose", "floorplan.utilization = 0.65", "some-model, 1,500 tokens, $0.0125",
+    ):  # fmt: skip
+        assert words in page.text, words
+    assert re.search(r"review\s*a/b\s*1\s*0\s*1,200\s*300\s*0\.0 s\s*\$0\.0125", page.text)
+
+    put_stage(tmp_path, 7, "export", note="done after the review")
+    page = Page(write_report(tmp_path))
+    assert {"review", "hints"} & page.ids == set()
+    assert "constraints" in page.ids
+
+
+def test_an_explanation_stands_with_its_failure(tmp_path):
+    complete_run(tmp_path)
+    failure = {"message": "3 cells have no layout"}
+    put_stage(tmp_path, 6, "export", status="failed", error=failure)
+    add_advice(read_run(tmp_path), "explain", EXPLAINED)
+    page = Page(tmp_path / "report.html")
+    _, after = page.text.split("export failed")
+    for words in ("the library lacks <cells>", "add their GDS", "some-model", "explains"):
+        assert words in after.partition("Pictures")[0], words
+    shutil.rmtree(tmp_path / "06-export.failed")
+    put_stage(tmp_path, 6, "export", status="failed", error={"message": "the disk is full"})
+    assert "the library lacks" not in Page(write_report(tmp_path)).text
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"review": 3}', '{"review": {"of": 1}}'])
+def test_damaged_advice_is_left_out(tmp_path, text):
+    complete_run(tmp_path)
+    (tmp_path / "advice.json").write_text(text)
+    assert "review" not in Page(write_report(tmp_path)).ids
+    add_advice(read_run(tmp_path), "review", REVIEWED)
+    assert "review" in Page(tmp_path / "report.html").ids
 
 
 def test_the_folder_must_exist(tmp_path):

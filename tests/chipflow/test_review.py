@@ -139,6 +139,20 @@ def test_what_is_better_is_kept_and_the_rest_says_why_not(
     assert packed["after"][DIE] < packed["before"][DIE]
     assert relaxed["status"] == "your decision"
     assert relaxed["after"][SLACK] > relaxed["before"][SLACK]
+    checked = [
+        "its edits match in one place each",
+        "it reads no new file and adds no conditional compilation",
+        "lint",
+        "the ports are the same",
+        "it holds nothing that untrusted RTL must not",
+        "the flow runs to its end",
+    ]
+    assert shared["passed"][:6] == checked
+    assert shared["passed"][6].startswith("same behaviour: ")
+    assert len(shared["passed"]) == 8
+    report = (finished / "runs" / "edu45" / "report.html").read_text()
+    for words in (*checked, "+    sum &lt;= a + (s ? b : c);", "your decision", "one adder does"):
+        assert words in report
 
     patched = Path(found["patched_design"])
     assert "a + (s ? b : c)" in (patched / "pick.v").read_text()
@@ -220,6 +234,7 @@ def test_without_apply_changes_are_checked_and_written_as_patches(
     assert (good["status"], good["patch"], good["after"]) == ("proposed", "1-rtl.patch", {})
     reasons = [judged["reason"] for judged in bad]
     assert {judged["status"] for judged in bad} == {"rejected"}
+    assert "the ports are the same" not in bad[0]["passed"]
     for reason, words in zip(
         reasons,
         (

@@ -116,6 +116,9 @@ def test_hints_are_lines_for_the_design_file(written: Path, run: CommandLine) ->
         "# it is loose", "[floorplan]", "utilization = 0.7", "[macros]", "gap_um = 6",
     ]  # fmt: skip
     assert "lint: done; 0 warnings" in model.question
+    report = (written / "runs" / "edu45" / "report.html").read_text()
+    assert "floorplan.utilization = 0.7" in report
+    assert '<th scope="row">floorplan_hints</th>' in report
     with_them = DESIGN + "\n".join(ended.out.splitlines())
     (written / "design.toml").write_text(with_them)
     assert read_design(written).macros.gap_um == 6.0

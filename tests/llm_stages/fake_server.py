@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
@@ -54,8 +54,13 @@ class Trickle:
     pause_s: float
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """No text, since the provider's policy forbids it."""
+
+
 #: Texts are answers; a number is seconds to stall before one.
-Answer = str | float | tuple[int, dict[str, Any]] | Error | Raw | Cut | Trickle
+Answer = str | float | tuple[int, dict[str, Any]] | Error | Raw | Cut | Trickle | Refusal
 
 
 @dataclass
@@ -112,6 +117,9 @@ def serve(*answers: Answer, dialect: Dialect = "openai") -> Iterator[FakeModel]:
             elif isinstance(answer, Error):
                 body = json.dumps(_error(model.dialect, answer)).encode()
                 self.send(answer.status, body, headers=answer.headers)
+            elif isinstance(answer, Refusal):
+                refused = replace(model, finish_reason="content_filter")
+                self.send(200, json.dumps(_answer(refused, "")).encode())
             elif isinstance(answer, Raw):
                 self.send(200, answer.body, answer.content_type)
             elif isinstance(answer, Cut):

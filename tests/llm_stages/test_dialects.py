@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.llm_stages.fake_server import (
     Dialect,
     Error,
     Raw,
+    Refusal,
     Trickle,
     serve,
 )
@@ -76,6 +78,7 @@ FAILURES: dict[str, tuple[Answer, type[ProviderError], str, int]] = {
     "cut off": (Cut("x" * 4000), NoConnection, "broke off", 3),
     "empty": ("", Refused, "no text", 1),
     "blank": (" \n", Refused, "no text", 1),
+    "refuses": (Refusal(), Refused, "no text (finish reason:", 1),
     "10 MB": ("x" * 10_000_000, Refused, "10.0 million characters", 1),
     "hangs": (30.0, NoConnection, "no answer within", 1),
     "trickles": (Trickle(0.05), NoConnection, "no answer within", 1),
@@ -84,6 +87,7 @@ FAILURES: dict[str, tuple[Answer, type[ProviderError], str, int]] = {
 
 # Where the dialects, and LiteLLM's ways with them, differ most.
 DIFFERENT = ("rate limit", "no credit", "page", "nonsense", "cut off", "empty", "10 MB", "hangs")
+DIFFERENT += ("refuses",)
 CASES = [("openai", failure) for failure in FAILURES]
 CASES += [(dialect, failure) for dialect in DIALECTS[1:] for failure in DIFFERENT]
 
@@ -121,6 +125,30 @@ def test_a_provider_is_left_alone_for_as_long_as_it_says(dialect: Dialect) -> No
     with serve(busy, "at last", dialect=dialect) as server:
         assert provider.complete(request(server.model)).text == "at last"
     assert server.times[1] - server.times[0] >= 0.4
+
+
+def test_a_refusal_says_what_to_do() -> None:
+    with serve(Refusal()) as server, pytest.raises(Refused) as caught:
+        provider.complete(request(server.model))
+    assert "reword the specification, or ask another model" in caught.value.hint
+
+
+def test_waits_double_and_vary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callers that were refused together do not come back together."""
+    waits: list[float] = []
+    monkeypatch.setattr(provider, "_FIRST_WAIT_S", 1.0)
+    clock = SimpleNamespace(sleep=waits.append, monotonic=time.monotonic)
+    monkeypatch.setattr(provider, "time", clock)
+    with serve(Error(503, "too busy")) as server:
+        for _ in range(10):
+            with pytest.raises(Refused):
+                provider.complete(request(server.model), retries=3)
+    assert len(waits) == 30
+    for number in range(3):
+        drawn = waits[number::3]
+        assert min(drawn) >= 0.5 * 2**number
+        assert max(drawn) <= 1.5 * 2**number
+        assert len(set(drawn)) > 5
 
 
 def test_nobody_waits_for_an_hour() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -190,7 +191,7 @@ def run_cocotb(folder: Path, device: str, tests: str = COCOTB) -> Verdict:
 
 @needs_icarus
 @needs_sandbox
-@pytest.mark.skipif(not cocotb_bench.is_installed(), reason="needs cocotb")
+@pytest.mark.skipif(cocotb_bench.missing() is not None, reason="needs cocotb and libpython")
 def test_cocotb_tests_judge(tmp_path: Path) -> None:
     for name, device, tests, cause in (
         ("right", "assign y = ~a;", COCOTB, ""),
@@ -204,11 +205,20 @@ def test_cocotb_tests_judge(tmp_path: Path) -> None:
         assert verdict.cause == cause, (name, verdict.reason)
 
 
-@needs_icarus
 def test_without_cocotb_the_error_names_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cocotb_bench, "is_installed", lambda: False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ToolMissing) as caught:
         run_cocotb(tmp_path, "assign y = ~a;")
     assert "[cocotb]" in caught.value.hint
+
+
+@pytest.mark.skipif(find_spec("cocotb_tools") is None, reason="needs cocotb")
+def test_without_a_shared_python_the_error_says_how_to_get_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("find_libpython.find_libpython", lambda: None)
+    with pytest.raises(ToolMissing, match="no shared library") as caught:
+        run_cocotb(tmp_path, "assign y = ~a;")
+    assert "libpython3-dev" in caught.value.hint

@@ -263,6 +263,29 @@ def test_the_environment_turns_recording_and_replay_on(
     assert provider.complete(ask(model)).text == "kept"
 
 
+QUIETLY = """
+import sys
+
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        print(event, arguments)
+
+sys.addaudithook(watch)
+from llm_stages import litellm_call
+from llm_stages.exchange import Message, Request
+litellm_call.connect(Request("openai/any", (Message("user", "q"),), api_base="http://127.0.0.1:9"))
+assert "litellm" in sys.modules
+"""
+
+
+def test_litellm_is_imported_in_silence_and_without_the_network() -> None:
+    root = Path(provider.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", QUIETLY], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_importing_the_provider_does_not_import_litellm() -> None:
     code = "import sys, llm_stages.provider; print('litellm' in sys.modules)"
     root = Path(provider.__file__).parents[1]

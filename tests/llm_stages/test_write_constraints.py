@@ -92,6 +92,6 @@ def test_the_prose_is_framed_and_cannot_close_its_frame() -> None:
 def test_no_model_and_no_prose_are_errors_that_teach() -> None:
     with pytest.raises(InputError) as caught:
         written(Scripted(""))
-    assert "[models] write_constraints" in caught.value.hint
+    assert "[models] default" in caught.value.hint
     with pytest.raises(InputError, match="no prose"):
         written(scripted(GOOD), " \x07 ")

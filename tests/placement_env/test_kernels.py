@@ -45,7 +45,8 @@ def halved(value):
 def beside():
     halved(1)
     with open(os.environ["LOG"], "a") as log:
-        log.write(f"{os.getpid()} {sum(halved.stats.cache_misses.values())}\\n")
+        missed = sum(halved.stats.cache_misses.values())
+        log.write(f"{os.getpid()} {missed} {'SOME_API_KEY' in os.environ}\\n")
     if os.getpid() != int(os.environ.get("ONLY", os.getpid())):
         raise SystemExit(3)
 """
@@ -66,7 +67,7 @@ def checkout(tmp_path: Path) -> Path:
     package = tmp_path / "checkout" / "placement_env"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    for module in ("kernels.py", "cache_folder.py"):
+    for module in ("kernels.py", "cache_folder.py", "child_environment.py"):
         shutil.copy(ROOT / "placement_env" / module, package)
     (package / "callee.py").write_text(_KERNEL)
     (package / "caller.py").write_text(_CALLER)
@@ -103,17 +104,19 @@ def test_the_first_run_says_what_it_compiles_and_later_ones_are_silent(
 
 def test_a_second_process_compiles_meanwhile_and_may_fail(checkout: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    cold = _run(checkout, tmp_path / "cache", "with_beside", LOG=str(log))
+    variables = {"LOG": str(log), "SOME_API_KEY": "not-for-others"}
+    cold = _run(checkout, tmp_path / "cache", "with_beside", **variables)
     assert cold[1] == "here"
     assert cold[2].startswith("compiled 1 kernels in ")
-    (other, compiled), (here, compiled_here) = [line.split() for line in log.open()]
+    (other, *of_other), (here, *of_here) = [line.split() for line in log.open()]
     assert here == cold[3] != other
-    assert (compiled, compiled_here) == ("1", "0")
+    assert of_other == ["1", "False"]
+    assert of_here == ["0", "True"]
 
     log.unlink()
-    warm = _run(checkout, tmp_path / "cache", "with_beside", LOG=str(log))
+    warm = _run(checkout, tmp_path / "cache", "with_beside", **variables)
     assert warm == ["here", warm[-1]]
-    assert [line.split() for line in log.open()] == [[warm[-1], "0"]]
+    assert [line.split() for line in log.open()] == [[warm[-1], "0", "True"]]
 
 
 def test_a_change_in_a_called_kernel_is_seen(checkout: Path, tmp_path: Path) -> None:
