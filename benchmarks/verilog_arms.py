@@ -21,6 +21,7 @@ from llm_stages.interface import ports_in_words, required_ports
 from llm_stages.prompt_pack import load_pack
 from llm_stages.provider import complete
 from llm_stages.repair_loop import LoopOptions, solve
+from llm_stages.store import Store
 
 #: More samples than by default: small models gain more from them than from steps of repair.
 _OPTIONS = LoopOptions(warm=12, steps=8)
@@ -77,6 +78,7 @@ class ModelOptions:
         max_tokens: Length of an answer at most.
         timeout_s: How long to wait for an answer.
         seed: Seed of the first sample.
+        store: Where replies are recorded or replayed from; by default as the environment says.
     """
 
     model: str
@@ -85,6 +87,7 @@ class ModelOptions:
     max_tokens: int = 4096
     timeout_s: float = 600.0
     seed: int = 1
+    store: Store | None = None
 
 
 def plain(options: ModelOptions) -> Solver:
@@ -108,7 +111,7 @@ def plain(options: ModelOptions) -> Solver:
             api_base=options.api_base,
             timeout_s=options.timeout_s,
         )
-        reply = complete(request, budget=task.budget)
+        reply = complete(request, budget=task.budget, store=options.store)
         rtl = extract_hdl(reply.text, task.top)
         return Answer(
             rtl=rtl,
@@ -136,6 +139,7 @@ def loop(options: ModelOptions) -> Solver:
             most_tokens=task.budget.max_tokens,
             timeout_s=options.timeout_s,
             budget=task.budget,
+            store=options.store,
         )
         replies = len(task.budget.calls)
         try:

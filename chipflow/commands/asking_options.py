@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -50,8 +50,15 @@ def chosen(models: Models, flags: list[str] | None, api_base: str) -> Models:
     return choose(models, flags=flags or (), api_base=api_base, environ=os.environ)[0]
 
 
-def answers(record: Path | None, replay: Path | None) -> Store | None:
-    """Where answers are recorded or replayed; None for the run folder.
+def answers(
+    record: Path | None, replay: Path | None, *, mode: Literal["record", "resume"] = "record"
+) -> Store | None:
+    """Where answers are recorded or replayed; None where neither is asked for.
+
+    Args:
+        record: Where to record.
+        replay: What to replay.
+        mode: Whether what is recorded there already is asked again ("record") or not.
 
     Raises:
         InputError: Both are named, or there is nothing to replay.
@@ -68,7 +75,7 @@ def answers(record: Path | None, replay: Path | None) -> Store | None:
                 hint="a run leaves its own in RUN_FOLDER/llm_answers",
             )
         return Store(replay.absolute(), "replay")
-    return Store(record.absolute(), "record") if record else None
+    return Store(record.absolute(), mode) if record else None
 
 
 def asking(
