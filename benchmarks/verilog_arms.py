@@ -15,7 +15,7 @@ from types import MappingProxyType
 from llm_stages.asker import Asking
 from llm_stages.budget import Budget
 from llm_stages.code_block import extract_hdl
-from llm_stages.errors import DraftRejected
+from llm_stages.errors import BudgetSpent, DraftRejected
 from llm_stages.exchange import Request
 from llm_stages.interface import ports_in_words, required_ports
 from llm_stages.prompt_pack import load_pack
@@ -144,15 +144,17 @@ def loop(options: ModelOptions) -> Solver:
         replies = len(task.budget.calls)
         try:
             found = solve(task.spec, top=task.top, asking=asking, options=_OPTIONS)
-        except DraftRejected as rejected:
+        except (BudgetSpent, DraftRejected) as failed:
             calls = task.budget.calls[replies:]
+            if not calls:
+                raise
             costs = [call.cost_usd for call in calls]
             return Answer(
                 rtl="",
                 prompt_tokens=sum(call.prompt_tokens for call in calls),
                 completion_tokens=sum(call.completion_tokens for call in calls),
                 cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
-                note=rejected.message,
+                note=failed.message,
             )
         words = f"{found.in_words()}; {found.calls} calls, {found.candidates} candidates"
         return Answer(
