@@ -133,11 +133,11 @@ def verilog(
     judged = Judged(suite, names, chosen.load, plan, made_with)
     with interrupts() as ctrl_c, ProgressLines(quiet=quiet) as show:
         outcomes, failure = run_and_keep(judged, out, cores, show, ctrl_c, chosen.set_size)
-    record = judged.record()
+    made = judged.record()
     if as_json:
-        typer.echo(json.dumps(to_json(outcomes, summary(outcomes), record), indent=2))
+        typer.echo(json.dumps(to_json(outcomes, summary(outcomes), made), indent=2))
     elif outcomes:
-        typer.echo(to_markdown(outcomes, record, set_size=chosen.set_size), nl=False)
+        typer.echo(to_markdown(outcomes, made, set_size=chosen.set_size), nl=False)
     if ctrl_c.seen:
         typer.echo("interrupted: only the problems that were finished are kept", err=True)
         raise typer.Exit(130)
