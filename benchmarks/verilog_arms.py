@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from llm_stages.asker import Asking
-from llm_stages.budget import Budget
+from llm_stages.budget import Budget, estimated_tokens
 from llm_stages.code_block import extract_hdl
 from llm_stages.errors import BudgetSpent, DraftRejected
 from llm_stages.exchange import Request
@@ -111,6 +111,7 @@ def plain(options: ModelOptions) -> Solver:
             api_base=options.api_base,
             timeout_s=options.timeout_s,
         )
+        _check_room(request, task.budget)
         reply = complete(request, budget=task.budget, store=options.store)
         rtl = extract_hdl(reply.text, task.top)
         return Answer(
@@ -122,6 +123,24 @@ def plain(options: ModelOptions) -> Solver:
         )
 
     return ask
+
+
+def _check_room(request: Request, budget: Budget) -> None:
+    """As the budget does, but with answers from a record, so that a replay ends where the run did.
+
+    Raises:
+        BudgetSpent: The call may not fit.
+    """
+    if budget.max_tokens is None:
+        return
+    question = sum(estimated_tokens(message.content) for message in request.messages)
+    worst, spent = question + request.max_tokens, sum(call.tokens for call in budget.calls)
+    if spent + worst > budget.max_tokens:
+        raise BudgetSpent(
+            f"the next call may use {worst} tokens; {spent} of {budget.max_tokens} are spent",
+            where=request.model,
+            hint="raise the token budget, or allow shorter answers",
+        )
 
 
 def loop(options: ModelOptions) -> Solver:
