@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from llm_stages.asker import Asking
-from llm_stages.budget import Budget
+from llm_stages.budget import Budget, estimated_tokens
 from llm_stages.code_block import extract_hdl
-from llm_stages.errors import DraftRejected
+from llm_stages.errors import BudgetSpent, DraftRejected
 from llm_stages.exchange import Request
 from llm_stages.interface import ports_in_words, required_ports
 from llm_stages.prompt_pack import load_pack
 from llm_stages.provider import complete
 from llm_stages.repair_loop import LoopOptions, solve
+from llm_stages.store import Store
 
 #: More samples than by default: small models gain more from them than from steps of repair.
 _OPTIONS = LoopOptions(warm=12, steps=8)
@@ -77,6 +78,7 @@ class ModelOptions:
         max_tokens: Length of an answer at most.
         timeout_s: How long to wait for an answer.
         seed: Seed of the first sample.
+        store: Where replies are recorded or replayed from; by default as the environment says.
     """
 
     model: str
@@ -85,6 +87,7 @@ class ModelOptions:
     max_tokens: int = 4096
     timeout_s: float = 600.0
     seed: int = 1
+    store: Store | None = None
 
 
 def plain(options: ModelOptions) -> Solver:
@@ -108,7 +111,8 @@ def plain(options: ModelOptions) -> Solver:
             api_base=options.api_base,
             timeout_s=options.timeout_s,
         )
-        reply = complete(request, budget=task.budget)
+        _check_room(request, task.budget)
+        reply = complete(request, budget=task.budget, store=options.store)
         rtl = extract_hdl(reply.text, task.top)
         return Answer(
             rtl=rtl,
@@ -119,6 +123,24 @@ def plain(options: ModelOptions) -> Solver:
         )
 
     return ask
+
+
+def _check_room(request: Request, budget: Budget) -> None:
+    """As the budget does, but with answers from a record, so that a replay ends where the run did.
+
+    Raises:
+        BudgetSpent: The call may not fit.
+    """
+    if budget.max_tokens is None:
+        return
+    question = sum(estimated_tokens(message.content) for message in request.messages)
+    worst, spent = question + request.max_tokens, sum(call.tokens for call in budget.calls)
+    if spent + worst > budget.max_tokens:
+        raise BudgetSpent(
+            f"the next call may use {worst} tokens; {spent} of {budget.max_tokens} are spent",
+            where=request.model,
+            hint="raise the token budget, or allow shorter answers",
+        )
 
 
 def loop(options: ModelOptions) -> Solver:
@@ -136,19 +158,22 @@ def loop(options: ModelOptions) -> Solver:
             most_tokens=task.budget.max_tokens,
             timeout_s=options.timeout_s,
             budget=task.budget,
+            store=options.store,
         )
         replies = len(task.budget.calls)
         try:
             found = solve(task.spec, top=task.top, asking=asking, options=_OPTIONS)
-        except DraftRejected as rejected:
+        except (BudgetSpent, DraftRejected) as failed:
             calls = task.budget.calls[replies:]
+            if not calls:
+                raise
             costs = [call.cost_usd for call in calls]
             return Answer(
                 rtl="",
                 prompt_tokens=sum(call.prompt_tokens for call in calls),
                 completion_tokens=sum(call.completion_tokens for call in calls),
                 cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
-                note=rejected.message,
+                note=failed.message,
             )
         words = f"{found.in_words()}; {found.calls} calls, {found.candidates} candidates"
         return Answer(

@@ -193,6 +193,8 @@ class _Loop:
         top, ask = self.pool.top, self.options.normalise
         if ask is None and self.pool.test_bench is not None:
             ask = False  # only a generated test bench needs what the text does not state
+        if ask is None and not self.has_room(2):
+            ask = False  # what is allowed is for the source
         try:
             self.spec = normalise.normalise(self.asker, self.text, top, ask=ask)
         except WrongAnswer as error:
@@ -213,8 +215,12 @@ class _Loop:
 
     def write_reference_first(self) -> None:
         """The reference comes first, unless so little is allowed that it would be all."""
-        if self.asker.has_room(3, len(self.text) + _CHARACTERS_OF_A_QUESTION):
+        if self.has_room(3):
             self.write_reference()
+
+    def has_room(self, calls: int) -> bool:
+        """Whether so many calls fit into what is left, the next one among them."""
+        return self.asker.has_room(calls, len(self.text) + _CHARACTERS_OF_A_QUESTION)
 
     def write_reference(self) -> bool:
         """One more reference, if there may be one and it can be used."""

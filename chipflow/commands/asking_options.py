@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -110,8 +110,15 @@ def with_asking_options(command: Callable[..., None]) -> Callable[..., None]:
     return on_the_command_line
 
 
-def answers(record: Path | None, replay: Path | None) -> Store | None:
-    """Where answers are recorded or replayed; None for the run folder.
+def answers(
+    record: Path | None, replay: Path | None, *, mode: Literal["record", "resume"] = "record"
+) -> Store | None:
+    """Where answers are recorded or replayed; None where neither is asked for.
+
+    Args:
+        record: Where to record.
+        replay: What to replay.
+        mode: Whether what is recorded there already is asked again ("record") or not.
 
     Raises:
         InputError: Both are named, or there is nothing to replay.
@@ -128,7 +135,7 @@ def answers(record: Path | None, replay: Path | None) -> Store | None:
                 hint="a run leaves its own in RUN_FOLDER/llm_answers",
             )
         return Store(replay.absolute(), "replay")
-    return Store(record.absolute(), "record") if record else None
+    return Store(record.absolute(), mode) if record else None
 
 
 def say(line: str) -> None:

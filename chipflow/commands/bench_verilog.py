@@ -67,6 +67,16 @@ def verilog(
     api_base: Annotated[
         str, typer.Option("--api-base", help="Address of an OpenAI-compatible server.")
     ] = "",
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Keep what the model answers there; what is there is not asked."
+        ),
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Ask no model: take the answers recorded in DIR."),
+    ] = None,
     simulator: Annotated[str, typer.Option(help="icarus or verilator.")] = "icarus",
     cores: Annotated[int, typer.Option(help="Problems at a time.", min=1)] = 2,
     out: Annotated[
@@ -86,6 +96,7 @@ def verilog(
     from benchmarks.verilog_record import to_json
     from benchmarks.verilog_run import Plan
     from benchmarks.verilog_table import summary, to_markdown
+    from chipflow.commands.asking_options import answers as recorded
     from chipflow.commands.interrupt import interrupts
     from chipflow.commands.progress_lines import ProgressLines
     from chipflow.commands.verilog_runs import Judged, run_and_keep
@@ -100,6 +111,8 @@ def verilog(
         raise InputError(f"there is no arm called {arm!r}", hint=f"one of {', '.join(ARMS)}")
     if mutants and answers != "references":
         raise InputError("--mutants is for --answers references")
+    if answers and (record or replay):
+        raise InputError("--record and --replay are for --model")
     # The loop uses its budget for one answer.
     most = samples or (_MANY_SAMPLES if budget_tokens and arm != "loop" else 1)
     options = ModelOptions(
@@ -107,6 +120,7 @@ def verilog(
         api_base=api_base,
         temperature=(0.0 if most == 1 else 0.8) if temperature is None else temperature,
         max_tokens=max_tokens,
+        store=recorded(record, replay, mode="resume"),
     )
     if model:
         source = asked(ARMS[arm](options), samples=most, budget_tokens=budget_tokens)
@@ -119,11 +133,11 @@ def verilog(
     judged = Judged(suite, names, chosen.load, plan, made_with)
     with interrupts() as ctrl_c, ProgressLines(quiet=quiet) as show:
         outcomes, failure = run_and_keep(judged, out, cores, show, ctrl_c, chosen.set_size)
-    record = judged.record()
+    made = judged.record()
     if as_json:
-        typer.echo(json.dumps(to_json(outcomes, summary(outcomes), record), indent=2))
+        typer.echo(json.dumps(to_json(outcomes, summary(outcomes), made), indent=2))
     elif outcomes:
-        typer.echo(to_markdown(outcomes, record, set_size=chosen.set_size), nl=False)
+        typer.echo(to_markdown(outcomes, made, set_size=chosen.set_size), nl=False)
     if ctrl_c.seen:
         typer.echo("interrupted: only the problems that were finished are kept", err=True)
         raise typer.Exit(130)

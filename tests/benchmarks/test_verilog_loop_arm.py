@@ -7,6 +7,7 @@ import pytest
 from benchmarks.verilog_arms import ARMS, ModelOptions, Task
 from llm_stages import hdl, sandbox
 from llm_stages.budget import Budget
+from llm_stages.errors import BudgetSpent
 from tests.llm_stages.loop_models import GATE, MODEL, gate, gate_reference, scripted
 
 pytestmark = pytest.mark.skipif(
@@ -48,3 +49,15 @@ def test_the_budget_holds_and_what_failed_is_counted() -> None:
     spent = answer.prompt_tokens + answer.completion_tokens
     assert 3000 < spent <= 6000
     assert spent == budget.spent_tokens
+
+
+def test_what_was_spent_without_any_source_is_counted() -> None:
+    options = ModelOptions(MODEL, max_tokens=500)
+    unstated = "Write a gate that is the and of its two inputs." + " It is quick." * 800
+    with scripted(normalise_spec=["no"], spec_to_rtl=[gate("a & b")]):
+        budget = Budget(max_tokens=13_000)
+        answer = ARMS["loop"](options)(Task(unstated, "gate", 0, budget))
+        assert answer.rtl == ""
+        assert answer.prompt_tokens + answer.completion_tokens == budget.spent_tokens > 0
+        with pytest.raises(BudgetSpent):
+            ARMS["loop"](options)(Task(unstated, "gate", 0, Budget(max_tokens=9)))

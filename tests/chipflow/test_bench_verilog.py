@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import verilog_arms
-from llm_stages import hdl, sandbox
+from llm_stages import hdl, python_provider, sandbox
 from llm_stages.exchange import Reply, Request
 from tests.chipflow.command_line import CommandLine, command_line
 
@@ -102,10 +102,32 @@ def test_a_model_is_asked_once_a_sample(
         assert "stimulus" not in words
 
 
+def test_a_record_is_gone_on_with_and_replays(chipflow: CommandLine) -> None:
+    asked: list[Request] = []
+
+    def wire(request: Request) -> str:
+        asked.append(request)
+        return "```verilog\nmodule TopModule(input in, output out); assign out = in; endmodule\n```"
+
+    python_provider.register("wire", wire)
+    options = ("bench", "verilog", "--model", "python/wire", "--json", "-q")
+    first = chipflow(*options, "--problems", "Prob007", "--record", "answers")
+    both = chipflow(*options, "--problems", ",".join(NAMES), "--record", "answers")
+    assert (first.code, both.code, len(asked)) == (0, 0, 2)
+    again = chipflow(*options, "--problems", ",".join(NAMES), "--replay", "answers")
+    assert (again.code, again.out, len(asked)) == (0, both.out, 2)
+    more = ("--samples", 2, "--replay", "answers")
+    missing = chipflow(*options, "--problems", "Prob007", *more)
+    assert (missing.code, len(asked)) == (4, 2)
+    assert "asks python/wire: 'Write the module TopModule." in missing.err
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ((), "--model or --answers"),
+        (("--answers", "references", "--record", "r"), "are for --model"),
+        (("--model", "m", "--replay", "absent"), "no such folder of recorded answers"),
         (("--model", "m", "--answers", "references"), "--model or --answers"),
         (("--model", "m", "--arm", "absent"), "no arm called 'absent'"),
         (("--model", "m", "--mutants", "2"), "--mutants is for"),

@@ -243,6 +243,22 @@ def test_a_small_effort_is_spent_on_rtl_and_the_rest_is_kept() -> None:
         assert solve(AND, top="gate", asking=calls, options=QUICK).calls == 1
 
 
+def test_a_small_effort_is_not_spent_on_a_text_that_leaves_questions() -> None:
+    unclear = COUNTER.format("up").replace("Synchronous reset", "Reset")
+    answers = {
+        "normalise_spec": ["{}"],
+        "spec_to_rtl": [counter("1")],
+        "write_bench": [counter_reference("1")],
+    }
+    with scripted(**answers) as script:
+        solve(unclear, top="counter", asking=asking(), options=QUICK)
+        assert script.asked[0].stage == "normalise_spec"
+    with scripted(**answers) as script:
+        effort = asking(max_tokens=400, most_tokens=1200)
+        solve(unclear, top="counter", asking=effort, options=QUICK)
+        assert script.asked[0].stage == "spec_to_rtl"
+
+
 def test_errors_say_what_to_do() -> None:
     with pytest.raises(InputError, match="needs a model"):
         solve(AND, top="gate", asking=asking(models={}))
