@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chipflow.commands import llm_tune
 from placement_env.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from chipflow.model_choice import Choice
     from llm_stages.errors import StageError
 
-llm = typer.Typer(help="Check and list the models that write RTL.", no_args_is_help=True)
+llm = typer.Typer(help="Check, list and tune the models that write RTL.", no_args_is_help=True)
+llm.command("tune")(llm_tune.tune)
 
 _QUESTION = "Reply with one line of Verilog: an assign that drives y with the inverse of a."
 
