@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import io
 import logging
 import os
 import random
@@ -116,6 +117,7 @@ class _Session:
         marks: By problem and text of the answer.
         failure: Why no further call is made; DSPy goes on after errors, so it is kept.
         reflections: How many instructions were asked for.
+        instructions: Those that were tried, and their numbers.
     """
 
     dspy: Any
@@ -127,6 +129,7 @@ class _Session:
     marks: dict[tuple[str, str], Marked] = field(default_factory=dict)
     failure: Exception | None = None
     reflections: int = 0
+    instructions: dict[str, int] = field(default_factory=dict)
 
     def program(self) -> Any:
         """The stage as a module of DSPy: one predictor, with our instruction."""
@@ -192,7 +195,8 @@ class _Session:
         """A candidate of DSPy's as ours; the lines that every instruction keeps are put back."""
         made = self.generic
         if instruction != "\n".join(self.generic.pack.system):
-            label = f"rewritten by GEPA, {self.reflections}"
+            number = self.instructions.setdefault(instruction, len(self.instructions) + 1)
+            label = f"GEPA {number}"
             made = pack_proposals.with_kept_lines(self.generic, label, instruction.splitlines())
         shown = tuple(
             pack_proposals.shown(
@@ -242,10 +246,15 @@ def _session(trials: Trials, generic: Candidate) -> Iterator[_Session]:
         session.reflecting = _model(dspy, session.reflect)
         adapter = _adapter(dspy, session)
         try:
-            with dspy.context(lm=session.writing, adapter=adapter, num_threads=1):
+            # Its bars of progress would come between our own lines, and into the table.
+            with (
+                contextlib.redirect_stdout(io.StringIO()),
+                contextlib.redirect_stderr(io.StringIO()),
+                dspy.context(lm=session.writing, adapter=adapter, num_threads=1),
+            ):
                 yield session
         except Exception:
-            # DSPy wraps and counts errors of its own ways; ours says what happened.
+            # DSPy wraps and counts errors in ways of its own; ours says what happened.
             if session.failure is None:
                 raise
         session.check()

@@ -76,7 +76,8 @@ def system(request: Request) -> str:
 
 def is_rewrite(request: Request) -> bool:
     """Whether the model is asked for better rules, and not for RTL."""
-    return "improve the rules" in system(request) or "y is" not in request.messages[-1].content
+    asked = request.messages[-1].content
+    return "improve the rules" in system(request) or "examples_with_feedback" in asked
 
 
 @dataclass
