@@ -24,7 +24,7 @@ from typing import Any
 
 from llm_stages import pack_proposals, pack_search
 from llm_stages.asker import EffortSpent
-from llm_stages.errors import ProviderError, ToolMissing
+from llm_stages.errors import ProviderError, Refused, ToolMissing
 from llm_stages.exchange import Message
 from llm_stages.gates import GATES
 from llm_stages.pack_proposals import Candidate
@@ -165,6 +165,8 @@ class _Session:
         try:
             [reply] = self.trials.examiner.ask_all([messages])
             [mark] = self.trials.measure(candidate, [problem])
+        except Refused:
+            raise  # of one question; DSPy counts it as a wrong answer
         except (EffortSpent, ProviderError, ToolMissing) as error:
             self.failure = error
             raise

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
-from llm_stages.errors import WrongAnswer
+from llm_stages.errors import Refused, WrongAnswer
 from llm_stages.exchange import Message
 from llm_stages.pack_score import Examiner, Marked, Problem
 from llm_stages.prompt_pack import Demonstration, PromptPack, error_notes
@@ -139,12 +139,12 @@ def rewritten(
         problems=str(len(marks)),
     )
     messages = (Message("system", "\n".join(_texts()["rewriter"])), Message("user", question))
-    [reply] = examiner.ask_all(
-        [messages], temperature=_REWRITE_TEMPERATURE, number=_REWRITES + number
-    )
     try:
+        [reply] = examiner.ask_all(
+            [messages], temperature=_REWRITE_TEMPERATURE, number=_REWRITES + number
+        )
         rules_read = read_rules(reply.text)
-    except WrongAnswer as error:
+    except (WrongAnswer, Refused) as error:
         examiner.log(f"a rewrite cannot be used: {error}")
         return None
     return with_rules(before, f"rewritten {number + 1}", rules_read)

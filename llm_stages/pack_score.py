@@ -21,7 +21,7 @@ from llm_stages.candidate_pool import CandidatePool, TestBench
 from llm_stages.candidate_words import errors
 from llm_stages.candidates import Candidate
 from llm_stages.code_block import extract_hdl
-from llm_stages.errors import BudgetSpent
+from llm_stages.errors import BudgetSpent, StageError
 from llm_stages.exchange import Message, Reply, Request
 from llm_stages.gates import Score, Synthesize
 from llm_stages.interface import ports_in_words, required_ports
@@ -207,7 +207,7 @@ class Examiner:
         """The marks of one answer to each problem, with the pack at its place.
 
         Args:
-            packs: A pack for each problem; `tune.Candidate.pack_for` says why they can differ.
+            packs: A pack for each problem; `Candidate.pack_for` says why they can differ.
             problems: The problems.
 
         Raises:
@@ -249,12 +249,16 @@ class Examiner:
                 if not count:
                     raise EffortSpent("the next call may exceed what is left of the limits")
                 chunk, waiting = waiting[:count], waiting[count:]
-                try:
-                    replies = list(pool.map(self._complete, [asked[key] for key in chunk]))
-                except BudgetSpent as spent:
-                    raise EffortSpent(spent.message) from None
-                self.replies += replies
-                self._answered |= zip(chunk, replies, strict=True)
+                done = list(pool.map(self._complete, [asked[key] for key in chunk]))
+                replies = {
+                    key: one for key, one in zip(chunk, done, strict=True) if isinstance(one, Reply)
+                }
+                self.replies += replies.values()
+                self._answered |= replies
+                if failed := [one for one in done if not isinstance(one, Reply)]:
+                    if isinstance(failed[0], BudgetSpent):
+                        raise EffortSpent(failed[0].message)
+                    raise failed[0]
         return [self._answered[key] for key in keys]
 
     def _request(self, messages: tuple[Message, ...], temperature: float, number: int) -> Request:
@@ -272,24 +276,27 @@ class Examiner:
 
     def _has_room(self, requests: Sequence[Request]) -> bool:
         """Whether so many calls fit at their worst case, beside what is held back."""
-        used, limits, held = self.used, self.limits, self.reserve
+        used, held = self.used, self.reserve
         asked = sum(
             estimated_tokens(message.content) for one in requests for message in one.messages
         )
         worst = asked + sum(one.max_tokens for one in requests)
-        if (
-            limits.tokens is not None
-            and (used.tokens or 0) + worst + (held.tokens or 0) > limits.tokens
-        ):
-            return False
-        calls = (used.calls or 0) + len(requests) + (held.calls or 0)
-        if limits.calls is not None and calls > limits.calls:
-            return False
+        tokens = (used.tokens or 0) + (held.tokens or 0) + worst
+        calls = (used.calls or 0) + (held.calls or 0) + len(requests)
         seconds = (used.seconds or 0.0) + (held.seconds or 0.0)
-        return limits.seconds is None or seconds < limits.seconds
+        limits = self.limits
+        return (
+            (limits.tokens is None or tokens <= limits.tokens)
+            and (limits.calls is None or calls <= limits.calls)
+            and (limits.seconds is None or seconds < limits.seconds)
+        )
 
-    def _complete(self, request: Request) -> Reply:
-        return complete(request, budget=self._budget, store=self.store, log=self.log)
+    def _complete(self, request: Request) -> Reply | StageError:
+        """The reply, or why there is none: the others of its chunk have to be counted first."""
+        try:
+            return complete(request, budget=self._budget, store=self.store, log=self.log)
+        except StageError as error:
+            return error
 
     @cached_property
     def _budget(self) -> Budget:

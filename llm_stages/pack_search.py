@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from llm_stages import pack_proposals
+from llm_stages.errors import Refused
 from llm_stages.pack_proposals import Candidate
 from llm_stages.pack_trials import Trials
 
@@ -79,6 +80,9 @@ def _rewritten(trials: Trials, before: Candidate, numbers: range) -> list[Candid
 def halve(trials: Trials, candidates: Sequence[Candidate]) -> list[Candidate]:
     """Successive halving; those that were tried on the whole training split, best first.
 
+    A candidate that the provider refuses is dropped: its demonstrations may be too long for the
+    model.
+
     Raises:
         EffortSpent, ProviderError: See `search`.
     """
@@ -87,8 +91,14 @@ def halve(trials: Trials, candidates: Sequence[Candidate]) -> list[Candidate]:
     left = list(dict.fromkeys(candidates))
     while left:
         problems = trials.problems[:count]
-        for one in left:
-            marks = trials.measure(one, problems)
+        for one in list(left):
+            try:
+                marks = trials.measure(one, problems)
+            except Refused as error:
+                trials.examiner.log(f"{one.label} is dropped: {error.message}")
+                trials.drop(one)
+                left.remove(one)
+                continue
             passed = sum(mark.passed for mark in marks)
             trials.examiner.log(f"{one.label}: {passed} of {len(marks)} passed")
         left.sort(key=lambda one: trials.worth(one, problems), reverse=True)

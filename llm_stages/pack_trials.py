@@ -43,6 +43,10 @@ class Trials:
         self._hold_back(before)
         return [known[problem.name] for problem in problems]
 
+    def drop(self, candidate: Candidate) -> None:
+        """Forget a candidate that the provider does not take."""
+        self.marks.pop(candidate, None)
+
     def _hold_back(self, before: Limits) -> None:
         """Keep enough for the held-out problems, by what the dearest candidate so far took."""
         used, held = self.examiner.used, self.examiner.reserve

@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 from llm_stages import dspy_search, pack_search
 from llm_stages.asker import EffortSpent
-from llm_stages.errors import BudgetSpent, InputError
+from llm_stages.errors import BudgetSpent, InputError, Refused
 from llm_stages.model_string import split
 from llm_stages.pack_proposals import Candidate
 from llm_stages.pack_score import STAGE, Examiner, Limits, Marked, Problem, measured, worth
@@ -156,6 +156,9 @@ def _result(
         except EffortSpent as spent:
             found, stopped = None, str(spent)
             examiner.log(f"{best.label} could not be compared on the held-out problems: {spent}")
+        except Refused as refused:
+            found, stopped = None, refused.message
+            examiner.log(f"{best.label} is refused on a held-out problem: {refused.message}")
     made_from = generic.pack
     tuning = Tuning(
         model=split(examiner.model)[0],

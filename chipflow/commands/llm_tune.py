@@ -109,6 +109,7 @@ def tune(
     """
     from chipflow.commands.progress_lines import ProgressLines
     from chipflow.design import Models
+    from chipflow.tools import synthesis_gate
     from llm_stages import tune as tuning
     from llm_stages.model_string import split
     from llm_stages.pack_score import Examiner, Limits
@@ -140,6 +141,8 @@ def tune(
             seed=seed,
             timeout_s=timeout_s,
             cores=cores,
+            # Some problems of the suites ask for latches, which Yosys' checks refuse.
+            synthesize=synthesis_gate.gate() if designs else None,
             log=show.say,
         )
         found = tuning.tune(

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_stages.errors import BudgetSpent, InputError, NoConnection, ToolMissing, WrongAnswer
+from llm_stages.errors import (
+    BudgetSpent,
+    InputError,
+    NoConnection,
+    Refused,
+    ToolMissing,
+    WrongAnswer,
+)
 from llm_stages.exchange import Request
 from llm_stages.gates import GATES, Score
 from llm_stages.pack_proposals import read_rules
@@ -221,6 +228,24 @@ def test_a_replay_ends_where_the_limited_tune_did(tmp_path: Path) -> None:
     assert first.stopped
     again = tuned(model, store=Store(tmp_path, "replay"), limits=limits)
     assert again == first
+
+
+def test_a_candidate_that_the_provider_refuses_is_dropped() -> None:
+    def answer(request: Request) -> str:
+        if any(one.role == "assistant" for one in request.messages):
+            raise Refused("the question is too long for this model", where=request.model)
+        if is_rewrite(request):
+            raise Refused("the provider does not want to", where=request.model)
+        helped = PLAN in system(request) and "Gate train 5." not in request.messages[-1].content
+        return right(request) if helped else module("a")
+
+    lines: list[str] = []
+    found = tuned(counted(answer), log=lines.append)
+    assert found.is_better
+    assert found.pack is not None
+    assert not found.pack.demonstrations
+    assert any("is dropped: the question is too long" in line for line in lines)
+    assert any("the provider does not want to" in line for line in lines)
 
 
 def test_another_seed_asks_otherwise() -> None:
