@@ -158,13 +158,19 @@ class _Session:
         ]
 
     def answer(self, messages: tuple[Message, ...]) -> str:
-        """The answer of the model to what the adapter has made of a candidate and a problem."""
+        """The answer of the model to the adapter's candidate and problem.
+
+        The question is made anew from the two, so that nothing which DSPy does to messages on their
+        way is in what is measured.
+        """
         assert self.current is not None
         candidate, problem = self.current
+        pack = candidate.pack_for(problem.name)
         self.check()
         try:
-            [reply] = self.trials.examiner.ask_all([messages])
             [mark] = self.trials.measure(candidate, [problem])
+            question = pack.messages(pack.first, problem.fields())
+            [reply] = self.trials.examiner.ask_all([question])  # it has been asked: no further call
         except Refused:
             raise  # of one question; DSPy counts it as a wrong answer
         except (EffortSpent, ProviderError, ToolMissing) as error:
@@ -183,6 +189,9 @@ class _Session:
                 temperature=_REFLECTION_TEMPERATURE,
                 number=_REFLECTIONS + self.reflections,
             )
+        except Refused as error:
+            self.failure = EffortSpent(f"no further instruction: {error.message}")
+            raise self.failure from None
         except (EffortSpent, ProviderError) as error:
             self.failure = error
             raise
@@ -299,9 +308,7 @@ def _adapter(dspy: Any, session: _Session) -> Any:
             problem = session.problem(inputs["problem"])
             candidate = session.candidate(signature.instructions, demos)
             session.current = (candidate, problem)
-            pack = candidate.pack_for(problem.name)
-            asked = pack.messages(pack.first, problem.fields())
-            return [{"role": one.role, "content": one.content} for one in asked]
+            return [{"role": "user", "content": problem.question(candidate.pack)}]
 
         def parse(self, signature: Any, completion: str) -> dict[str, str]:
             return {"answer": completion}

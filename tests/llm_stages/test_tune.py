@@ -303,6 +303,8 @@ def test_dspy_searches_too(tmp_path: Path, optimizer: str) -> None:
     for request in model.requests:
         text = "\n".join(message.content for message in request.messages)
         assert GOLDEN not in text
+    questions = [(request.messages, request.seed) for request in model.requests]
+    assert len(set(questions)) == len(questions)
     asked = len(model.requests)
     assert tuned(model, optimizer=optimizer, store=store).pack == found.pack
     assert len(model.requests) == asked
