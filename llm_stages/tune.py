@@ -128,57 +128,38 @@ def tune(
         examiner.log(f"the search ends: {spent}")
     examiner.reserve = Limits()
     best = trials.best(generic)
-    return _result(trials, generic, best, held_out, unseen, stopped, suite, optimizer)
-
-
-def _result(
-    trials: Trials,
-    generic: Candidate,
-    best: Candidate,
-    held_out: Sequence[Problem],
-    unseen: Sequence[Marked],
-    stopped: str,
-    suite: str,
-    optimizer: str,
-) -> Tuned:
-    """Measure the best candidate on the held-out split, and write all of it down."""
-    examiner = trials.examiner
-    same = trials.common(best, generic)
-    train = compared(
-        [trials.marks[generic][problem.name] for problem in same],
-        [trials.marks[best][problem.name] for problem in same],
-    )
     found: Compared | None = compared(unseen, unseen)
     if best != generic:
         try:
             marks = examiner.examine([best.whole()] * len(held_out), held_out)
             found = compared(unseen, marks)
-        except EffortSpent as spent:
-            found, stopped = None, str(spent)
-            examiner.log(f"{best.label} could not be compared on the held-out problems: {spent}")
-        except Refused as refused:
-            found, stopped = None, refused.message
-            examiner.log(f"{best.label} is refused on a held-out problem: {refused.message}")
-    made_from = generic.pack
+        except (EffortSpent, Refused) as ended:
+            found, stopped = None, str(ended)
+            examiner.log(f"{best.label} could not be compared on the held-out problems: {ended}")
+    same = trials.common(best, generic)
+    train_found = compared(
+        [trials.marks[generic][problem.name] for problem in same],
+        [trials.marks[best][problem.name] for problem in same],
+    )
     tuning = Tuning(
-        model=split(examiner.model)[0],
+        model=model,
         suite=suite,
         optimizer=optimizer,
         seed=examiner.seed,
-        made_from=f"{made_from.name} {made_from.version}",
+        made_from=f"{generic.pack.name} {generic.pack.version}",
         candidate=best.label,
-        trained_on={one.name: spec_hash(one.spec) for one in _by_name(trials.problems)},
-        train=train,
+        trained_on={problem.name: spec_hash(problem.spec) for problem in _by_name(train)},
+        train=train_found,
         held_out=found,
-        data_sha256=data_hash([*trials.problems, *held_out]),
+        data_sha256=data_hash([*train, *held_out]),
     )
     return Tuned(
         pack=None if best == generic else packed(best.whole(), tuning),
-        generic=made_from,
+        generic=generic.pack,
         used=examiner.used,
         stopped=stopped,
         tried=len([one for one in trials.marks.values() if one]),
-        train=train,
+        train=train_found,
         held_out=found,
     )
 

@@ -169,11 +169,11 @@ def _folder(out: Path | None) -> Path:
 
 
 def _store(record: Path | None, replay: Path | None, again: bool, model: str) -> Store:
-    from llm_stages.store import Store
+    from llm_stages.store import Store, store_from_environment
     from llm_stages.tune import slug
     from placement_env.cache_folder import cache_dir
 
-    given = options.answers(record, replay)
+    given = options.answers(record, replay) or store_from_environment()
     if given is not None and given.replays:
         return given
     folder = given.folder if given else cache_dir() / "tune" / slug(model)
