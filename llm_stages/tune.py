@@ -110,11 +110,13 @@ def tune(
     stopped = ""
     try:
         # Before the search, so that what this costs is known and can be held back for the winner.
-        marks = trials.measure(generic, trials.problems)
-        examiner.log(f"generic: {sum(one.passed for one in marks)} of {len(marks)} passed")
+        seen = trials.measure(generic, trials.problems)
         held_back, examiner.reserve = examiner.reserve, Limits()
         unseen = examiner.examine([generic.pack] * len(held_out), held_out)
         examiner.reserve = held_back
+        for what, marks in (("training", seen), ("held-out", unseen)):
+            passed = sum(mark.passed for mark in marks)
+            examiner.log(f"generic: {passed} of {len(marks)} {what} problems passed")
     except EffortSpent as spent:
         raise BudgetSpent(
             f"the limits do not allow the generic pack to be measured: {spent}",
