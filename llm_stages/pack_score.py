@@ -94,7 +94,8 @@ class Worth:
     """The mean of scores over problems, compared field by field; higher is better.
 
     The share of problems passed goes first: a mean of gates alone would give a pass away for two
-    sources that merely compile.
+    sources that merely compile. Errors go after agreement: how many of them a source that fails has
+    says less than how much of another one is right.
 
     Attributes:
         passed: Share of the problems.
@@ -103,16 +104,14 @@ class Worth:
 
     passed: float
     reached: float
-    minus_errors: float
     agreement: float
+    minus_errors: float
     minus_warnings: float
     minus_cells: float
 
     def beats(self, other: Worth) -> bool:
-        """Better in more than warnings and cells, which say nothing about being right."""
-        mine, others = (
-            (one.passed, one.reached, one.minus_errors, one.agreement) for one in (self, other)
-        )
+        """Better in more than the numbers of errors, warnings and cells."""
+        mine, others = ((one.passed, one.reached, one.agreement) for one in (self, other))
         return mine > others
 
 
@@ -122,8 +121,8 @@ def worth(marks: Iterable[Marked]) -> Worth:
     return Worth(
         passed=fmean(mark.passed for mark in found),
         reached=fmean(mark.score.reached for mark in found),
-        minus_errors=fmean(mark.score.minus_errors for mark in found),
         agreement=fmean(mark.score.agreement for mark in found),
+        minus_errors=fmean(mark.score.minus_errors for mark in found),
         minus_warnings=fmean(mark.score.minus_warnings for mark in found),
         minus_cells=fmean(mark.score.minus_cells for mark in found),
     )
