@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from chipflow.code_version import code_behind
-from chipflow.design import Design, setting
+from chipflow.design import LLM_STAGES, Design, setting
 from chipflow.file_hashes import FileHashes, files_below
 from chipflow.pdk.description import Pdk
 from chipflow.stage import Stage
@@ -95,6 +95,8 @@ class InputReader:
         values = {f"setting {name}": _json(setting(self._design, name)) for name in stage.settings}
         for name in stage.sources:
             values |= self._source(name)
+        if stage.asks_models:
+            values |= self._own_packs(stage)
         values |= {f"made {name}": self._hashes.of(path) for name, path in made.items()}
         values |= {f"tool {tool}": version_of(tool) or ABSENT for tool in stage.tools}
         if stage.uses_metrics:
@@ -104,6 +106,20 @@ class InputReader:
         return StageInputs(
             values=dict(sorted(values.items())), code=code_behind(stage.run.__module__)
         )
+
+    def _own_packs(self, stage: Stage) -> dict[str, str]:
+        """The user's prompt packs that the stage's models get; those of chipflow are its code."""
+        from llm_stages.model_string import split
+        from llm_stages.prompt_pack import own_pack
+
+        values: dict[str, str] = {}
+        for llm_stage in LLM_STAGES:
+            if f"models.{llm_stage}" in stage.settings:
+                for model in filter(None, self._design.models.ladder(llm_stage)):
+                    if found := own_pack(llm_stage, split(model)[0]):
+                        pack, file = found
+                        values[f"file {file.name} of your prompt packs"] = pack.version
+        return values
 
     def _source(self, name: str) -> dict[str, str]:
         """A design's file, files or folders: their names in order, and the content of each."""

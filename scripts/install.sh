@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes .venv with chipflow and everything it needs from PyPI. Needs Python 3.11 or newer and pip.
-# Usage: sh scripts/install.sh [EXTRA...]    extras: dev, ray, dask, llm-tune
+# Usage: sh scripts/install.sh [EXTRA...]    extras: dev, ray, dask, dspy
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}

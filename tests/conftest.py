@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 from benchmarks.data import find
 from placement_env.errors import ChipError
+
+# Prompt packs that somebody has tuned on this machine are no part of what is tested.
+os.environ["CHIPFLOW_PROMPTS"] = "none"
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from benchmarks.verilog_answers import Source
     from benchmarks.verilog_arms import ModelOptions
+    from benchmarks.verilog_problems import Problem
 
 _MANY_SAMPLES = 100
 
@@ -77,6 +80,21 @@ def verilog(
         Path | None,
         typer.Option(metavar="DIR", help="Ask no model: take the answers recorded in DIR."),
     ] = None,
+    prompts: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR|none",
+            help="Where tuned prompt packs are; none for those that come with chipflow.  "
+            "[default: CHIPFLOW_PROMPTS]",
+        ),
+    ] = "",
+    leave_out_trained: Annotated[
+        bool,
+        typer.Option(
+            "--leave-out-trained",
+            help="Leave out the problems that the model's prompt pack was tuned on.",
+        ),
+    ] = False,
     simulator: Annotated[str, typer.Option(help="icarus or verilator.")] = "icarus",
     cores: Annotated[int, typer.Option(help="Problems at a time.", min=1)] = 2,
     out: Annotated[
@@ -100,6 +118,7 @@ def verilog(
     from chipflow.commands.interrupt import interrupts
     from chipflow.commands.progress_lines import ProgressLines
     from chipflow.commands.verilog_runs import Judged, run_and_keep
+    from llm_stages import prompt_pack
     from placement_env.errors import InputError
 
     if bool(model) == bool(answers):
@@ -113,6 +132,8 @@ def verilog(
         raise InputError("--mutants is for --answers references")
     if answers and (record or replay):
         raise InputError("--record and --replay are for --model")
+    if prompts:
+        os.environ[prompt_pack.FOLDERS] = prompts
     # The loop uses its budget for one answer.
     most = samples or (_MANY_SAMPLES if budget_tokens and arm != "loop" else 1)
     options = ModelOptions(
@@ -129,6 +150,10 @@ def verilog(
         source, made_with = _given(answers, mutants)
     chosen = verilog_suites.suite(suite, data)
     names = chosen.chosen([name.strip() for name in problems.split(",") if name.strip()])
+    if model:
+        names, words = _unseen(model, suite, names, chosen.load, leave_out_trained)
+        made_with["prompt_pack"] = words
+        made_with["answers"] += f", prompt pack {words}"
     plan = Plan(source=source, simulator=simulator, compare_waves=bool(mutants))
     judged = Judged(suite, names, chosen.load, plan, made_with)
     with interrupts() as ctrl_c, ProgressLines(quiet=quiet) as show:
@@ -143,6 +168,41 @@ def verilog(
         raise typer.Exit(130)
     if failure is not None:
         raise failure
+
+
+def _unseen(
+    model: str,
+    suite: str,
+    names: Sequence[str],
+    load: Callable[[str], Problem],
+    leave_out_trained: bool,
+) -> tuple[list[str], str]:
+    """The problems that the model's prompt pack was not tuned on, and that pack in words.
+
+    Raises:
+        InputError: It was tuned on some, and they are not to be left out.
+    """
+    from benchmarks.tuning_problems import trained_on
+    from llm_stages.model_string import split
+    from llm_stages.prompt_pack import load_pack
+    from placement_env.errors import InputError
+
+    pack = load_pack("spec_to_rtl", split(model)[0])
+    words = f"{pack.name} {pack.version}"
+    seen = trained_on(pack.tuned, suite, names, load) if pack.tuned else []
+    left = [name for name in names if name not in seen]
+    if not seen:
+        return left, words
+    if not leave_out_trained or not left:
+        count = f"{len(seen)} of the {len(names)}" if left else "all of the"
+        raise InputError(
+            f"the prompt pack {words} was tuned on {count} problems, so a score on them says "
+            "nothing about others",
+            where=", ".join(seen[:3]) + (", ..." if len(seen) > 3 else ""),
+            hint="--leave-out-trained scores the others, --prompts none asks with the pack that "
+            "comes with chipflow",
+        )
+    return left, f"{words}, {len(seen)} problems that it was tuned on left out"
 
 
 def _made_with_model(

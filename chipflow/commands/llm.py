@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chipflow.commands import llm_tune
 from placement_env.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from chipflow.model_choice import Choice
     from llm_stages.errors import StageError
 
-llm = typer.Typer(help="Check and list the models that write RTL.", no_args_is_help=True)
+llm = typer.Typer(help="Check, list and tune the models that write RTL.", no_args_is_help=True)
+llm.command("tune")(llm_tune.tune)
 
 _QUESTION = "Reply with one line of Verilog: an assign that drives y with the inverse of a."
 
@@ -98,7 +100,7 @@ def list_(
     api_base: _ApiBase = "",
     as_json: _Json = False,
 ) -> None:
-    """List providers and what each needs, and the model of each stage and where that was said."""
+    """List providers and what each needs, and each stage's model, who named it, and its prompts."""
     from llm_stages.known_providers import PROVIDERS
 
     providers = [
@@ -112,10 +114,21 @@ def list_(
     ]
     models, choices = _choices(design, model or [], api_base)
     stages = [
-        {"stage": choice.stage, "model": choice.model, "from": choice.origin} for choice in choices
+        {
+            "stage": choice.stage,
+            "model": choice.model,
+            "from": choice.origin,
+            "prompts": _prompts(choice),
+        }
+        for choice in choices
     ]
     stages += [
-        {"stage": f"fallback {number}", "model": fallback, "from": "design.toml, models.fallbacks"}
+        {
+            "stage": f"fallback {number}",
+            "model": fallback,
+            "from": "design.toml, models.fallbacks",
+            "prompts": "of the model that failed",
+        }
         for number, fallback in enumerate(models.fallbacks, start=1)
     ]
     if as_json:
@@ -125,6 +138,14 @@ def list_(
         row["model"] = row["model"] or "none: chipflow llm check --help says how to name one"
     typer.echo(_table(stages) + "\n\n" + _table(providers))
     typer.echo("\nand all others of https://docs.litellm.ai/docs/providers, as PROVIDER/MODEL")
+
+
+def _prompts(choice: Choice) -> str:
+    """The prompt pack that a stage's model gets."""
+    from llm_stages.model_string import split
+    from llm_stages.prompt_pack import load_pack
+
+    return load_pack(choice.stage, split(choice.model)[0]).name if choice.model else ""
 
 
 def _choices(

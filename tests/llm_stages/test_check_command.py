@@ -83,8 +83,8 @@ def test_the_list_says_what_providers_need_and_where_a_choice_comes_from(
     assert keys["OpenAI"] == "set OPENAI_API_KEY"
     assert keys["Ollama"] == "none needed"
     assert [tuple(row.values()) for row in found["stages"]] == [
-        *((stage, "ollama_chat/x", "design.toml, models.default") for stage in LLM_STAGES),
-        ("fallback 1", "openai/y", "design.toml, models.fallbacks"),
+        *((s, "ollama_chat/x", "design.toml, models.default", "generic") for s in LLM_STAGES),
+        ("fallback 1", "openai/y", "design.toml, models.fallbacks", "of the model that failed"),
     ]
     first, *_ = listed("--model", "gemini/z")["stages"]
     assert (first["model"], first["from"]) == ("gemini/z", "--model")

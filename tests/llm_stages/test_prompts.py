@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from llm_stages.code_block import extract_hdl
 from llm_stages.errors import InputError
+from llm_stages.exchange import Request
 from llm_stages.interface import RequiredPort, differences, required_ports
 from llm_stages.prompt_pack import error_notes, load_pack
 from llm_stages.slang import Port
+from llm_stages.store import request_key
 
 MODULE = "module top(input a);\nendmodule\n"
 OTHER = "module other; endmodule\n"
@@ -71,6 +73,76 @@ def test_the_most_specific_pack_wins(tmp_path: Path) -> None:
         load_pack("s", "x", folder=tmp_path)
     with pytest.raises(InputError, match="no prompt pack"):
         load_pack("t", "x", folder=tmp_path)
+
+
+OWN = "python/own"
+
+
+def write_own(folder: Path, name: str = "own", **changes: object) -> Path:
+    """A pack of the user's, made from the one that comes with the package."""
+    pack = load_pack("spec_to_rtl", "x/y").model_dump(mode="json", exclude={"tuned"})
+    pack |= {"name": name, "models": [OWN], "system": ["Mine."], **changes}
+    path = folder / f"spec_to_rtl.{name}.json"
+    path.write_text(json.dumps(pack))
+    return path
+
+
+def test_the_users_folders_go_before_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generic = load_pack("spec_to_rtl", OWN)
+    first, second = tmp_path / "first", tmp_path / "chipflow" / "prompts"
+    first.mkdir()
+    second.mkdir(parents=True)
+    write_own(first, system=["First."])
+    write_own(second, name="openai.gpt-5.mini_x")
+    monkeypatch.setenv("CHIPFLOW_PROMPTS", f"{first}:{second}")
+    assert load_pack("spec_to_rtl", OWN).system == ("First.",)
+    monkeypatch.setenv("CHIPFLOW_PROMPTS", f"{second}:{first}")
+    assert load_pack("spec_to_rtl", OWN).system == ("Mine.",)
+    monkeypatch.setenv("CHIPFLOW_PROMPTS", "none")
+    assert load_pack("spec_to_rtl", OWN) == generic
+    monkeypatch.delenv("CHIPFLOW_PROMPTS")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert load_pack("spec_to_rtl", OWN).system == ("Mine.",)
+    assert load_pack("spec_to_rtl", "python/other") == generic
+    assert load_pack("repair", OWN).name == "generic"
+    monkeypatch.setenv("CHIPFLOW_PROMPTS", str(tmp_path / "absent"))
+    with pytest.raises(InputError, match="no such folder of prompt packs"):
+        load_pack("spec_to_rtl", OWN)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"first": ["{{top}} {{spec}} {{mark}}"]}, "lacks the field {{ports}} in `first`"),
+        ({"first": ["{{top}} {{spec}} {{mark}} {{ports}} {{spce}}"]}, "has the field {{spce}}"),
+        ({"system": "Mine."}, "damaged: system"),
+        ({"sytem": []}, "damaged: sytem: Extra inputs"),
+        ({"tuned": {"model": OWN}}, "damaged: tuned.suite"),
+    ],
+)
+def test_a_bad_pack_of_the_users_says_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict, words: str
+) -> None:
+    path = write_own(tmp_path, **changes)
+    monkeypatch.setenv("CHIPFLOW_PROMPTS", str(tmp_path))
+    with pytest.raises(InputError) as raised:
+        load_pack("spec_to_rtl", OWN)
+    assert words in raised.value.message
+    assert raised.value.where == str(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="damaged"):
+        load_pack("spec_to_rtl", "python/other")
+
+
+def test_the_question_of_the_generic_pack_stays_as_it_was() -> None:
+    pack = load_pack("spec_to_rtl", "anything/at-all")
+    fields = {"top": "m", "spec": "A wire.", "mark": "0123", "ports": ""}
+    asked = Request("a/b", pack.messages(pack.first, fields), seed=1)
+    # Records of others hang on it: who changes it has to have all of them made again.
+    assert pack.version == "efba8d73eec1"
+    assert request_key(asked) == "232b268edf328a072bee64a9d315d30894aed272c5d0dfc949ded170e37c7926"
 
 
 def test_the_shipped_pack_and_notes_are_whole() -> None:
