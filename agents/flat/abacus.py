@@ -85,41 +85,49 @@ def empty_clusters(cells: int, parts: int) -> Clusters:
 
 @jit
 def append_cost(
-    clusters: Clusters, part: int, room: int, wish: float, sites: int, weight: float
+    clusters: Clusters, wishes: Wishes, parts: Parts, site_um: float, part: int, cell: int
 ) -> float:
-    """How much a part's weighted squared movement grows with one more cell at its right end."""
-    pull, rest, width = weight * wish, weight * wish * wish, sites
-    x = min(max(wish, 0.0), float(room - width))
+    """How much a part's squared movement, weighted and in sites, grows with one more cell."""
+    room: float = parts.sites[part]
+    wish: float = (wishes.left_um[cell] - parts.x_um[part]) / site_um
+    weight: float = wishes.weight[cell]
+    width: float = wishes.sites[cell]
+    pull, rest = weight * wish, weight * wish * wish
+    x = min(max(wish, 0.0), room - width)
     before = 0.0
-    at = clusters.last[part]
+    at: int = clusters.last[part]
     while at >= 0 and clusters.x[at] + clusters.sites[at] > x:
-        old = clusters.x[at]
+        old: float = clusters.x[at]
+        shift: float = clusters.sites[at]
         before += (clusters.weight[at] * old - 2 * clusters.pull[at]) * old + clusters.rest[at]
-        shift = clusters.sites[at]
         rest += clusters.rest[at] + shift * (weight * shift - 2 * pull)
         pull += clusters.pull[at] - weight * shift
         weight += clusters.weight[at]
         width += shift
-        x = min(max(pull / weight, 0.0), float(room - width))
+        x = min(max(pull / weight, 0.0), room - width)
         at = clusters.before[at]
     return (weight * x - 2 * pull) * x + rest - before
 
 
 @jit
 def append(
-    clusters: Clusters, part: int, room: int, cell: int, wish: float, sites: int, weight: float
+    clusters: Clusters, wishes: Wishes, parts: Parts, site_um: float, part: int, cell: int
 ) -> None:
     """Put a cell at the right end of a part and join the clusters that then meet."""
-    pull, rest, width, first = weight * wish, weight * wish * wish, sites, cell
-    x = min(max(wish, 0.0), float(room - width))
-    at = clusters.last[part]
+    room: float = parts.sites[part]
+    wish: float = (wishes.left_um[cell] - parts.x_um[part]) / site_um
+    weight: float = wishes.weight[cell]
+    width: int = wishes.sites[cell]
+    pull, rest, first = weight * wish, weight * wish * wish, cell
+    x = min(max(wish, 0.0), room - width)
+    at: int = clusters.last[part]
     while at >= 0 and clusters.x[at] + clusters.sites[at] > x:
-        shift = clusters.sites[at]
+        shift: int = clusters.sites[at]
         rest += clusters.rest[at] + shift * (weight * shift - 2 * pull)
         pull += clusters.pull[at] - weight * shift
         weight += clusters.weight[at]
         width += shift
-        x = min(max(pull / weight, 0.0), float(room - width))
+        x = min(max(pull / weight, 0.0), room - width)
         first = at
         at = clusters.before[at]
     clusters.before[first] = at
@@ -129,7 +137,7 @@ def append(
     clusters.pull[first] = pull
     clusters.rest[first] = rest
     clusters.last[part] = first
-    clusters.used[part] += sites
+    clusters.used[part] += wishes.sites[cell]
 
 
 @jit
@@ -162,7 +170,7 @@ def choose_parts(
         x, y, sites = wishes.left_um[cell], wishes.bottom_um[cell], wishes.sites[cell]
         weight = wishes.weight[cell]
         best, best_part = np.inf, NONE
-        above = np.searchsorted(lines.y_um, y)
+        above = int(np.searchsorted(lines.y_um, y))
         below = above - 1
         while above < len(lines.y_um) or below >= 0:
             if below < 0 or (
@@ -177,18 +185,17 @@ def choose_parts(
             up = weight * fall * fall
             if up >= best:
                 break  # The other direction is not nearer.
-            begin, end = parts.of_line[line], parts.of_line[line + 1]
-            right = begin + np.searchsorted(parts.x_um[begin:end], x, side="right")
-            left = right - 1
+            begin: int = parts.of_line[line]
+            end: int = parts.of_line[line + 1]
+            nearest = np.searchsorted(parts.x_um[begin:end], x, side="right")
+            right: int = begin + int(nearest)
+            left: int = right - 1
             while right < end:
                 aside = parts.x_um[right] - x
                 if up + weight * aside * aside >= best:
                     break
                 if clusters.used[right] + sites <= parts.sites[right]:
-                    wish = (x - parts.x_um[right]) / site_um
-                    cost = up + area * append_cost(
-                        clusters, right, parts.sites[right], wish, sites, weight
-                    )
+                    cost = up + area * append_cost(clusters, wishes, parts, site_um, right, cell)
                     if cost < best:
                         best, best_part = cost, right
                 right += 1
@@ -197,10 +204,7 @@ def choose_parts(
                 if up + weight * aside * aside >= best:
                     break
                 if clusters.used[left] + sites <= parts.sites[left]:
-                    wish = (x - parts.x_um[left]) / site_um
-                    cost = up + area * append_cost(
-                        clusters, left, parts.sites[left], wish, sites, weight
-                    )
+                    cost = up + area * append_cost(clusters, wishes, parts, site_um, left, cell)
                     if cost < best:
                         best, best_part = cost, left
                 left -= 1
@@ -208,8 +212,7 @@ def choose_parts(
         if best_part == NONE:
             lost += 1
             continue
-        wish = (x - parts.x_um[best_part]) / site_um
-        append(clusters, best_part, parts.sites[best_part], cell, wish, sites, weight)
+        append(clusters, wishes, parts, site_um, best_part, cell)
     return lost
 
 
@@ -234,12 +237,10 @@ def place_in_order(
         clusters: Empty; changes.
         site: [C] number of each cell's first site; is written.
     """
-    for cell in order:
-        part = home[cell]
-        wish = (wishes.left_um[cell] - parts.x_um[part]) / site_um
-        append(
-            clusters, part, parts.sites[part], cell, wish, wishes.sites[cell], wishes.weight[cell]
-        )
+    for i in range(len(order)):
+        cell: int = order[i]
+        part: int = home[cell]
+        append(clusters, wishes, parts, site_um, part, cell)
     # Where the next cell of a part begins, from right to left.
     end = np.empty(len(parts.line), np.int64)
     top = clusters.last.copy()

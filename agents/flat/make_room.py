@@ -52,7 +52,8 @@ def make_room(wishes: Wishes, parts: Parts, site_um: float, home: IntArray, most
         for i in range(1, waits):
             if sites[waiting[i]] > sites[waiting[widest]]:
                 widest = i
-        cell = waiting[widest]
+        cell: int = waiting[widest]
+        wide: int = sites[cell]
         best, best_part, best_leavers = np.inf, NONE, 0
         for part in range(count):
             if parts.sites[part] < sites[cell]:
@@ -63,10 +64,10 @@ def make_room(wishes: Wishes, parts: Parts, site_um: float, home: IntArray, most
             distance += abs(parts.y_um[part] - wishes.bottom_um[cell])
             if distance >= best:
                 continue
-            need = sites[cell] - room[part]
+            need: int = wide - room[part]
             leavers = 0
             if need > 0:
-                leavers, moved = _leavers(sites, head[part], after, need, sites[cell], chosen)
+                leavers, moved = _leavers(sites, head[part], after, need, wide, chosen)
                 if leavers == 0:
                     continue
                 distance += 4 * moved * site_um

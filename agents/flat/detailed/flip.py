@@ -13,7 +13,7 @@ def flip_cells(wires: Wires, board: Board, trial: Trial) -> int:
     """Mirror each cell that gains by it, one after the other; returns how many."""
     flipped = 0
     for cell in range(len(board.site)):
-        put(wires, board, trial, cell, board.site[cell], -board.mirror[cell])
+        put(wires, board, trial, cell, board.site[cell], -1.0)
         if gain(wires, board, trial) > LEAST_GAIN:
             keep(wires, board, trial)
             flipped += 1

@@ -130,7 +130,8 @@ def _match_window(
             site = board.site[cell] + board.sites[cell]
     moved = 0
     while count > 1:
-        wide = board.sites[matching.cells[0]]
+        model: int = matching.cells[0]
+        wide: int = board.sites[model]
         chosen, left_over = 0, 0
         matching.number[0] += 1
         for i in range(count):
@@ -236,10 +237,10 @@ def _deal_out(
         return 0
     moved = 0
     for j in range(places):
-        i = matching.problem.row_of[j]
+        i: int = matching.problem.row_of[j]
         if i >= 0 and matching.places[j] != board.site[matching.chosen[i]]:
-            cell = matching.chosen[i]
-            put(wires, board, trial, cell, matching.places[j], board.mirror[cell])
+            cell: int = matching.chosen[i]
+            put(wires, board, trial, cell, matching.places[j], 1.0)
             moved += 1
     if moved and gain(wires, board, trial) > LEAST_GAIN:
         keep(wires, board, trial)

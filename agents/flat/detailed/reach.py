@@ -57,9 +57,11 @@ def look_around(wires: Wires, board: Board, reach: Reach, cell: int) -> int:
     """Fill `reach` for a cell; returns how many of its nets have pins on other cells."""
     count = 0
     mirror = board.mirror[cell]
-    i, end = wires.cell_start[cell], wires.cell_start[cell + 1]
+    i: int = wires.cell_start[cell]
+    end: int = wires.cell_start[cell + 1]
     while i < end:
-        net = wires.pin_net[wires.cell_pin[i]]
+        pin: int = wires.cell_pin[i]
+        net: int = wires.pin_net[pin]
         first = i
         own = reach.own[count]
         own[0] = own[1] = np.inf

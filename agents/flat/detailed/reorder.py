@@ -80,7 +80,8 @@ def reorder_rows(wires: Wires, board: Board, trial: Trial, window: Window) -> in
     size, changed = window.orders.shape[1], 0
     for part in range(len(board.part)):
         begin, end = board.part[part, 1], board.part[part, 2]
-        low, site, filled = begin, begin, 0
+        low: int = begin
+        site, filled = begin, 0
         while True:
             while site < end and board.at[site] < 0:
                 site += 1
@@ -88,7 +89,8 @@ def reorder_rows(wires: Wires, board: Board, trial: Trial, window: Window) -> in
             if filled == size:
                 if _reorder(wires, board, trial, window, low, site):
                     changed += 1
-                low = board.site[window.cells[0]] + board.sites[window.cells[0]]
+                left: int = window.cells[0]
+                low = board.site[left] + board.sites[left]
                 for i in range(size - 1):
                     window.cells[i] = window.cells[i + 1]
                 filled -= 1
@@ -142,7 +144,7 @@ def _reorder(wires: Wires, board: Board, trial: Trial, window: Window, low: int,
         return False
     for i in range(size):
         if low + window.best[i] != board.site[cells[i]]:
-            put(wires, board, trial, cells[i], low + window.best[i], board.mirror[cells[i]])
+            put(wires, board, trial, cells[i], low + window.best[i], 1.0)
     if gain(wires, board, trial) > LEAST_GAIN:
         keep(wires, board, trial)
         for i in range(1, size):  # By their places now.

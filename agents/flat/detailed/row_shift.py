@@ -103,7 +103,7 @@ def shift_rows(wires: Wires, board: Board, trial: Trial, scratch: RowScratch) ->
             place = min(max(board.site[cell] - packed, scratch.low[i]), scratch.high[i])
             limit = min(limit, place)
             if packed + limit != board.site[cell]:
-                put(wires, board, trial, cell, packed + limit, board.mirror[cell])
+                put(wires, board, trial, cell, packed + limit, 1.0)
                 changed += 1
         if changed:
             if gain(wires, board, trial) > 0.0:
@@ -141,12 +141,14 @@ def _add_cells(
     left_um = board.line[line, 0] + (begin - board.line_start[line]) * board.site_um
     breaks, packed = 0, 0
     for i in range(count):
-        cell = scratch.cells[i]
+        cell: int = scratch.cells[i]
         turn = board.line[line, 2] * board.mirror[cell]
         rise = 0.0
-        k, stop = wires.cell_start[cell], wires.cell_start[cell + 1]
+        k: int = wires.cell_start[cell]
+        stop: int = wires.cell_start[cell + 1]
         while k < stop:
-            net = wires.pin_net[wires.cell_pin[k]]
+            pin: int = wires.cell_pin[k]
+            net: int = wires.pin_net[pin]
             low, high = np.inf, -np.inf
             while k < stop and wires.pin_net[wires.cell_pin[k]] == net:
                 offset = turn * wires.pin_offset[wires.cell_pin[k], 0]
@@ -158,7 +160,7 @@ def _add_cells(
             outer_left, outer_right = _outer_edges(wires, board, scratch, net, part)
             # From the net's edge to the cell's place, in sites, for its leftmost and last pin.
             to_place = left_um + packed * board.site_um + board.half_um[cell]
-            weight = wires.net_weight[net]
+            weight: float = wires.net_weight[net]
             if is_first:
                 edge = (outer_left - low - to_place) / board.site_um
                 breaks, _ = _push_break(scratch, breaks, edge, slack, weight, False)

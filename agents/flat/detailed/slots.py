@@ -62,12 +62,12 @@ def open_slot(
                 beside = edge if step > 0 else edge - 1
                 cell = board.at[beside] if beside >= 0 else BLOCKED
                 if not go:
-                    held = cell < 0 or trial.cell_stamp[cell] == trial.count[NUMBER]
+                    held = cell < 0 or trial.cell_stamp[cell] == trial.tally[NUMBER]
                     if held or pushed == MOST_PUSHED:
                         return -1
                 else:
                     site = board.site[cell] + step * need
-                    put(wires, board, trial, cell, site, board.mirror[cell])
+                    put(wires, board, trial, cell, site, 1.0)
                 edge += step * board.sites[cell]
                 pushed += 1
     return low - to_left

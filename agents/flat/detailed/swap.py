@@ -175,21 +175,23 @@ def _list_line(
 
     `up` is what the width of the cell's nets must stay below for a gain.
     """
-    sites = board.sites[cell]
+    sites: int = board.sites[cell]
     to_centre = board.line[line, 0] + board.half_um[cell]
     start = board.line_start[line]
-    at, leftmost = wish, wish
+    at: int = wish
+    leftmost = wish
     for side in range(2):
         if side == 1:
             at = leftmost - 1
         for step in range(places):
             if at < 0 or board.part_of[at] < 0:
                 break
-            other = board.at[at]
+            other: int = board.at[at]
             if other == FREE:
                 low, high = at - free_left(board, at, sites), at + free_right(board, at, sites)
             else:
-                low, high = board.site[other], board.site[other] + board.sites[other]
+                low = board.site[other]
+                high = low + board.sites[other]
             seam = low if side == 0 else high
             at = high if side == 0 else low - 1
             if side == 0 and step == 0:
@@ -234,13 +236,17 @@ def _attempt(
     The narrower of the two lies within the place of the wider one, so that only one of both needs
     room beside its place.
     """
-    home, sites, other = board.site[cell], board.sites[cell], slots.other[slot]
+    home: int = board.site[cell]
+    sites: int = board.sites[cell]
+    other: int = slots.other[slot]
     low, high, wish, wide = slots.low[slot], slots.high[slot], slots.wish[slot], sites
     hold(trial, cell)
-    room, there = 0, wish
+    room: int = 0
+    there = wish
     if other != FREE:
         hold(trial, other)
-        room, there = board.sites[other], board.site[other]
+        room = board.sites[other]
+        there = board.site[other]
         if room > sites:
             low = home - free_left(board, home, room)
             high = home + sites + free_right(board, home + sites, room)
@@ -254,7 +260,7 @@ def _attempt(
     for mover in (cell, other):
         if mover != FREE:
             to = site if mover == cell else other_site
-            put(wires, board, trial, mover, to, board.mirror[mover])
+            put(wires, board, trial, mover, to, 1.0)
     return True
 
 

@@ -16,7 +16,7 @@ from agents.flat.detailed.wires import FIXED, Wires
 from placement_env.kernels import lean
 from placement_env.netlist import FloatArray, IntArray
 
-#: Columns of `Trial.count`: cells moved, nets touched, and the number of the trial.
+#: Elements of `Trial.tally`: cells moved, nets touched, and the number of the trial.
 MOVED, TOUCHED, NUMBER = 0, 1, 2
 #: Gains of less than this are rounding.
 LEAST_GAIN = 1e-7
@@ -26,7 +26,7 @@ class Trial(NamedTuple):
     """Moves that are neither kept nor undone yet.
 
     Attributes:
-        count: [3] see the constants above.
+        tally: [3] see the constants above.
         moved: [C, 2] cells that were put elsewhere, and their sites before.
         mirror: [C] their mirroring before.
         cell_stamp: [C] number of the last trial that moved or held each cell.
@@ -37,7 +37,7 @@ class Trial(NamedTuple):
         rim: [E, 4] pins at their edges.
     """
 
-    count: IntArray
+    tally: IntArray
     moved: IntArray
     mirror: FloatArray
     cell_stamp: IntArray
@@ -52,7 +52,7 @@ def new_trial(wires: Wires, board: Board) -> Trial:
     """No moves yet."""
     cells, nets = len(board.site), len(wires.net_weight)
     return Trial(
-        count=np.array([0, 0, 1]),
+        tally=np.array([0, 0, 1]),
         moved=np.zeros((cells, 2), np.int64),
         mirror=np.zeros(cells),
         cell_stamp=np.zeros(cells, np.int64),
@@ -65,24 +65,29 @@ def new_trial(wires: Wires, board: Board) -> Trial:
 
 
 @lean
-def put(wires: Wires, board: Board, trial: Trial, cell: int, site: int, mirror: float) -> None:
-    """Put a cell elsewhere, once in a trial; `Board.at` stays as it was until the trial is kept."""
-    count, now = trial.count, trial.count[NUMBER]
+def put(wires: Wires, board: Board, trial: Trial, cell: int, site: int, turn: float) -> None:
+    """Put a cell elsewhere, once in a trial, and mirror it if `turn` is -1 rather than 1.
+
+    `Board.at` stays as it was until the trial is kept.
+    """
+    count, now = trial.tally, trial.tally[NUMBER]
     trial.moved[count[MOVED], 0] = cell
     trial.moved[count[MOVED], 1] = board.site[cell]
     trial.mirror[count[MOVED]] = board.mirror[cell]
     trial.cell_stamp[cell] = now
     count[MOVED] += 1
     board.site[cell] = site
-    board.mirror[cell] = mirror
+    board.mirror[cell] *= turn
     line = board.part[board.part_of[site], 0]
     centre = board.line[line, 0] + (site - board.line_start[line]) * board.site_um
     centre += board.half_um[cell]
     middle = board.line[line, 1]
-    turn_x, turn_y = board.line[line, 2] * mirror, board.line[line, 3]
-    for i in range(wires.cell_start[cell], wires.cell_start[cell + 1]):
-        pin = wires.cell_pin[i]
-        net = wires.pin_net[pin]
+    turn_x, turn_y = board.line[line, 2] * board.mirror[cell], board.line[line, 3]
+    first: int = wires.cell_start[cell]
+    end: int = wires.cell_start[cell + 1]
+    for i in range(first, end):
+        pin: int = wires.cell_pin[i]
+        net: int = wires.pin_net[pin]
         many = wires.net_start[net + 1] - wires.net_start[net] > FEW_PINS
         if trial.net_stamp[net] != now:
             trial.net_stamp[net] = now
@@ -103,7 +108,7 @@ def put(wires: Wires, board: Board, trial: Trial, cell: int, site: int, mirror: 
 @lean
 def hold(trial: Trial, cell: int) -> None:
     """Keep a cell from being pushed aside in this trial."""
-    trial.cell_stamp[cell] = trial.count[NUMBER]
+    trial.cell_stamp[cell] = trial.tally[NUMBER]
 
 
 @lean
@@ -130,7 +135,7 @@ def _move_pin(
 def gain(wires: Wires, board: Board, trial: Trial) -> float:
     """By how much the trial's moves shorten the weighted wirelength."""
     total = 0.0
-    for i in range(trial.count[TOUCHED]):
+    for i in range(trial.tally[TOUCHED]):
         net = trial.touched[i]
         rim, box, old = trial.rim[net], trial.box[net], board.box[net]
         few = wires.net_start[net + 1] - wires.net_start[net] <= FEW_PINS
@@ -144,7 +149,7 @@ def gain(wires: Wires, board: Board, trial: Trial) -> float:
 @lean
 def keep(wires: Wires, board: Board, trial: Trial) -> None:
     """Make the trial's moves for good; `gain` must have been asked for after the last of them."""
-    for i in range(trial.count[TOUCHED]):
+    for i in range(trial.tally[TOUCHED]):
         net = trial.touched[i]
         for edge in range(4):
             board.box[net, edge] = trial.box[net, edge]
@@ -153,11 +158,11 @@ def keep(wires: Wires, board: Board, trial: Trial) -> None:
             for pin in range(wires.net_start[net], wires.net_start[net + 1]):
                 if wires.pin_cell[pin] != FIXED:
                     trial.stirred[wires.pin_cell[pin]] = True
-    for i in range(trial.count[MOVED]):
+    for i in range(trial.tally[MOVED]):
         cell, site = trial.moved[i, 0], trial.moved[i, 1]
         for k in range(site, site + board.sites[cell]):
             board.at[k] = FREE
-    for i in range(trial.count[MOVED]):
+    for i in range(trial.tally[MOVED]):
         cell = trial.moved[i, 0]
         for k in range(board.site[cell], board.site[cell] + board.sites[cell]):
             board.at[k] = cell
@@ -167,7 +172,7 @@ def keep(wires: Wires, board: Board, trial: Trial) -> None:
 @lean
 def undo(wires: Wires, board: Board, trial: Trial) -> None:
     """Put all cells back."""
-    for i in range(trial.count[MOVED]):
+    for i in range(trial.tally[MOVED]):
         cell = trial.moved[i, 0]
         board.site[cell] = trial.moved[i, 1]
         board.mirror[cell] = trial.mirror[i]
@@ -178,6 +183,6 @@ def undo(wires: Wires, board: Board, trial: Trial) -> None:
 @lean
 def _begin(trial: Trial) -> None:
     """An empty trial."""
-    trial.count[MOVED] = 0
-    trial.count[TOUCHED] = 0
-    trial.count[NUMBER] += 1
+    trial.tally[MOVED] = 0
+    trial.tally[TOUCHED] = 0
+    trial.tally[NUMBER] += 1

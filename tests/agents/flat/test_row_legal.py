@@ -115,7 +115,7 @@ def test_the_cost_of_one_more_cell_is_what_all_movement_grows_by(data):
 
     before, clusters = placed(count - 1)
     after, _ = placed(count)
-    cost = append_cost(clusters, 0, room, wish[-1], widths[-1], weight[-1])
+    cost = append_cost(clusters, wishes, parts_of(room), 1.0, 0, count - 1)
     assert cost == pytest.approx(after - before, abs=10.0)
 
 
@@ -139,6 +139,7 @@ def test_mirrored_cells_stay_mirrored():
 def test_cells_keep_out_of_blockages():
     netlist, start = row_design(cells=40, utilization=0.3, seed=5)
     rows = netlist.rows
+    assert rows is not None
     middle = float(rows.x_um[0] + rows.sites[0] * rows.site_width_um[0] / 2)
     blocked = np.array([[middle, 0.0, middle + 50.0, rows.y_um[2] + 0.1]])
     placed = legalize_rows(netlist, anywhere(netlist, start, 5), blocked_um=blocked)
@@ -154,6 +155,8 @@ def changed(netlist, **arrays):
 
 def test_what_cannot_be_placed_is_named():
     netlist, start = row_design(cells=50, seed=1)
+    rows = netlist.rows
+    assert rows is not None
     wanted = anywhere(netlist, start, 1)
     with pytest.raises(InputError, match="no rows"):
         legalize_rows(changed(netlist, rows=None), wanted)
@@ -166,7 +169,7 @@ def test_what_cannot_be_placed_is_named():
     with pytest.raises(InputError, match="utilisation"):
         legalize_rows(changed(netlist, width_um=wide), wanted)
     lone = netlist.width_um.copy()
-    lone[9] = netlist.rows.sites[0] * netlist.rows.site_width_um[0] + 0.19
+    lone[9] = rows.sites[0] * rows.site_width_um[0] + 0.19
     with pytest.raises(InputError, match=r"cell n9 is \d+ sites wide"):
         legalize_rows(changed(netlist, width_um=lone), wanted)
     kind = netlist.node_kind.copy()
@@ -177,9 +180,9 @@ def test_what_cannot_be_placed_is_named():
                      wanted.orient)  # fmt: skip
     with pytest.raises(InputError, match="cell n5 has no position"):
         legalize_rows(netlist, lost)
-    turned = replace(netlist.rows, orient=np.full_like(netlist.rows.orient, int(Orient.W)))
+    turned = replace(rows, orient=np.full_like(rows.orient, int(Orient.W)))
     with pytest.raises(InputError, match="orientation W"):
         legalize_rows(changed(netlist, rows=turned), wanted)
-    close = replace(netlist.rows, y_um=netlist.rows.y_um * 0.9)
+    close = replace(rows, y_um=rows.y_um * 0.9)
     with pytest.raises(InputError, match="overlap"):
         legalize_rows(changed(netlist, rows=close), wanted)
