@@ -57,8 +57,7 @@ def place_globally(
     left, bottom = float(rows.x_um.min()), float(rows.y_um.min())
     right = float((rows.x_um + rows.sites * rows.site_width_um).max())
     top = float((rows.y_um + rows.height_um).max())
-    side = int(np.clip(_BINS_PER_BODY * len(moves), _FEWEST**2, _MOST**2) ** 0.5)
-    side = scipy.fft.next_fast_len(side, real=True)
+    side = _bins_a_side(len(moves))
     unit_um = (right - left) / side
     problem = flat_problem(
         netlist, start, moves, region_um=(left, bottom, right, top), unit_um=unit_um
@@ -87,6 +86,11 @@ def place_globally(
         report(in_um, lambda: placement(course.at))
 
     return placement(spread(problem, bins, at, threads=threads, schedule=schedule, report=tell))
+
+
+def _bins_a_side(bodies: int) -> int:
+    side = int(np.clip(_BINS_PER_BODY * bodies, _FEWEST**2, _MOST**2) ** 0.5)
+    return scipy.fft.next_fast_len(side, real=True) or side
 
 
 def _bins(netlist: Netlist, start: Placement, problem: FlatProblem, side: int) -> Bins:

@@ -231,8 +231,9 @@ class _Run:
         except KeyboardInterrupt:
             self.interrupted = True
             return at_hand
-        for gain in gains if self._on_step else ():
-            self._on_step(gain)
+        if self._on_step:
+            for gain in gains:
+                self._on_step(gain)
         return at_hand
 
     def _took(

@@ -18,7 +18,7 @@ def toy_flat() -> tuple[Netlist, Placement]:
     node = np.stack([first, (first + 1) % count, (7 * first + 3) % count], axis=1).ravel()
     rows = Rows(
         x_um=np.zeros(_ROWS),
-        y_um=2.0 * np.arange(_ROWS),
+        y_um=2.0 * np.arange(_ROWS, dtype=np.float64),
         height_um=np.full(_ROWS, 2.0),
         site_width_um=np.ones(_ROWS),
         sites=np.full(_ROWS, _SITES),

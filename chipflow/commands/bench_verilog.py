@@ -85,7 +85,7 @@ def verilog(
         typer.Option(
             metavar="DIR|none",
             help="Where tuned prompt packs are; none for those that come with chipflow.  "
-            "[default: CHIPFLOW_PROMPTS]",
+            "\\[default: CHIPFLOW_PROMPTS]",
         ),
     ] = "",
     leave_out_trained: Annotated[

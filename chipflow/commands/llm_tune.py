@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-
-from chipflow.commands import asking_options as options
 
 if TYPE_CHECKING:
     from llm_stages.pack_score import Problem
@@ -22,7 +21,7 @@ _STAGES = {"rtl": "spec_to_rtl", "spec_to_rtl": "spec_to_rtl"}
 def tune(
     model: Annotated[
         str,
-        typer.Option(metavar="MODEL", help="The model to tune for.  [default: CHIPFLOW_MODEL]"),
+        typer.Option(metavar="MODEL", help="The model to tune for.  \\[default: CHIPFLOW_MODEL]"),
     ] = "",
     stage: Annotated[str, typer.Option(help="The stage: rtl.")] = "rtl",
     suite: Annotated[
@@ -75,13 +74,15 @@ def tune(
     timeout_s: Annotated[
         float, typer.Option("--timeout", help="Seconds to wait for an answer.", min=0.1)
     ] = 600.0,
-    api_base: options.ApiBase = "",
+    api_base: Annotated[
+        str, typer.Option("--api-base", help="Address of an OpenAI-compatible server.")
+    ] = "",
     cores: Annotated[int, typer.Option(help="Problems at a time.", min=1)] = 2,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Where to put the pack.  [default: the user's folder of packs, where runs find "
+            help="Where to put the pack.  \\[default: the user's folder of packs, where runs find "
             "it]",
         ),
     ] = None,
@@ -93,13 +94,18 @@ def tune(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Keep answers there, and go on from those that are there.  [default: in the "
+            help="Keep answers there, and go on from those that are there.  \\[default: in the "
             "cache]",
         ),
     ] = None,
-    replay: options.Replay = None,
-    again: options.Again = False,
-    as_json: options.Json = False,
+    replay: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Ask no model: take answers recorded in DIR."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask again what was asked and answered before.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Search for instructions and demonstrations with which a model writes better RTL.
@@ -109,6 +115,7 @@ def tune(
     """
     from chipflow.commands.progress_lines import ProgressLines
     from chipflow.design import Models
+    from chipflow.model_choice import choose
     from chipflow.tools import synthesis_gate
     from llm_stages import tune as tuning
     from llm_stages.model_string import split
@@ -121,7 +128,9 @@ def tune(
             where="--stage",
             hint="rtl can: its answers are judged by gates and test benches, without a person",
         )
-    model = options.chosen(Models(), [model] if model else None, api_base).of(_STAGES[stage])
+    flags = [model] if model else ()
+    chosen, _ = choose(Models(), flags=flags, api_base=api_base, environ=os.environ)
+    model = chosen.of(_STAGES[stage])
     if not model:
         raise InputError("no model is named", hint="give --model MODEL, or set CHIPFLOW_MODEL")
     folder = _folder(out)
@@ -169,11 +178,12 @@ def _folder(out: Path | None) -> Path:
 
 
 def _store(record: Path | None, replay: Path | None, again: bool, model: str) -> Store:
+    from chipflow.commands.asking_options import answers
     from llm_stages.store import Store, store_from_environment
     from llm_stages.tune import slug
     from placement_env.cache_folder import cache_dir
 
-    given = options.answers(record, replay) or store_from_environment()
+    given = answers(record, replay) or store_from_environment()
     if given is not None and given.replays:
         return given
     folder = given.folder if given else cache_dir() / "tune" / slug(model)

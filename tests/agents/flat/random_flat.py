@@ -27,7 +27,7 @@ def random_flat(
     canvas = Canvas(10.0, -4.0, 50.0, 36.0)
     rows = Rows(
         x_um=np.full(20, 10.0),
-        y_um=-4.0 + ROW_UM * np.arange(20),
+        y_um=-4.0 + ROW_UM * np.arange(20, dtype=np.float64),
         height_um=np.full(20, ROW_UM),
         site_width_um=np.full(20, SITE_UM),
         sites=np.full(20, 80),
