@@ -7,11 +7,12 @@ edge. On a legal placement that is one comparison a node.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from placement_env.fences import Fences, breaks_fence
 from placement_env.netlist import (
     FloatArray,
     IntArray,
@@ -52,6 +53,8 @@ class RowLegality:
         off_site_nodes: [off_site] nodes, ascending.
         off_row_nodes: [off_row] nodes, ascending.
         outside_nodes: [outside] nodes, ascending.
+        moved_nodes: Fixed nodes that are not where they were at first, ascending.
+        off_fence_nodes: Movable nodes that leave their fence or touch a foreign one, ascending.
     """
 
     overlaps: int
@@ -62,11 +65,14 @@ class RowLegality:
     off_site_nodes: IntArray
     off_row_nodes: IntArray
     outside_nodes: IntArray
+    moved_nodes: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    off_fence_nodes: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @property
     def legal(self) -> bool:
         """Nothing is wrong."""
-        return self.overlaps + self.off_site + self.off_row + self.outside == 0
+        faults = self.overlaps + self.off_site + self.off_row + self.outside
+        return faults + len(self.moved_nodes) + len(self.off_fence_nodes) == 0
 
     def describe(self, netlist: Netlist) -> str:
         """One line that counts what is wrong and names the first node of each sort."""
@@ -79,17 +85,31 @@ class RowLegality:
             ("off site", self.off_site_nodes),
             ("off row", self.off_row_nodes),
             ("outside", self.outside_nodes),
+            ("fixed but moved", self.moved_nodes),
+            ("off fence", self.off_fence_nodes),
         ):
             if nodes.size:
                 parts.append(f"{nodes.size} {what} (first: {name[nodes[0]]})")
         return ", ".join(parts) or "legal"
 
 
-def check_rows(netlist: Netlist, placement: Placement) -> RowLegality:
+def check_rows(
+    netlist: Netlist,
+    placement: Placement,
+    *,
+    start: Placement | None = None,
+    fences: Fences | None = None,
+) -> RowLegality:
     """Check cells and macros for overlaps, and cells for their rows and sites.
 
     Ports and nodes without area never overlap. A netlist without rows has no cell off a row or a
     site. Soft macros are ignored: they stand for cells that are not placed yet.
+
+    Args:
+        netlist: The netlist.
+        placement: The placement to check.
+        start: Where fixed nodes have to be; not checked without it.
+        fences: Where movable cells and macros have to be; not checked without them.
     """
     width, height = oriented_size(netlist, placement)
     left, right = placement.x_um - width / 2, placement.x_um + width / 2
@@ -126,7 +146,30 @@ def check_rows(netlist: Netlist, placement: Placement) -> RowLegality:
         off_site_nodes=cells[off_site],
         off_row_nodes=cells[off_row],
         outside_nodes=outside,
+        moved_nodes=_moved(netlist, placement, start),
+        off_fence_nodes=_off_fence(
+            netlist, fences, nodes, np.stack([left, bottom, right, top], axis=1)
+        ),
     )
+
+
+def _moved(netlist: Netlist, placement: Placement, start: Placement | None) -> IntArray:
+    """Fixed nodes that do not lie as in `start`."""
+    if start is None:
+        return np.zeros(0, dtype=np.int64)
+    apart = np.maximum(np.abs(placement.x_um - start.x_um), np.abs(placement.y_um - start.y_um))
+    same = (apart <= TOLERANCE_UM) & (placement.orient == start.orient)
+    return np.flatnonzero(netlist.fixed & ~same)
+
+
+def _off_fence(
+    netlist: Netlist, fences: Fences | None, nodes: IntArray, boxes_um: FloatArray
+) -> IntArray:
+    """Movable ones of `nodes` that are not where the fences have them; `boxes_um` is [N, 4]."""
+    if fences is None:
+        return np.zeros(0, dtype=np.int64)
+    nodes = nodes[~netlist.fixed[nodes]]
+    return nodes[breaks_fence(fences, nodes, boxes_um[nodes], tolerance_um=TOLERANCE_UM)]
 
 
 def overlapping_pairs(

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from placement_env.fences import Fences
 from placement_env.netlist import Canvas, Netlist, NodeKind, Orient, Placement, Rows
 from placement_env.row_legality import check_rows, overlapping_pairs
 
@@ -172,3 +174,34 @@ def test_rows_and_sites_agree_with_brute_force(cells, orient, lift):
             off_site.append(i)
     assert report.off_row_nodes.tolist() == off_row
     assert report.off_site_nodes.tolist() == off_site
+
+
+def test_fixed_nodes_must_be_where_they_were():
+    netlist = replace(cells_of([1.0] * 4, [1.0] * 4, None), fixed=np.arange(4) < 3)
+    start = place_at(netlist, [0, 2, 4, 6], [0, 0, 0, 0], [0, 0, 0, 0])
+    placed = place_at(netlist, [0, 2 + 1e-9, 4.1, 8], [0, 0, 0, 0], [4, 0, 0, 4])
+    report = check_rows(netlist, placed, start=start)
+    assert report.moved_nodes.tolist() == [0, 2]
+    assert not report.legal
+    assert "2 fixed but moved (first: c0)" in report.describe(netlist)
+    assert check_rows(netlist, placed).legal
+    assert check_rows(netlist, start, start=start).legal
+
+
+def test_nodes_keep_to_their_fences_and_out_of_closed_ones():
+    # Region 0 is an L of two boxes and closed to others; region 1 is open to all.
+    box_um = np.array([[0.0, 0, 4, 2], [0.0, 2, 2, 4], [6.0, 0, 10, 4]])
+    netlist = cells_of([2.0] * 7, [2.0] * 7, None)
+    fences = Fences(
+        ("closed", "open"), np.array([True, False]), box_um, np.array([0, 0, 1]),
+        np.array([0, 0, 0, 1, 1, -1, -1]),
+    )  # fmt: skip
+    placed = place_at(netlist, [0, 2, 1, 6, 12, 8, 3], [1, 0, 1, 0, 0, 2, 5], [0] * 7)
+    # 0 lies across both boxes of the L; 2 sticks out of its corner; 4 is far off; 5 may be there.
+    report = check_rows(netlist, placed, fences=fences)
+    assert report.off_fence_nodes.tolist() == [2, 4]
+    assert "2 off fence (first: c2)" in report.describe(netlist)
+    intruder = replace(placed, y_um=np.where(np.arange(7) == 6, 2.0, placed.y_um))
+    assert check_rows(netlist, intruder, fences=fences).off_fence_nodes.tolist() == [2, 4, 6]
+    stuck = replace(netlist, fixed=np.ones(7, dtype=bool))
+    assert check_rows(stuck, intruder, fences=fences).off_fence_nodes.size == 0

@@ -38,7 +38,17 @@ from agents.flat.detailed.wires import Wires
 from agents.flat.site_rows import SiteRows, site_rows
 from agents.progress import Progress, ProgressCallback
 from placement_env.errors import InputError
-from placement_env.netlist import FloatArray, Netlist, Placement, hpwl_um
+from placement_env.kernels import compile_notice
+from placement_env.netlist import (
+    Canvas,
+    FloatArray,
+    Netlist,
+    NodeKind,
+    Orient,
+    Placement,
+    Rows,
+    hpwl_um,
+)
 
 #: Rounds at most, and the share of the wirelength that a round must gain for another one.
 ROUNDS, LEAST_SHARE = 8, 2e-4
@@ -143,6 +153,45 @@ def refine(
         if not in_time or before - total_hpwl_um(wires, board) <= LEAST_SHARE * before:
             break
     return placement_of(board, netlist, rows, legal), tuple(gains)
+
+
+def compile_kernels(report: Callable[[str], None] | None = None) -> float:
+    """Compile what `refine` uses, where that has not been done; the seconds that it took."""
+    return compile_notice("detailed placement", _toy_swaps, report, beside=_toy_rest)
+
+
+def _toy_swaps() -> None:
+    _take_toy_steps(("global swap",))
+
+
+def _toy_rest() -> None:
+    _take_toy_steps(("matching", "local reordering", "row shift", "flipping"))
+
+
+def _take_toy_steps(names: tuple[str, ...]) -> None:
+    """Take some steps on four cells in a row, on a net."""
+    one = np.ones(1)
+    netlist = Netlist(
+        name="toy",
+        node_name=("a", "b", "c", "d"),
+        node_kind=np.full(4, int(NodeKind.STANDARD_CELL)),
+        width_um=np.ones(4),
+        height_um=np.ones(4),
+        fixed=np.zeros(4, dtype=bool),
+        pin_node=np.arange(4),
+        pin_dx_um=np.zeros(4),
+        pin_dy_um=np.zeros(4),
+        net_start=np.array([0, 4]),
+        net_weight=one,
+        canvas=Canvas(0.0, 0.0, 8.0, 1.0),
+        rows=Rows(0 * one, 0 * one, one, one, np.array([8]), np.array([int(Orient.N)])),
+    )
+    placed = Placement(np.array([0.5, 1.5, 2.5, 3.5]), np.full(4, 0.5), np.zeros(4, np.int64))
+    rows = site_rows(netlist, placed)
+    wires, board = make_board(netlist, rows, placed)
+    for name, step in _steps_of_a_round(wires, board, rows, 1, True):
+        if name in names:
+            step()
 
 
 def _steps_of_a_round(

@@ -19,7 +19,7 @@ from agents.flat.detailed.board import (
     total_hpwl_um,
 )
 from agents.flat.detailed.reach import best_interval, look_around, new_reach, span_x
-from agents.flat.detailed.refine import refine
+from agents.flat.detailed.refine import compile_kernels, refine
 from agents.flat.detailed.reorder import new_window, reorder_rows
 from agents.flat.detailed.row_shift import new_row_scratch, shift_rows
 from agents.flat.detailed.trial import gain, keep, new_trial, put, undo
@@ -337,3 +337,12 @@ def test_a_net_of_very_many_pins_is_kept_exactly():
     wires, board = make_board(netlist, rows, placed)
     unchanged = hpwl_um(netlist, legal) - total_hpwl_um(*make_board(netlist, rows, legal))
     assert unchanged + total_hpwl_um(wires, board) == pytest.approx(gains[-1].after_um)
+
+
+def test_compiling_is_announced_once_or_not_at_all():
+    told = []
+    compile_kernels(told.append)
+    assert len(told) in (0, 2)
+    told.clear()
+    assert compile_kernels(told.append) == 0.0
+    assert told == []

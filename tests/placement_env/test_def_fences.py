@@ -1,0 +1,69 @@
+"""The regions of a DEF design become fences of its netlist."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from placement_env.errors import InputError
+from placement_env.formats import def_file, lef, lefdef
+from placement_env.formats.def_fences import fences_of
+from placement_env.formats.def_file import DefBox, DefGroup, DefRegion
+from placement_env.row_legality import check_rows
+from tests.placement_env import test_def_areas, test_lefdef
+from tests.placement_env.test_def_file import write
+
+
+def test_groups_and_components_bind_nodes_to_regions(tmp_path: Path) -> None:
+    cells = tmp_path / "cells.lef"
+    cells.write_text(test_lefdef.CELLS)
+    library = lef.read(cells)
+    design = def_file.read(write(tmp_path, test_def_areas.SMALL))
+    netlist, placement = lefdef.to_netlist(design, library)
+    fences = fences_of(design, netlist)
+    assert fences is not None
+    assert fences.name == ("core", "plain")  # a guide binds nothing
+    assert fences.exclusive.tolist() == [True, False]
+    assert fences.box_um.tolist() == [[1.0, 2.0, 9.0, 8.0], [9.0, 2.0, 20.0, 6.0], [0, 0, 0.005, 0]]
+    assert fences.box_fence.tolist() == [0, 0, 1]
+    held = {name: fences.node_fence[i] for i, name in enumerate(netlist.node_name)}
+    assert held == {"a": -1, "inv": 0, "cpu/inv": 0, "ram": -1}
+    # cpu/inv is not placed: it lies in the middle of the die, outside its region.
+    report = check_rows(netlist, placement, fences=fences)
+    assert [netlist.node_name[node] for node in report.off_fence_nodes] == ["cpu/inv"]
+
+    own = dataclasses.replace(design.components, region={"inv": "plain"})
+    moved = dataclasses.replace(design, components=own)
+    fences = fences_of(moved, netlist)
+    assert fences is not None
+    assert fences.node_fence[netlist.node_name.index("inv")] == 1
+
+    free = dataclasses.replace(design.components, region={})
+    unbound = dataclasses.replace(design, regions=(), groups=(), components=free)
+    assert fences_of(unbound, netlist) is None
+    lost = dataclasses.replace(design, groups=(DefGroup("g", ("inv",), "nowhere"),))
+    with pytest.raises(InputError, match="region nowhere, which is not in REGIONS"):
+        fences_of(lost, netlist)
+
+
+def test_patterns_are_no_regular_expressions(tmp_path: Path) -> None:
+    cells = tmp_path / "cells.lef"
+    cells.write_text(test_lefdef.CELLS)
+    design = def_file.read(write(tmp_path, test_def_areas.SMALL))
+    netlist, _ = lefdef.to_netlist(design, lef.read(cells))
+    region = DefRegion("r", (DefBox(0, 0, 9, 9),))
+    counts = {"*inv": 2, "i.v": 0, "*n*": 2, "inv*": 1, "*": 3, "c*/*v": 1}
+    for pattern, bound in counts.items():
+        group = DefGroup("g", (pattern,), "r")
+        only = dataclasses.replace(
+            design,
+            regions=(region,),
+            groups=(group,),
+            components=dataclasses.replace(design.components, region={}),
+        )
+        fences = fences_of(only, netlist)
+        assert fences is not None
+        assert np.count_nonzero(fences.node_fence == 0) == bound
