@@ -15,17 +15,17 @@ def checked_start(netlist: Netlist, start: Placement | None) -> Placement:
         InputError: There are no rows, or no cells; something fits nowhere (`check_fits`); or there
             is no start and a node is fixed.
     """
-    if netlist.rows is None or len(netlist.rows.y_um) == 0:
-        raise InputError(
-            "the netlist has no rows to place cells and macros on",
-            where=netlist.name,
-            hint="use a DEF with ROW statements or a Bookshelf design with a .scl file",
-        )
     if not (netlist.node_kind == NodeKind.STANDARD_CELL).any():
         raise InputError(
             "there are no standard cells to place",
             where=netlist.name,
             hint="choose a placer of macros, such as search",
+        )
+    if netlist.rows is None or len(netlist.rows.y_um) == 0:
+        raise InputError(
+            "the netlist has no rows to place cells and macros on",
+            where=netlist.name,
+            hint="use a DEF with ROW statements or a Bookshelf design with a .scl file",
         )
     if start is not None:
         check_fits(netlist, start)

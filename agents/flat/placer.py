@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from agents.effort import check_effort
 from agents.flat.detailed.refine import StepGain, refine
 from agents.flat.electrostatic import Course, Schedule
 from agents.flat.global_place import ANEW, ONWARDS, place_globally
@@ -61,9 +62,10 @@ def place(
         on_step: Is told what each step made of the wires.
 
     Raises:
-        InputError: There are no rows or no cells, macros or cells do not fit, cells are not as high
-            as the rows, or soft macros are movable.
+        InputError: Budget or seed mean nothing; there are no rows or no cells; macros or cells do
+            not fit; cells are not as high as the rows; or soft macros are movable.
     """
+    check_effort(budget_s=budget_s if budget_s < np.inf else 1.0, seed=seed, moves=None)
     start = checked_start(netlist, start)
     run = _Run(seed, progress, on_step)
     rough = _rough(run, netlist, start, density)

@@ -26,7 +26,7 @@ from tests.agents.hard_cases import REFUSED, moved_and_partly_fixed, of_kinds, t
 from tests.agents.legality import assert_legal, assert_others_stay, assert_same
 from tests.agents.row_designs import row_design
 
-PLACE_MACROS = [name for name in placers.NAMES if name != "coloquinte"]
+PLACE_MACROS = [name for name in placers.NAMES if name not in placers.PLACE_CELLS]
 SEARCHES = ["graph-rl", "search", "annealing", "greedy"]
 
 every_placer = pytest.mark.parametrize("name", PLACE_MACROS)
@@ -232,8 +232,8 @@ def test_macros_of_a_flat_netlist_are_placed_among_its_cells(name: str) -> None:
     assert "placing cells" in told
 
 
-@pytest.mark.parametrize("name", ["quadratic", "random", "coloquinte"])
-def test_baselines_without_a_search_place_flat_netlists(name: str) -> None:
+@pytest.mark.parametrize("name", ["quadratic", "random", "coloquinte", "flat"])
+def test_placers_without_a_search_place_flat_netlists(name: str) -> None:
     netlist, start = row_design(cells=150, macros=3, utilization=0.5)
     netlist = replace(netlist, fixed=netlist.node_kind == NodeKind.PORT)
     start = replace(start, x_um=np.nan_to_num(start.x_um), y_um=np.nan_to_num(start.y_um))
@@ -247,8 +247,8 @@ def test_baselines_without_a_search_place_flat_netlists(name: str) -> None:
     assert is_legal(score(netlist, placed))
     assert_same(placed, again)
     # What nobody searched for is not mended by rough places that have shorter wires.
-    assert told.count("placing cells") == 2
-    assert ("grouping cells" in told) == (name != "coloquinte")
+    assert told.count("placing cells") == (0 if name == "flat" else 2)
+    assert ("grouping cells" in told) == (name in ("quadratic", "random"))
 
 
 def test_random_places_are_worse_than_those_where_nets_pull(
@@ -262,10 +262,11 @@ def test_random_places_are_worse_than_those_where_nets_pull(
     assert quadratic < 0.7 * random
 
 
-def test_cells_alone_are_what_coloquinte_is_for() -> None:
+@pytest.mark.parametrize("name", placers.PLACE_CELLS)
+def test_placers_of_cells_refuse_netlists_without_them(name: str) -> None:
     netlist, start = toy_netlist()
     with pytest.raises(InputError, match="no standard cells") as refused:
-        placers.named("coloquinte")(netlist, start, budget_s=1, seed=1)
+        placers.named(name)(netlist, start, budget_s=1, seed=1)
     assert "search" in refused.value.hint
 
 
