@@ -8,7 +8,7 @@ from agents.flat.detailed.wires import Wires
 from placement_env.kernels import lean
 
 #: So many cells are pushed at most to each side. In dense rows free sites are far apart.
-MOST_PUSHED = 32
+MOST_PUSHED = 64
 #: How the lacking room is shared: all pushed to the right, all to the left, half and half.
 RIGHT, LEFT, BOTH = 0, 1, 2
 PUSHES = 3
