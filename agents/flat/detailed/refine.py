@@ -21,7 +21,7 @@ References:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,15 +38,10 @@ from agents.flat.detailed.wires import Wires
 from agents.flat.site_rows import SiteRows, site_rows
 from agents.progress import Progress, ProgressCallback
 from placement_env.errors import InputError
-from placement_env.kernels import compile_notice
 from placement_env.netlist import (
-    Canvas,
     FloatArray,
     Netlist,
-    NodeKind,
-    Orient,
     Placement,
-    Rows,
     hpwl_um,
 )
 
@@ -58,6 +53,16 @@ _LINES, _PLACES = 8, 12
 _NEIGHBOURS = 4
 #: Height of a matching window in lines; it is as wide as it is high.
 _MATCHED_LINES = 24
+
+#: The steps of a round, in their order.
+STEPS = (
+    "global swap",
+    "vertical swap",
+    "matching",
+    "local reordering",
+    "row shift",
+    "flipping",
+)
 
 _Step = tuple[str, Callable[[], int]]
 
@@ -89,6 +94,7 @@ def refine(
     budget_s: float = np.inf,
     rounds: int = ROUNDS,
     flip: bool | None = None,
+    only: Collection[str] = STEPS,
     blocked_um: FloatArray | None = None,
     progress: ProgressCallback | None = None,
 ) -> tuple[Placement, tuple[StepGain, ...]]:
@@ -105,6 +111,7 @@ def refine(
         rounds: So many rounds at most.
         flip: Whether cells may be mirrored about y; by default only in LEF/DEF designs, since
             Bookshelf's official evaluation knows no orientations.
+        only: Names of the steps that are taken.
         blocked_um: [B, 4] left, bottom, right and top of boxes that are closed to cells.
         progress: Is told after each step; its snapshot is a legal placement.
 
@@ -121,9 +128,9 @@ def refine(
     if len(rows.cells) == 0:
         return legal, ()
     wires, board = make_board(netlist, rows, legal)
-    steps = _steps_of_a_round(
-        wires, board, rows, seed, netlist.unit_um is not None if flip is None else flip
-    )
+    flip = netlist.unit_um is not None if flip is None else flip
+    steps = [step for step in _steps_of_a_round(wires, board, rows, seed) if step[0] in only]
+    steps = [step for step in steps if flip or step[0] != "flipping"]
     unchanging = hpwl_um(netlist, legal) - total_hpwl_um(wires, board)
     gains: list[StepGain] = []
 
@@ -145,8 +152,7 @@ def refine(
             )  # fmt: skip
         return True
 
-    shift = next(step for step in steps if step[0] == "row shift")
-    in_time = take(*shift)
+    in_time = all(take(*step) for step in steps if step[0] == "row shift")
     for _ in range(rounds):
         before = total_hpwl_um(wires, board)
         in_time = in_time and all(take(*step) for step in steps)
@@ -155,48 +161,7 @@ def refine(
     return placement_of(board, netlist, rows, legal), tuple(gains)
 
 
-def compile_kernels(report: Callable[[str], None] | None = None) -> float:
-    """Compile what `refine` uses, where that has not been done; the seconds that it took."""
-    return compile_notice("detailed placement", _toy_swaps, report, beside=_toy_rest)
-
-
-def _toy_swaps() -> None:
-    _take_toy_steps(("global swap",))
-
-
-def _toy_rest() -> None:
-    _take_toy_steps(("matching", "local reordering", "row shift", "flipping"))
-
-
-def _take_toy_steps(names: tuple[str, ...]) -> None:
-    """Take some steps on four cells in a row, on a net."""
-    one = np.ones(1)
-    netlist = Netlist(
-        name="toy",
-        node_name=("a", "b", "c", "d"),
-        node_kind=np.full(4, int(NodeKind.STANDARD_CELL)),
-        width_um=np.ones(4),
-        height_um=np.ones(4),
-        fixed=np.zeros(4, dtype=bool),
-        pin_node=np.arange(4),
-        pin_dx_um=np.zeros(4),
-        pin_dy_um=np.zeros(4),
-        net_start=np.array([0, 4]),
-        net_weight=one,
-        canvas=Canvas(0.0, 0.0, 8.0, 1.0),
-        rows=Rows(0 * one, 0 * one, one, one, np.array([8]), np.array([int(Orient.N)])),
-    )
-    placed = Placement(np.array([0.5, 1.5, 2.5, 3.5]), np.full(4, 0.5), np.zeros(4, np.int64))
-    rows = site_rows(netlist, placed)
-    wires, board = make_board(netlist, rows, placed)
-    for name, step in _steps_of_a_round(wires, board, rows, 1, True):
-        if name in names:
-            step()
-
-
-def _steps_of_a_round(
-    wires: Wires, board: Board, rows: SiteRows, seed: int, flip: bool
-) -> list[_Step]:
+def _steps_of_a_round(wires: Wires, board: Board, rows: SiteRows, seed: int) -> list[_Step]:
     """The steps of a round by name; each works on the board and says how many cells it moved."""
     rng = np.random.default_rng(seed)
     trial, reach = new_trial(wires, board), new_reach(wires)
@@ -216,13 +181,11 @@ def _steps_of_a_round(
             wires, board, trial, reach, matching, _MATCHED_LINES, columns, down, left
         )
 
-    steps: list[_Step] = [
+    return [
         ("global swap", lambda: swap(False)),
         ("vertical swap", lambda: swap(True)),
         ("matching", match),
         ("local reordering", lambda: reorder_rows(wires, board, trial, window)),
         ("row shift", lambda: shift_rows(wires, board, trial, row_scratch)),
+        ("flipping", lambda: flip_cells(wires, board, trial)),
     ]
-    if flip:
-        steps.append(("flipping", lambda: flip_cells(wires, board, trial)))
-    return steps

@@ -19,10 +19,11 @@ from agents.flat.detailed.board import (
     total_hpwl_um,
 )
 from agents.flat.detailed.reach import best_interval, look_around, new_reach, span_x
-from agents.flat.detailed.refine import compile_kernels, refine
+from agents.flat.detailed.refine import refine
 from agents.flat.detailed.reorder import new_window, reorder_rows
 from agents.flat.detailed.row_shift import new_row_scratch, shift_rows
 from agents.flat.detailed.trial import gain, keep, new_trial, put, undo
+from agents.flat.placer import compile_kernels
 from agents.flat.row_legal import legalize_rows
 from agents.flat.site_rows import site_rows
 from placement_env.errors import InputError
