@@ -13,7 +13,7 @@ many cores there are. Ctrl-C ends the spreading or the refinement: what is at ha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import numpy as np
@@ -45,6 +45,8 @@ def place(
     progress: ProgressCallback | None = None,
     gap_um: float = 0.0,
     from_nothing: bool = True,
+    moves: int | None = None,
+    cores: int | None = None,
     density: float = 1.0,
     on_step: Callable[[StepGain], None] | None = None,
 ) -> Placement:
@@ -58,6 +60,8 @@ def place(
         progress: Is told what is going on.
         gap_um: Least distance between hard macros.
         from_nothing: Counts for nothing: where movable nodes are in `start` does not matter.
+        moves: Counts for nothing.
+        cores: Cores to use; all by default. The result does not depend on it.
         density: The fullest that rows shall become, above 0 and up to 1. Below 1 cells are spread
             out, which costs wirelength and eases routing.
         on_step: Is told what each step made of the wires.
@@ -66,9 +70,9 @@ def place(
         InputError: Budget or seed mean nothing; there are no rows or no cells; macros or cells do
             not fit; cells are not as high as the rows; or soft macros are movable.
     """
-    check_effort(budget_s=budget_s if budget_s < np.inf else 1.0, seed=seed, moves=None)
+    check_effort(budget_s=budget_s if budget_s < np.inf else 1.0, seed=seed, moves=moves)
     start = checked_start(netlist, start)
-    run = _Run(seed, progress, on_step)
+    run = _Run(seed, progress, on_step, cores)
     rough = _rough(run, netlist, start, density)
     if rough is start:
         return _cells(run, netlist, start, density, ANEW)
@@ -104,6 +108,7 @@ def place_cells(
     progress: ProgressCallback | None = None,
     density: float = 1.0,
     onwards: bool = False,
+    detailed: Collection[str] = STEPS,
 ) -> Placement:
     """All movable cells on rows and sites without overlap; macros stay.
 
@@ -114,11 +119,13 @@ def place_cells(
         progress: Is told what is going on.
         density: As for `place`.
         onwards: Whether cells are already roughly where they shall be.
+        detailed: Steps of detailed placement that are taken (`agents.flat.detailed.refine.STEPS`).
 
     Raises:
         InputError: As `agents.flat.site_rows.site_rows`.
     """
-    return _cells(_Run(seed, progress), netlist, start, density, ONWARDS if onwards else ANEW)
+    schedule = ONWARDS if onwards else ANEW
+    return _cells(_Run(seed, progress), netlist, start, density, schedule, detailed)
 
 
 def _rough(run: _Run, netlist: Netlist, start: Placement, density: float) -> Placement:
@@ -130,7 +137,12 @@ def _rough(run: _Run, netlist: Netlist, start: Placement, density: float) -> Pla
 
 
 def _cells(
-    run: _Run, netlist: Netlist, start: Placement, density: float, schedule: Schedule
+    run: _Run,
+    netlist: Netlist,
+    start: Placement,
+    density: float,
+    schedule: Schedule,
+    detailed: Collection[str] = STEPS,
 ) -> Placement:
     site_rows(netlist, start)  # raises what the rows cannot hold before the long work
     cells = _movable(netlist, _CELL)
@@ -140,7 +152,7 @@ def _cells(
     spread = run.spread(wide, start, cells, schedule, "cells spread")
     legal = run.legalize("cells on rows", netlist, spread, lambda: legalize_rows(wide, spread))
     if not run.interrupted:
-        legal = run.refine(wide, legal)
+        legal = run.refine(wide, legal, detailed)
     return narrowed(netlist, wide, legal)
 
 
@@ -155,6 +167,7 @@ class _Run:
         seed: Seed of all that is random.
         progress: Is told what is going on.
         on_step: Is told what each step made of the wires.
+        cores: Cores to use; all by default.
 
     Attributes:
         interrupted: Ctrl-C has asked for a quick end.
@@ -165,9 +178,11 @@ class _Run:
         seed: int,
         progress: ProgressCallback | None,
         on_step: Callable[[StepGain], None] | None = None,
+        cores: int | None = None,
     ) -> None:
         self.interrupted = False
         self._seed, self._progress, self._on_step = seed, progress, on_step
+        self._cores = cores
         self._began = time.perf_counter()
 
     def legalize(
@@ -203,7 +218,7 @@ class _Run:
 
         began = time.perf_counter()
         try:
-            with Threads() as threads:
+            with Threads(self._cores) as threads:
                 after = place_globally(
                     netlist,
                     start,
@@ -219,7 +234,7 @@ class _Run:
         self._took(what, netlist, start, after, began)
         return after
 
-    def refine(self, netlist: Netlist, legal: Placement) -> Placement:
+    def refine(self, netlist: Netlist, legal: Placement, steps: Collection[str]) -> Placement:
         """Detailed placement; what it had reached once Ctrl-C was pressed."""
         at_hand = legal
 
@@ -230,7 +245,7 @@ class _Run:
             self._tell(progress.phase, progress.cost, at_hand)
 
         try:
-            at_hand, gains = refine(netlist, legal, seed=self._seed, progress=tell)
+            at_hand, gains = refine(netlist, legal, seed=self._seed, only=steps, progress=tell)
         except KeyboardInterrupt:
             self.interrupted = True
             return at_hand

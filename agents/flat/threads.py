@@ -19,10 +19,14 @@ Result = TypeVar("Result")
 
 
 class Threads:
-    """As many threads as this process may use cores, up to one a chunk; a context manager."""
+    """As many threads as this process may use cores, up to one a chunk; a context manager.
 
-    def __init__(self) -> None:
-        self.cores = min(usable_cores(), CHUNKS)
+    Args:
+        cores: Use so many cores at most.
+    """
+
+    def __init__(self, cores: int | None = None) -> None:
+        self.cores = min(cores or CHUNKS, usable_cores(), CHUNKS)
         self._pool = ThreadPoolExecutor(self.cores) if self.cores > 1 else None
 
     def __enter__(self) -> Self:

@@ -10,6 +10,7 @@ import typer
 
 from chipflow.commands.bench_agent import agent as bench_agent
 from chipflow.commands.bench_all import run_all, show_scoreboard
+from chipflow.commands.bench_flat import flat
 from chipflow.commands.bench_gate import gate
 from chipflow.commands.bench_list import list_suites
 from chipflow.commands.bench_speed import speed
@@ -27,6 +28,7 @@ bench.command("agent")(bench_agent)
 bench.command("all")(run_all)
 bench.command("scoreboard")(show_scoreboard)
 bench.command()(gate)
+bench.command()(flat)
 bench.command()(verilog)
 bench.command("list")(list_suites)
 

@@ -64,6 +64,7 @@ def test_the_result_depends_on_neither_start_nor_hashes_nor_run() -> None:
     one = place(netlist, start, seed=3)
     moved = replace(start, x_um=np.where(netlist.fixed, start.x_um, start.x_um + 1.0))
     assert_same(one, place(netlist, moved, seed=3))
+    assert_same(one, place(netlist, start, seed=3, cores=1))
     program = (
         "from tests.agents.flat.test_placer import mixed_design; "
         "from agents.flat.placer import place; import numpy as np; "
