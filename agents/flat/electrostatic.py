@@ -24,6 +24,9 @@ from agents.flat.threads import Threads
 from placement_env.errors import ChipError
 from placement_env.netlist import FloatArray
 
+# Without a lower overflow for so many iterations, more pressure only scatters the bodies.
+_PATIENCE = 400
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -109,6 +112,7 @@ def spread(
     balance.pressure = schedule.first_pressure * np.abs(balance.pull).sum() / push if push else 0.0
     descent = begin(balance.gradient, at, 0.1 * bins.width)
     before = balance.hpwl
+    least, since, best = np.inf, 0, at
     for iteration in range(schedule.most_iterations):
         at = descent.at
         descent = advance(descent, balance.gradient, inside)
@@ -116,7 +120,9 @@ def spread(
         report(Course(iteration, balance.hpwl, balance.overflow, step, descent.at))
         if not np.isfinite(balance.hpwl):
             raise ChipError(f"the wirelength is {balance.hpwl} after {iteration} iterations")
-        if balance.overflow < schedule.target_overflow:
+        if balance.overflow < least:
+            least, since, best = balance.overflow, iteration, descent.at
+        if balance.overflow < schedule.target_overflow or iteration - since > _PATIENCE:
             break
         rise = (balance.hpwl - before) / (schedule.tolerated_rise * max(before, 1e-300))
         if rise < 0:
@@ -125,4 +131,4 @@ def spread(
             balance.pressure *= schedule.growth * max(schedule.growth**-rise, 0.95)
         balance.gamma = gamma(balance.overflow)
         before = balance.hpwl
-    return descent.at
+    return best

@@ -16,11 +16,13 @@ from placement_env.netlist import FloatArray, IntArray, Netlist, NodeKind, Place
 
 #: From the middle of the region.
 ANEW = Schedule()
-#: From where nodes are, which they may leave but a little.
-ONWARDS = Schedule(first_pressure=8e-3)
+#: From where nodes are, which cells may leave for places nearby.
+ONWARDS = Schedule(first_pressure=3e-2)
+#: From where nodes are, which they keep for the most part.
+SETTLE = Schedule(first_pressure=1e-1)
 
 # Bins for each body, and the least and most of them along a side.
-_BINS_PER_BODY, _FEWEST, _MOST = 1.5, 32, 1024
+_BINS_PER_BODY, _FEWEST, _MOST = 2.0, 32, 1024
 # Bodies begin at the middle of the region, scattered by this share of its sides.
 _SCATTER = 1e-3
 # Most fillers for each body, and for a netlist with few of them.
@@ -47,7 +49,7 @@ def place_globally(
         netlist: A flat netlist with rows.
         start: Where all nodes are.
         moves: Hard macros and cells to place.
-        schedule: `ANEW` ignores where `start` has them, `ONWARDS` begins there.
+        schedule: `ANEW` ignores where `start` has them, the others begin there.
         seed: Seed of the fillers' places, and of the scatter around the middle.
         threads: Share the work.
         report: Is told each iteration, with a function that gives the placement at hand.

@@ -1,7 +1,8 @@
 """The flat placer: macros and cells of a netlist together, or the cells around macros that stay.
 
 1. Macros and cells are spread as charges (`agents.flat.global_place`).
-2. Macros are made legal, their order kept (`agents.flat.macro_legal`).
+2. Macros are made legal, their order kept (`agents.flat.macro_legal`). Twice macros and cells are
+   spread again from there, under more pressure, and macros made legal: each time they move less.
 3. Cells are spread once more, around the macros.
 4. Cells go to rows and sites (`agents.flat.row_legal`).
 5. Moves of one or a few cells shorten the wires (`agents.flat.detailed`).
@@ -21,19 +22,21 @@ import numpy as np
 from agents.effort import check_effort
 from agents.flat.detailed.refine import STEPS, StepGain, refine
 from agents.flat.electrostatic import Course, Schedule
-from agents.flat.global_place import ANEW, ONWARDS, place_globally
+from agents.flat.global_place import ANEW, ONWARDS, SETTLE, place_globally
 from agents.flat.inputs import checked_start
 from agents.flat.macro_legal import legalize_macros
 from agents.flat.row_legal import legalize_rows
 from agents.flat.site_rows import site_rows
 from agents.flat.threads import Threads
 from agents.flat.toy import toy_flat
-from agents.flat.wide_cells import narrowed, widened
+from agents.flat.wide_cells import loosened, narrowed, widened
 from agents.progress import Progress, ProgressCallback
 from placement_env.kernels import compile_notice
 from placement_env.netlist import IntArray, Netlist, NodeKind, Placement, hpwl_um
 
 _CELL = NodeKind.STANDARD_CELL
+# How often macros and cells are spread again from where macros are legal.
+_SETTLINGS = 2
 
 
 def place(
@@ -76,12 +79,10 @@ def place(
     rough = _rough(run, netlist, start, density)
     if rough is start:
         return _cells(run, netlist, start, density, ANEW)
-    legal = run.legalize(
-        "macros legal",
-        netlist,
-        rough,
-        lambda: legalize_macros(netlist, rough, gap_um=gap_um, seed=seed),
-    )
+    legal = _macros_legal(run, netlist, rough, gap_um, seed)
+    for _ in range(_SETTLINGS):
+        rough = _rough(run, netlist, legal, density, SETTLE)
+        legal = _macros_legal(run, netlist, rough, gap_um, seed)
     return _cells(run, netlist, legal, density, ONWARDS)
 
 
@@ -128,12 +129,24 @@ def place_cells(
     return _cells(_Run(seed, progress), netlist, start, density, schedule, detailed)
 
 
-def _rough(run: _Run, netlist: Netlist, start: Placement, density: float) -> Placement:
+def _rough(
+    run: _Run, netlist: Netlist, start: Placement, density: float, schedule: Schedule = ANEW
+) -> Placement:
     macros, cells = _movable(netlist, NodeKind.HARD_MACRO), _movable(netlist, _CELL)
     if not macros.size:
         return start
     moves = np.concatenate([macros, cells])
-    return run.spread(widened(netlist, density), start, moves, ANEW, "macros and cells spread")
+    wide = widened(netlist, density)
+    return run.spread(wide, start, moves, schedule, "macros and cells spread")
+
+
+def _macros_legal(
+    run: _Run, netlist: Netlist, rough: Placement, gap_um: float, seed: int
+) -> Placement:
+    def work() -> Placement:
+        return legalize_macros(netlist, rough, gap_um=gap_um, seed=seed)
+
+    return run.legalize("macros legal", netlist, rough, work)
 
 
 def _cells(
@@ -220,7 +233,7 @@ class _Run:
         try:
             with Threads(self._cores) as threads:
                 after = place_globally(
-                    netlist,
+                    loosened(netlist),
                     start,
                     moves,
                     schedule=schedule,

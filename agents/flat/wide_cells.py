@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from placement_env.errors import InputError
-from placement_env.netlist import Netlist, NodeKind, Placement
+from placement_env.netlist import IntArray, Netlist, NodeKind, Placement
 from placement_env.row_legality import TOLERANCE_UM
 
+# How full cells make the rows where they are spread: any closer, not all find a place nearby.
+_LOOSE = 0.97
 # The fullest that wide cells may make the rows: their legalisation needs some slack.
 _FULLEST = 0.93
 
@@ -28,15 +30,10 @@ def widened(netlist: Netlist, density: float) -> Netlist:
         raise InputError(f"cell density is {density:g}, expected above 0 and up to 1")
     rows = netlist.rows
     assert rows is not None
-    cells = np.flatnonzero((netlist.node_kind == NodeKind.STANDARD_CELL) & ~netlist.fixed)
+    cells = _movable_cells(netlist)
     site_um, height_um = float(rows.site_width_um[0]), float(rows.height_um[0])
     sites = np.maximum(np.ceil((netlist.width_um[cells] - TOLERANCE_UM) / site_um), 1)
-    area = netlist.width_um * netlist.height_um
-    other = (netlist.node_kind == NodeKind.HARD_MACRO) | (
-        (netlist.node_kind == NodeKind.STANDARD_CELL) & netlist.fixed
-    )
-    free = rows.sites.sum() * site_um * height_um - area[other].sum()
-    fill = sites.sum() * site_um * height_um / max(free, 1e-300)
+    fill = sites.sum() * site_um * height_um / _free_area(netlist)
     factor = min(1 / density, _FULLEST / fill) if fill else 1.0
     if density == 1 or factor <= 1:
         return netlist
@@ -44,6 +41,16 @@ def widened(netlist: Netlist, density: float) -> Netlist:
     wide = np.diff(np.rint(np.cumsum(sites * factor)), prepend=0)
     width_um = netlist.width_um.copy()
     width_um[cells] = np.maximum(np.minimum(wide, rows.sites.max()), sites) * site_um
+    return replace(netlist, width_um=width_um)
+
+
+def loosened(netlist: Netlist) -> Netlist:
+    """The netlist with cells a little wider, for spreading them; no whole sites any more."""
+    cells = _movable_cells(netlist)
+    area = (netlist.width_um * netlist.height_um)[cells].sum()
+    factor = min(1 / _LOOSE, max(_free_area(netlist) / max(area, 1e-300), 1.0))
+    width_um = netlist.width_um.copy()
+    width_um[cells] *= factor
     return replace(netlist, width_um=width_um)
 
 
@@ -56,3 +63,17 @@ def narrowed(netlist: Netlist, wide: Netlist, placement: Placement) -> Placement
     # Left edges stay whole sites apart from those of the wide cells.
     left = np.floor(slack / 2 / site_um + 1e-6) * site_um
     return replace(placement, x_um=placement.x_um + np.where(slack > 0, left - slack / 2, 0.0))
+
+
+def _movable_cells(netlist: Netlist) -> IntArray:
+    return np.flatnonzero((netlist.node_kind == NodeKind.STANDARD_CELL) & ~netlist.fixed)
+
+
+def _free_area(netlist: Netlist) -> float:
+    """Area of the rows less that of macros and fixed cells, wherever those are."""
+    rows = netlist.rows
+    assert rows is not None
+    taken = netlist.node_kind == NodeKind.HARD_MACRO
+    taken |= (netlist.node_kind == NodeKind.STANDARD_CELL) & netlist.fixed
+    room = (rows.sites * rows.site_width_um * rows.height_um).sum()
+    return max(float(room - (netlist.width_um * netlist.height_um)[taken].sum()), 1e-300)
