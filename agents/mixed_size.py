@@ -7,8 +7,8 @@
 3. The macros on rows and sites, near where the search has them (`agents.flat.macro_legal`).
 4. The cells on the rows that the macros leave (`agents.flat.placer`).
 
-Rough places go through the last two steps without the search as well, and the placement with the
-shorter wires is taken.
+Macros that were placed with the cells also go through the last two steps without the search, and
+the placement with the shorter wires is taken.
 
 Clustered netlists have no cells; they go to the search on the proxy cost (`agents.search`).
 """
@@ -24,7 +24,7 @@ import numpy as np
 from agents import search
 from agents.flat.inputs import checked_start
 from agents.flat.macro_legal import legalize_macros
-from agents.flat.placer import place_cells, rough_places
+from agents.flat.placer import place_cells, place_macros
 from agents.progress import Progress, ProgressCallback
 from placement_env.errors import InputError
 from placement_env.grouping import (
@@ -104,7 +104,7 @@ def place(
     if macros.size:
         unsearched = from_nothing or on_one_point(netlist, start, macros)
         if unsearched:
-            start = rough_places(netlist, start, seed=seed, progress=progress)
+            start = place_macros(netlist, start, seed=seed, progress=progress, gap_um=gap_um)
     wanted = [start]
     if macros.size:
         report("grouping cells")

@@ -76,14 +76,34 @@ def place(
     check_effort(budget_s=budget_s if budget_s < np.inf else 1.0, seed=seed, moves=moves)
     start = checked_start(netlist, start)
     run = _Run(seed, progress, on_step, cores)
-    rough = _rough(run, netlist, start, density)
-    if rough is start:
-        return _cells(run, netlist, start, density, ANEW)
-    legal = _macros_legal(run, netlist, rough, gap_um, seed)
-    for _ in range(_SETTLINGS):
-        rough = _rough(run, netlist, legal, density, SETTLE)
-        legal = _macros_legal(run, netlist, rough, gap_um, seed)
-    return _cells(run, netlist, legal, density, ONWARDS)
+    legal = _macros(run, netlist, start, gap_um, density, _SETTLINGS)
+    return _cells(run, netlist, legal, density, ANEW if legal is start else ONWARDS)
+
+
+def place_macros(
+    netlist: Netlist,
+    start: Placement,
+    *,
+    seed: int,
+    progress: ProgressCallback | None = None,
+    gap_um: float = 0.0,
+    density: float = 1.0,
+    settlings: int = _SETTLINGS,
+) -> Placement:
+    """All movable macros legal, and the cells about where they will be, with overlaps.
+
+    Where no macro is movable, nothing is done.
+
+    Args:
+        netlist: As for `place`.
+        start: As for `place`.
+        seed: As for `place`.
+        progress: As for `place`.
+        gap_um: As for `place`.
+        density: As for `place`.
+        settlings: How often macros and cells are spread again from where macros are legal.
+    """
+    return _macros(_Run(seed, progress), netlist, start, gap_um, density, settlings)
 
 
 def rough_places(
@@ -129,6 +149,19 @@ def place_cells(
     return _cells(_Run(seed, progress), netlist, start, density, schedule, detailed)
 
 
+def _macros(
+    run: _Run, netlist: Netlist, start: Placement, gap_um: float, density: float, settlings: int
+) -> Placement:
+    rough = _rough(run, netlist, start, density)
+    if rough is start:
+        return start
+    legal = _macros_legal(run, netlist, rough, gap_um)
+    for _ in range(settlings):
+        rough = _rough(run, netlist, legal, density, SETTLE)
+        legal = _macros_legal(run, netlist, rough, gap_um)
+    return legal
+
+
 def _rough(
     run: _Run, netlist: Netlist, start: Placement, density: float, schedule: Schedule = ANEW
 ) -> Placement:
@@ -140,11 +173,9 @@ def _rough(
     return run.spread(wide, start, moves, schedule, "macros and cells spread")
 
 
-def _macros_legal(
-    run: _Run, netlist: Netlist, rough: Placement, gap_um: float, seed: int
-) -> Placement:
+def _macros_legal(run: _Run, netlist: Netlist, rough: Placement, gap_um: float) -> Placement:
     def work() -> Placement:
-        return legalize_macros(netlist, rough, gap_um=gap_um, seed=seed)
+        return legalize_macros(netlist, rough, gap_um=gap_um, seed=run.seed)
 
     return run.legalize("macros legal", netlist, rough, work)
 
@@ -183,6 +214,7 @@ class _Run:
         cores: Cores to use; all by default.
 
     Attributes:
+        seed: As given.
         interrupted: Ctrl-C has asked for a quick end.
     """
 
@@ -194,7 +226,7 @@ class _Run:
         cores: int | None = None,
     ) -> None:
         self.interrupted = False
-        self._seed, self._progress, self._on_step = seed, progress, on_step
+        self.seed, self._progress, self._on_step = seed, progress, on_step
         self._cores = cores
         self._began = time.perf_counter()
 
@@ -237,7 +269,7 @@ class _Run:
                     start,
                     moves,
                     schedule=schedule,
-                    seed=self._seed,
+                    seed=self.seed,
                     threads=threads,
                     report=tell,
                 )
@@ -258,7 +290,7 @@ class _Run:
             self._tell(progress.phase, progress.cost, at_hand)
 
         try:
-            at_hand, gains = refine(netlist, legal, seed=self._seed, only=steps, progress=tell)
+            at_hand, gains = refine(netlist, legal, seed=self.seed, only=steps, progress=tell)
         except KeyboardInterrupt:
             self.interrupted = True
             return at_hand

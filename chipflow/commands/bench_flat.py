@@ -85,14 +85,14 @@ def _variants(
     """The whole placer, and what it is without each part."""
     from agents.flat.detailed.refine import STEPS, refine
     from agents.flat.macro_legal import legalize_macros
-    from agents.flat.placer import place, place_cells, rough_places
+    from agents.flat.placer import place, place_cells, place_macros, rough_places
     from agents.flat.row_legal import legalize_rows
     from agents.macro_rows import on_rows
 
     netlist, start = benchmark.netlist, benchmark.placements["initial"]
     rough = rough_places(netlist, start, seed=seed)
     has_macros = rough is not start
-    legal = legalize_macros(netlist, rough)
+    legal = place_macros(netlist, start, seed=seed)
 
     def cells(at: Placement, detailed: tuple[str, ...] = STEPS) -> Placement:
         return place_cells(netlist, at, seed=seed, onwards=has_macros, detailed=detailed)
@@ -103,7 +103,11 @@ def _variants(
     if has_macros:
         variants += [
             (
-                "the macros' order (each to the nearest place, large ones first)",
+                "spreading again from legal macros",
+                lambda: cells(legalize_macros(netlist, rough)),
+            ),
+            (
+                "that and the macros' order (each to the nearest place, large ones first)",
                 lambda: cells(on_rows(netlist, rough, seed=seed)),
             ),
             (
@@ -134,16 +138,26 @@ def _measured(benchmark: Benchmark, without: str, place: Callable[[], Placement]
 
 def _markdown(steps: dict[str, list[StepGain]], parts: list[Part]) -> str:
     """Both tables: wirelength and seconds after each step, then the cost of leaving parts out."""
-    lines = ["| design | step | HPWL after it | seconds |", "| --- | --- | --- | --- |"]
+    from agents.flat.detailed.refine import STEPS
+
+    lines = [
+        "| design | step | HPWL after it | gained | seconds |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for name, taken in steps.items():
-        rounds: dict[str, list[StepGain]] = {}
         for step in taken:
-            rounds.setdefault(step.step, []).append(step)
-        for step, times in rounds.items():
-            # Steps of detailed placement come in rounds: what they gained is the sum of them all.
-            gained = sum(each.before_um - each.after_um for each in times)
-            after = f"{times[-1].after_um:,.0f}" if len(times) == 1 else f"−{gained:,.0f}"
-            lines.append(f"| {name} | {step} | {after} | {sum(t.seconds for t in times):.1f} |")
+            if step.step not in STEPS:
+                lines.append(
+                    f"| {name} | {step.step} | {step.after_um:,.0f} | | {step.seconds:.1f} |"
+                )
+        for detailed in STEPS:
+            rounds = [step for step in taken if step.step == detailed]
+            if rounds:
+                gained = sum(step.before_um - step.after_um for step in rounds)
+                seconds = sum(step.seconds for step in rounds)
+                lines.append(
+                    f"| {name} | {detailed}, all rounds | | {gained:,.0f} | {seconds:.1f} |"
+                )
     lines += ["", "| design | without | HPWL | longer by | seconds |"]
     lines.append("| --- | --- | --- | --- | --- |")
     whole = {part.design: part.hpwl_um for part in parts if not part.without}
