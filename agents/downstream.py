@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.cells import place_cells
-from agents.macro_rows import on_rows
+from agents.flat.macro_legal import legalize_macros
+from agents.flat.placer import quick_wirelength_um
 from placement_env.env import Objective
 from placement_env.grouping import ungrouped_placement
-from placement_env.netlist import IntArray, Netlist, Placement, hpwl_um
+from placement_env.netlist import IntArray, Netlist, Placement
 
 
 def flat_wirelength(
-    flat: Netlist, group: IntArray, at_first: Placement, *, effort: int = 1, seed: int = 1
+    flat: Netlist, group: IntArray, at_first: Placement, *, seed: int = 1
 ) -> Objective:
-    """The objective: half-perimeter wirelength over all nets after cells are placed on rows.
+    """The objective: half-perimeter wirelength over all nets after cells are spread around macros.
 
     Divided by the canvas's half perimeter and the number of nets, so that it is of the size of the
     wirelength in the proxy cost.
@@ -23,15 +23,13 @@ def flat_wirelength(
         flat: The netlist with cells and rows.
         group: [N] group of each of its cells, of which the environment's netlist was made.
         at_first: Where fixed nodes are.
-        effort: Effort of the cell placer, 1 to 9.
-        seed: Its seed.
+        seed: Seed of the cell placer.
     """
     scale = 1 / ((flat.canvas.width_um + flat.canvas.height_um) * max(flat.num_nets, 1))
 
     def wirelength(netlist: Netlist, placement: Placement) -> float:
         whole = ungrouped_placement(flat, group, at_first, placement)
-        legal = on_rows(flat, whole, gap_um=0.0, seed=seed)
-        placed = place_cells(flat, legal, effort=effort, seed=seed)
-        return float(np.float64(hpwl_um(flat, placed)) * scale)
+        legal = legalize_macros(flat, whole, seed=seed)
+        return float(np.float64(quick_wirelength_um(flat, legal, seed=seed)) * scale)
 
     return wirelength

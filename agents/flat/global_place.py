@@ -20,6 +20,10 @@ ANEW = Schedule()
 ONWARDS = Schedule(first_pressure=3e-2)
 #: From where nodes are, which they keep for the most part.
 SETTLE = Schedule(first_pressure=1e-1)
+#: From where nodes are, in a hurry: for wirelengths that are compared, not for placements.
+QUICK = Schedule(
+    first_pressure=2e-2, growth=1.1, tolerated_rise=0.01, target_overflow=0.1, most_iterations=300
+)
 
 # Bins for each body, and the least and most of them along a side.
 _BINS_PER_BODY, _FEWEST, _MOST = 2.0, 32, 1024

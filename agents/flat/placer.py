@@ -22,7 +22,7 @@ import numpy as np
 from agents.effort import check_effort
 from agents.flat.detailed.refine import STEPS, StepGain, refine
 from agents.flat.electrostatic import Course, Schedule
-from agents.flat.global_place import ANEW, ONWARDS, SETTLE, place_globally
+from agents.flat.global_place import ANEW, ONWARDS, QUICK, SETTLE, place_globally
 from agents.flat.inputs import checked_start
 from agents.flat.macro_legal import legalize_macros
 from agents.flat.row_legal import legalize_rows
@@ -147,6 +147,22 @@ def place_cells(
     """
     schedule = ONWARDS if onwards else ANEW
     return _cells(_Run(seed, progress), netlist, start, density, schedule, detailed)
+
+
+def quick_wirelength_um(netlist: Netlist, start: Placement, *, seed: int = 1) -> float:
+    """Weighted HPWL with the cells spread around macros that stay, in a hurry and not legal.
+
+    For comparing places of macros: about a second for 10,000 cells.
+
+    Args:
+        netlist: A flat netlist with rows.
+        start: Where macros are, and where cells begin.
+        seed: Seed of the fillers' places.
+    """
+    cells = _movable(netlist, _CELL)
+    if not cells.size:
+        return hpwl_um(netlist, start)
+    return hpwl_um(netlist, _Run(seed, None).spread(netlist, start, cells, QUICK, ""))
 
 
 def _macros(

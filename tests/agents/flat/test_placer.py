@@ -13,7 +13,7 @@ import pytest
 
 from agents import pieces
 from agents.flat.detailed.refine import StepGain
-from agents.flat.placer import place, place_cells, rough_places
+from agents.flat.placer import place, place_cells, quick_wirelength_um, rough_places
 from agents.progress import Progress
 from placement_env.errors import InputError
 from placement_env.netlist import Netlist, NodeKind, Placement, hpwl_um
@@ -181,3 +181,18 @@ def test_nets_of_one_pin_and_of_very_many_are_no_trouble() -> None:
         net_weight=np.concatenate([netlist.net_weight, [1.0, 1.0]]),
     )
     assert check_rows(netlist, place(netlist, start, seed=1)).legal
+
+
+def test_the_quick_wirelength_tells_good_places_of_macros_from_bad_ones() -> None:
+    netlist, start = mixed_design(cells=600)
+    good = place(netlist, start, seed=1)
+    quick = quick_wirelength_um(netlist, good)
+    assert quick == pytest.approx(hpwl_um(netlist, good), rel=0.15)
+    macro = netlist.nodes_of(NodeKind.HARD_MACRO)
+    worse = replace(good, x_um=good.x_um.copy(), y_um=good.y_um.copy())
+    corner = [netlist.canvas.left_um + 3, netlist.canvas.right_um - 5, netlist.canvas.right_um - 5]
+    worse.x_um[macro], worse.y_um[macro] = corner, [5.0, 5.0, netlist.canvas.top_um - 5]
+    slow = place_cells(netlist, worse, seed=1)
+    assert (quick_wirelength_um(netlist, worse) > quick) == (
+        hpwl_um(netlist, slow) > hpwl_um(netlist, good)
+    )
