@@ -39,6 +39,7 @@ class Schedule:
         gamma_bins: Smoothness of wirelength, in bins, at an overflow of 0.55.
         target_overflow: The placement ends there.
         most_iterations: Or after so many.
+        from_middle: Bodies begin in the middle of the region, wherever they were.
     """
 
     first_pressure: float = 8e-5
@@ -47,6 +48,7 @@ class Schedule:
     gamma_bins: float = 8.0
     target_overflow: float = 0.07
     most_iterations: int = 2000
+    from_middle: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from agents.flat.threads import Threads
 from placement_env.netlist import FloatArray, IntArray, Netlist, NodeKind, Placement, oriented_size
 
 #: From the middle of the region.
-ANEW = Schedule()
+ANEW = Schedule(from_middle=True)
 #: From where nodes are, which cells may leave for places nearby.
 ONWARDS = Schedule(first_pressure=3e-2)
 #: From where nodes are, which they keep for the most part.
@@ -53,7 +53,7 @@ def place_globally(
         netlist: A flat netlist with rows.
         start: Where all nodes are.
         moves: Hard macros and cells to place.
-        schedule: `ANEW` ignores where `start` has them, the others begin there.
+        schedule: How they are spread, and whether they begin where `start` has them.
         seed: Seed of the fillers' places, and of the scatter around the middle.
         threads: Share the work.
         report: Is told each iteration, with a function that gives the placement at hand.
@@ -74,7 +74,7 @@ def place_globally(
     at = np.empty((2, problem.num_bodies))
     count = len(moves)
     size = np.array([[problem.region_width], [problem.region_height]])
-    if schedule is ANEW:
+    if schedule.from_middle:
         at[:, :count] = size * (0.5 + _SCATTER * rng.standard_normal((2, count)))
     else:
         at[0, :count] = (start.x_um[moves] - left) / unit_um
