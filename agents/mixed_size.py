@@ -125,7 +125,9 @@ def place(
     for number, macro_places in enumerate(wanted, start=1):
         report("placing cells" + f", {number} of {len(wanted)}" * (len(wanted) > 1))
         legal = legalize_macros(netlist, macro_places, gap_um=gap_um, seed=seed)
-        placed.append(place_cells(netlist, legal, seed=seed, progress=progress))
+        # Only macros that were placed with the cells have these about where they shall be.
+        with_cells = unsearched and macro_places is start
+        placed.append(place_cells(netlist, legal, seed=seed, progress=progress, onwards=with_cells))
     return min(placed, key=lambda placement: hpwl_um(netlist, placement))
 
 
