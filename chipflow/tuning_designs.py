@@ -8,9 +8,7 @@ from pathlib import Path
 
 from chipflow.design import Design, read_design
 from chipflow.tools import testbench
-from chipflow.tools.rtl_files import RtlFiles
 from llm_stages.pack_score import Problem
-from llm_stages.verdict import Verdict
 from placement_env.errors import InputError
 from placement_env.formats.text import read_text
 
@@ -50,26 +48,16 @@ def to_tune_on(folder: Path) -> Problem | str:
         defines=design.defines,
         testbench=design.testbench,
         testbench_top=design.testbench_top,
+        simulator=design.simulator,
     )
     if reason := testbench.why_not(bench):
         return reason
-
-    def judge(device: Path, work_dir: Path) -> Verdict:
-        rtl = RtlFiles(device.parent, (device,), {}, (device,))
-        return testbench.run(
-            bench,
-            rtl,
-            [device],
-            work_dir=work_dir,
-            untrusted=[device],
-            timeout_s=_LIMIT_S,
-        )
 
     hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in design.testbench}
     return Problem(
         name=folder.name,
         spec=read_text(design.spec),
         top=design.top,
-        test_bench=judge,
+        test_bench=testbench.judge_of(bench, timeout_s=_LIMIT_S),
         content=json.dumps(hashes, sort_keys=True),
     )

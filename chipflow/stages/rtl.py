@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 from chipflow.design import RTL_STAGES, Design
 from chipflow.stage import Stage, StageContext, StageResult
 from chipflow.tools import rtl_files
-from chipflow.tools.rtl_files import RtlFiles
 from placement_env.errors import InputError
 
 if TYPE_CHECKING:
     from llm_stages.candidate_pool import TestBench
-    from llm_stages.verdict import Verdict
 
 _BENCH_LIMIT_S = 300.0
 
@@ -107,18 +105,7 @@ def _bench_of(design: Design) -> TestBench | None:
     if testbench.why_not(bench):
         return None
 
-    def test_bench(device: Path, work_dir: Path) -> Verdict:
-        rtl = RtlFiles(device.parent, (device,), {}, (device,))
-        return testbench.run(
-            bench,
-            rtl,
-            [device],
-            work_dir=work_dir,
-            untrusted=[device],
-            timeout_s=_BENCH_LIMIT_S,
-        )
-
-    return test_bench
+    return testbench.judge_of(bench, timeout_s=_BENCH_LIMIT_S)
 
 
 def _keep(

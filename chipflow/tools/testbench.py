@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from chipflow.design import Design
@@ -78,6 +78,19 @@ def run(
         untrusted=untrusted,
         simulator=design.simulator,
     )
+
+
+def judge_of(bench: Design, *, timeout_s: float) -> Callable[[Path, Path], Verdict]:
+    """Judges a device in one file, which a model wrote, by the test bench of `bench`.
+
+    The function takes the file and a new folder to work in.
+    """
+
+    def judge(device: Path, work_dir: Path) -> Verdict:
+        rtl = RtlFiles(device.parent, (device,), {}, (device,))
+        return run(bench, rtl, [device], work_dir=work_dir, untrusted=[device], timeout_s=timeout_s)
+
+    return judge
 
 
 def _run_cocotb(
