@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import coloquinte_run
+from agents.flat.site_rows import movable_cells, row_size
 from agents.row_segments import Segments, fit_cells, free_segments
 from placement_env.child_environment import child_environment
 from placement_env.errors import ChipError, InputError
@@ -37,7 +38,6 @@ from placement_env.netlist import (
     oriented_size,
     pin_positions,
 )
-from placement_env.row_legality import TOLERANCE_UM
 
 #: The fullest that widened cells may make the rows: legalisation needs some slack.
 MAX_WIDENED_FILL = 0.93
@@ -124,37 +124,10 @@ def place_cells(
 def _checked_task(netlist: Netlist, start: Placement) -> _Task:
     """What there is to place, or the reason why it cannot be placed."""
     where = netlist.name
+    site_um, row_height = row_size(netlist)
+    cells, sites = movable_cells(netlist, site_um, row_height)
     rows = netlist.rows
-    if rows is None or len(rows.y_um) == 0:
-        raise InputError(
-            "the netlist has no rows to place cells on",
-            where=where,
-            hint="use a DEF with ROW statements or a Bookshelf design with a .scl file",
-        )
-    if np.ptp(rows.height_um) > TOLERANCE_UM or np.ptp(rows.site_width_um) > TOLERANCE_UM:
-        raise InputError("rows of different heights or sites are not supported", where=where)
-    movable = ~netlist.fixed
-    soft = np.flatnonzero((netlist.node_kind == NodeKind.SOFT_MACRO) & movable)
-    if soft.size:
-        raise InputError(
-            f"{netlist.node_name[soft[0]]} is a soft macro: this is a grouped netlist",
-            where=where,
-            hint="place the cells of the flat netlist",
-        )
-    cells = np.flatnonzero((netlist.node_kind == NodeKind.STANDARD_CELL) & movable)
-    row_height = float(rows.height_um[0])
-    misfit = cells[np.abs(netlist.height_um[cells] - row_height) > TOLERANCE_UM]
-    if misfit.size:
-        node = int(misfit[0])
-        raise InputError(
-            f"cell {netlist.node_name[node]} is {netlist.height_um[node]:g} um high, but rows are "
-            f"{row_height:g} um: only cells of one row's height can be placed",
-            where=where,
-        )
-    site_um = float(rows.site_width_um[0])
-    sites = np.maximum(
-        np.ceil((netlist.width_um[cells] - TOLERANCE_UM) / site_um).astype(np.int64), 1
-    )
+    assert rows is not None
     coarse = _free(netlist, start, rows, taps=False)
     fine = _free(netlist, start, rows, taps=True)
     need, have = int(sites.sum()), int(fine.sites.sum())

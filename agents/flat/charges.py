@@ -15,7 +15,7 @@ import scipy.fft
 
 from agents.flat.problem import FlatProblem
 from agents.flat.threads import CHUNKS, Threads
-from placement_env.kernels import jit
+from placement_env.kernels import jit, pasted
 from placement_env.netlist import FloatArray
 
 # Bodies smaller than this many bins are widened and thinned, so that the field is smooth to them.
@@ -135,6 +135,15 @@ def forces(
     )  # fmt: skip
 
 
+@pasted
+def _bins_under(
+    centre: float, length: float, step: float, count: int
+) -> tuple[float, float, int, int]:
+    """Both ends of a body along one axis, and the first and the last bin that it touches."""
+    low, high = centre - length / 2, centre + length / 2
+    return low, high, max(int(low / step), 0), min(int(high / step), count - 1)
+
+
 @jit
 def _spread(
     first: int,
@@ -150,12 +159,8 @@ def _spread(
 ) -> FloatArray:
     columns, rows = out.shape
     for body in range(first, last):
-        left, right = x[body] - width[body] / 2, x[body] + width[body] / 2
-        bottom, top = y[body] - height[body] / 2, y[body] + height[body] / 2
-        column0 = max(int(left / bin_width), 0)
-        column1 = min(int(right / bin_width), columns - 1)
-        row0 = max(int(bottom / bin_height), 0)
-        row1 = min(int(top / bin_height), rows - 1)
+        left, right, column0, column1 = _bins_under(x[body], width[body], bin_width, columns)
+        bottom, top, row0, row1 = _bins_under(y[body], height[body], bin_height, rows)
         for column in range(column0, column1 + 1):
             share = min(right, (column + 1) * bin_width) - max(left, column * bin_width)
             share *= density[body]
@@ -184,12 +189,8 @@ def _pull(
 ) -> None:
     columns, rows = field_x.shape
     for body in range(first, last):
-        left, right = x[body] - width[body] / 2, x[body] + width[body] / 2
-        bottom, top = y[body] - height[body] / 2, y[body] + height[body] / 2
-        column0 = max(int(left / bin_width), 0)
-        column1 = min(int(right / bin_width), columns - 1)
-        row0 = max(int(bottom / bin_height), 0)
-        row1 = min(int(top / bin_height), rows - 1)
+        left, right, column0, column1 = _bins_under(x[body], width[body], bin_width, columns)
+        bottom, top, row0, row1 = _bins_under(y[body], height[body], bin_height, rows)
         sum_x = sum_y = 0.0
         for column in range(column0, column1 + 1):
             share = min(right, (column + 1) * bin_width) - max(left, column * bin_width)

@@ -108,8 +108,8 @@ def site_rows(
             lie on their side; cells of another height than the rows; soft macros; macros or fixed
             cells without a place; or more cells than sites.
     """
-    site_um, height_um = _row_size(netlist)
-    cells, sites = _movable_cells(netlist, site_um, height_um)
+    site_um, height_um = row_size(netlist)
+    cells, sites = movable_cells(netlist, site_um, height_um)
     lines, open_sites = _lines_of_rows(netlist, site_um, height_um)
     boxes = _obstacles(netlist, placement)
     if blocked_um is not None and len(blocked_um):
@@ -120,8 +120,12 @@ def site_rows(
     return found
 
 
-def _row_size(netlist: Netlist) -> tuple[float, float]:
-    """Width of a site and height of a row, which must be the same in all rows."""
+def row_size(netlist: Netlist) -> tuple[float, float]:
+    """Width of a site and height of a row, which must be the same in all rows.
+
+    Raises:
+        InputError: They are not, or there are no rows, too many sites, or rows on their side.
+    """
     rows, where = netlist.rows, netlist.name
     if rows is None or len(rows.y_um) == 0:
         raise InputError(
@@ -145,8 +149,12 @@ def _row_size(netlist: Netlist) -> tuple[float, float]:
     return float(rows.site_width_um[0]), float(rows.height_um[0])
 
 
-def _movable_cells(netlist: Netlist, site_um: float, height_um: float) -> tuple[IntArray, IntArray]:
-    """[C], [C]: the cells that move, and their widths in sites."""
+def movable_cells(netlist: Netlist, site_um: float, height_um: float) -> tuple[IntArray, IntArray]:
+    """[C], [C]: the cells that move, and their widths in sites.
+
+    Raises:
+        InputError: Soft macros move, or a cell is not as high as the rows.
+    """
     movable = ~netlist.fixed
     soft = np.flatnonzero((netlist.node_kind == NodeKind.SOFT_MACRO) & movable)
     if soft.size:
