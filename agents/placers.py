@@ -96,9 +96,6 @@ _PLACE: dict[str, Callable[..., Placement]] = {
 #: These place macros and cells, the others macros alone.
 PLACE_CELLS = ("flat", "coloquinte")
 
-#: These do not look at where macros are at first, and what they give is not mended.
-_IGNORE_THE_START = ("quadratic", "random")
-
 #: The names, the best placer first.
 NAMES = (AGENT, *_PLACE)
 
@@ -132,9 +129,15 @@ def named(name: str) -> Placer:
                 )
         chosen = partial(function, **options)
         has_cells = netlist.nodes_of(NodeKind.STANDARD_CELL).size > 0
+        if netlist.fences is not None and name == "coloquinte":
+            raise InputError(
+                f"the placer {name!r} does not keep cells in fences, and the netlist has "
+                f"{len(netlist.fences.name)}",
+                where=netlist.name,
+                hint="use --agent flat",
+            )
         if has_cells and name not in PLACE_CELLS and _is_ours(name):
-            mended = name not in _IGNORE_THE_START
-            chosen = partial(mixed_size.place, macro_placer=chosen, rough_too=mended)
+            chosen = partial(mixed_size.place, macro_placer=chosen)
         return chosen(
             netlist,
             start,

@@ -15,33 +15,30 @@ from agents.flat.abacus import Wishes, choose_parts, empty_clusters, place_in_or
 from agents.flat.make_room import make_room
 from agents.flat.site_rows import SiteRows, site_rows
 from placement_env.errors import InputError
-from placement_env.netlist import ORIENT_MATRIX, FloatArray, IntArray, Netlist, Orient, Placement
+from placement_env.netlist import ORIENT_MATRIX, IntArray, Netlist, Orient, Placement
 
 #: Making room gives up after so many steps for each cell that has none, and a few more.
 _STEPS_PER_CELL = 200
 
 
-def legalize_rows(
-    netlist: Netlist, wanted: Placement, *, blocked_um: FloatArray | None = None
-) -> Placement:
+def legalize_rows(netlist: Netlist, wanted: Placement) -> Placement:
     """Put all movable standard cells on sites, without overlap and with little movement.
 
     Rows are chosen so that the sum of squared movements, weighted by the cells' widths, grows
     least; within a part of a row it is then the least for these cells in this order. Everything
-    else stays where `wanted` has it and cuts the rows: macros, fixed cells such as well taps, and
-    `blocked_um`. Cells take the orientation of their row, mirrored about y where `wanted` has them
-    mirrored (S or FN).
+    else stays where `wanted` has it and cuts the rows: macros, and fixed cells such as well taps.
+    Cells take the orientation of their row, mirrored about y where `wanted` has them mirrored (S or
+    FN).
 
     Args:
         netlist: A flat netlist with rows.
         wanted: Positions of all nodes; those of movable cells need not be legal.
-        blocked_um: [B, 4] left, bottom, right and top of boxes that are closed to cells.
 
     Raises:
         InputError: There are no rows, cells of more than one row's height, movable soft macros,
             nodes without a position, or more cells than the rows hold.
     """
-    rows = site_rows(netlist, wanted, blocked_um=blocked_um)
+    rows = site_rows(netlist, wanted)
     if len(rows.cells) == 0:
         return wanted
     lost = rows.cells[~(np.isfinite(wanted.x_um) & np.isfinite(wanted.y_um))[rows.cells]]
