@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placement_env.cut_rows import rows_area_um2, rows_within, rows_without
-from placement_env.netlist import FloatArray, Rows
+from placement_env.netlist import Rows
 
 ROWS = Rows(
     x_um=np.array([0.0, 1.0, 0.5, 30.0]),
@@ -33,26 +33,24 @@ def sites(rows: Rows) -> set[tuple[float, float]]:
     }
 
 
-def points(corner: tuple[float, float]) -> FloatArray:
-    """[16, 2] the middles of the squares of a quarter of a micrometre that make up a site."""
-    x, y = np.meshgrid(
-        corner[0] + 0.125 + 0.25 * np.arange(2), corner[1] + 0.125 + 0.25 * np.arange(8)
-    )
-    return np.stack([x.ravel(), y.ravel()], axis=1)
-
-
-def covered(corner: tuple[float, float], boxes: FloatArray) -> FloatArray:
-    """[16] bool: which parts of a site lie in a box."""
-    at = points(corner)[:, None]
-    return ((at > boxes[:, :2]) & (at < boxes[:, 2:])).all(axis=2).any(axis=1)
+def covered(corner: tuple[float, float], boxes: list[tuple[float, ...]]) -> list[bool]:
+    """For each square of a quarter of a micrometre that makes up a site, whether a box has it."""
+    middles = [
+        (corner[0] + 0.125 + column / 4, corner[1] + 0.125 + row / 4)
+        for column in range(2)
+        for row in range(8)
+    ]
+    return [
+        any(left < x < right and bottom < y < top for left, bottom, right, top in boxes)
+        for x, y in middles
+    ]
 
 
 @settings(deadline=None)
 @given(boxes=st.lists(BOX, max_size=4))
 def test_sites_that_boxes_touch_are_closed(boxes: list[tuple[float, ...]]) -> None:
-    array = np.array(boxes).reshape(-1, 4)
-    left = rows_without(ROWS, array)
-    assert sites(left) == {site for site in sites(ROWS) if not covered(site, array).any()}
+    left = rows_without(ROWS, np.array(boxes).reshape(-1, 4))
+    assert sites(left) == {site for site in sites(ROWS) if not any(covered(site, boxes))}
     assert rows_area_um2(left) == len(sites(left))
     assert (left.sites > 0).all()
 
@@ -60,9 +58,8 @@ def test_sites_that_boxes_touch_are_closed(boxes: list[tuple[float, ...]]) -> No
 @settings(deadline=None)
 @given(boxes=st.lists(BOX, max_size=4))
 def test_sites_inside_of_boxes_are_kept(boxes: list[tuple[float, ...]]) -> None:
-    array = np.array(boxes).reshape(-1, 4)
-    inside = rows_within(ROWS, array)
-    assert sites(inside) == {site for site in sites(ROWS) if covered(site, array).all()}
+    inside = rows_within(ROWS, np.array(boxes).reshape(-1, 4))
+    assert sites(inside) == {site for site in sites(ROWS) if all(covered(site, boxes))}
 
 
 def test_a_row_cut_in_two_keeps_its_orientation() -> None:
