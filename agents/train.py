@@ -22,6 +22,7 @@ import torch
 from agents import search
 from agents.checkpoint import Progress, load_checkpoint, load_policy, save_checkpoint
 from agents.command_options import parsed_options
+from agents.device import usable_device
 from agents.imitation import ImitationSettings, Lesson, imitate, lesson
 from agents.policy import GraphPolicy, PolicySize
 from agents.ppo import PpoSettings, Update, learn
@@ -32,7 +33,7 @@ from agents.training_netlists import TrainingNetlist, load_netlists
 from agents.training_tasks import make_task, play_likeliest
 from placement_env.cost.proxy import proxy_cost
 from placement_env.cost.toy import toy_netlist
-from placement_env.errors import ChipError, InputError
+from placement_env.errors import ChipError
 from placement_env.kernels import compile_notice
 from placement_env.netlist import Placement
 
@@ -332,25 +333,6 @@ def _lessons(
             f"{proxy_cost(one.netlist, placed).total:.4f}"
         )
     return lessons
-
-
-def usable_device(name: str) -> torch.device:
-    """The device of that name; "auto" is a GPU where there is one, else the CPU.
-
-    Raises:
-        InputError: It cannot be used.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(
-            f"the device {name!r} cannot be used: {str(error).splitlines()[0]}",
-            hint="--device cpu works everywhere",
-        ) from None
-    return device
 
 
 def _mean(numbers: Sequence[float]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -67,3 +67,7 @@ class Balance:
         self.measure(at)
         stiffness = np.maximum(self._pins + self.pressure * self._bodies.charge, 1.0)
         return (self.pull - self.pressure * self.push) / stiffness
+
+
+#: Makes a `Balance`, or one that measures in another way.
+BalanceMaker = Callable[[FlatProblem, Sequence[Domain], Threads], Balance]

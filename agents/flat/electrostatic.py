@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.flat.balance import Balance
+from agents.flat.balance import Balance, BalanceMaker
 from agents.flat.charges import Domain
 from agents.flat.nesterov import advance, begin
 from agents.flat.problem import FlatProblem
@@ -78,6 +78,7 @@ def spread(
     threads: Threads,
     schedule: Schedule,
     report: Callable[[Course], None],
+    balance_maker: BalanceMaker = Balance,
 ) -> FloatArray:
     """[2, B] centres with short wires and little overflow.
 
@@ -88,11 +89,12 @@ def spread(
         threads: Share the work.
         schedule: Of pressure and smoothness.
         report: Is told each iteration.
+        balance_maker: Makes what measures pull and push.
 
     Raises:
         ChipError: Numbers left the range of floating point.
     """
-    balance = Balance(problem, domains, threads)
+    balance = balance_maker(problem, domains, threads)
     bin_width = domains[0].bins.width
     half = np.minimum(
         np.stack([problem.width, problem.height]) / 2, (problem.high - problem.low) / 2

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import scipy.fft
 
+from agents.flat.balance import Balance, BalanceMaker
 from agents.flat.charges import Bins, Domain, area_map
 from agents.flat.electrostatic import Course, Schedule, spread
 from agents.flat.problem import FlatProblem, flat_problem, with_fillers
@@ -53,6 +54,7 @@ def place_globally(
     seed: int,
     threads: Threads,
     report: Callable[[Course, Callable[[], Placement]], None],
+    balance_maker: BalanceMaker = Balance,
 ) -> Placement:
     """The nodes `moves` [M] where wires are short and no part of the rows is too full.
 
@@ -66,6 +68,7 @@ def place_globally(
         seed: Seed of the fillers' places, and of the scatter around the middle.
         threads: Share the work.
         report: Is told each iteration, with a function that gives the placement at hand.
+        balance_maker: Makes what measures pull and push (`agents.flat.device`).
     """
     rows = netlist.rows
     assert rows is not None
@@ -109,7 +112,16 @@ def place_globally(
         in_um = replace(course, hpwl=course.hpwl * unit_um, step=course.step * unit_um)
         report(in_um, lambda: placement(course.at))
 
-    return placement(spread(problem, domains, at, threads=threads, schedule=schedule, report=tell))
+    spread_at = spread(
+        problem,
+        domains,
+        at,
+        threads=threads,
+        schedule=schedule,
+        report=tell,
+        balance_maker=balance_maker,
+    )
+    return placement(spread_at)
 
 
 def _bins_a_side(bodies: int) -> int:

@@ -21,6 +21,7 @@ import numpy as np
 
 from agents.effort import check_effort
 from agents.flat.detailed.refine import STEPS, StepGain, refine
+from agents.flat.device import balance_on
 from agents.flat.electrostatic import Course, Schedule
 from agents.flat.global_place import ANEW, ONWARDS, QUICK, SETTLE, place_globally
 from agents.flat.inputs import checked_start, on_one_point
@@ -52,6 +53,7 @@ def place(
     moves: int | None = None,
     cores: int | None = None,
     density: float = 1.0,
+    device: str = "cpu",
     on_step: Callable[[StepGain], None] | None = None,
 ) -> Placement:
     """Place all movable macros and cells of a flat netlist, legally.
@@ -71,15 +73,18 @@ def place(
         cores: Cores to use; all by default. The result does not depend on it.
         density: The fullest that rows shall become, above 0 and up to 1. Below 1 cells are spread
             out, which costs wirelength and eases routing.
+        device: Where macros and cells are spread (`agents.flat.device`); all other steps are done
+            on the processor. Devices round in other ways, and so end at other placements.
         on_step: Is told what each step made of the wires.
 
     Raises:
         InputError: Budget or seed mean nothing; there are no rows or no cells; macros or cells do
-            not fit; cells are not as high as the rows; or soft macros are movable.
+            not fit; cells are not as high as the rows; soft macros are movable; or the device
+            cannot be used.
     """
     check_effort(budget_s=budget_s if budget_s < np.inf else 1.0, seed=seed, moves=moves)
     start = checked_start(netlist, start)
-    run = _Run(seed, progress, on_step, cores)
+    run = _Run(seed, progress, on_step, cores, device)
     macros = _movable(netlist, NodeKind.HARD_MACRO)
     if not (macros.size == 0 or from_nothing or on_one_point(netlist, start, macros)):
         start = _around_macros(run, netlist, start, gap_um, density)
@@ -98,6 +103,7 @@ def place_macros(
     gap_um: float = 0.0,
     density: float = 1.0,
     settlings: int = _SETTLINGS,
+    device: str = "cpu",
 ) -> Placement:
     """All movable macros legal, and the cells about where they will be, with overlaps.
 
@@ -111,8 +117,10 @@ def place_macros(
         gap_um: As for `place`.
         density: As for `place`.
         settlings: How often macros and cells are spread again from where macros are legal.
+        device: As for `place`.
     """
-    return _macros(_Run(seed, progress), netlist, start, gap_um, density, settlings)
+    run = _Run(seed, progress, device=device)
+    return _macros(run, netlist, start, gap_um, density, settlings)
 
 
 def rough_places(
@@ -122,12 +130,13 @@ def rough_places(
     seed: int,
     progress: ProgressCallback | None = None,
     density: float = 1.0,
+    device: str = "cpu",
 ) -> Placement:
     """All movable macros and cells where wires are short; they still overlap a little.
 
     Where no macro is movable, nothing is done. Arguments are those of `place`.
     """
-    return _rough(_Run(seed, progress), netlist, start, density)
+    return _rough(_Run(seed, progress, device=device), netlist, start, density)
 
 
 def place_cells(
@@ -139,6 +148,7 @@ def place_cells(
     density: float = 1.0,
     onwards: bool = False,
     detailed: Collection[str] = STEPS,
+    device: str = "cpu",
 ) -> Placement:
     """All movable cells on rows and sites without overlap; macros stay.
 
@@ -150,12 +160,14 @@ def place_cells(
         density: As for `place`.
         onwards: Whether cells are already roughly where they shall be.
         detailed: Steps of detailed placement that are taken (`agents.flat.detailed.refine.STEPS`).
+        device: As for `place`.
 
     Raises:
-        InputError: As `agents.flat.site_rows.site_rows`.
+        InputError: As `agents.flat.site_rows.site_rows`; or the device cannot be used.
     """
+    run = _Run(seed, progress, device=device)
     schedule = ONWARDS if onwards else ANEW
-    return _cells(_Run(seed, progress), netlist, start, density, schedule, detailed)
+    return _cells(run, netlist, start, density, schedule, detailed)
 
 
 def quick_wirelength_um(netlist: Netlist, start: Placement, *, seed: int = 1) -> float:
@@ -266,6 +278,7 @@ class _Run:
         progress: Is told what is going on.
         on_step: Is told what each step made of the wires.
         cores: Cores to use; all by default.
+        device: Where nodes are spread.
 
     Attributes:
         seed: As given.
@@ -278,10 +291,11 @@ class _Run:
         progress: ProgressCallback | None,
         on_step: Callable[[StepGain], None] | None = None,
         cores: int | None = None,
+        device: str = "cpu",
     ) -> None:
         self.interrupted = False
         self.seed, self._progress, self._on_step = seed, progress, on_step
-        self._cores = cores
+        self._cores, self._balance_maker = cores, balance_on(device)
         self._began = time.perf_counter()
 
     def legalize(
@@ -326,6 +340,7 @@ class _Run:
                     seed=self.seed,
                     threads=threads,
                     report=tell,
+                    balance_maker=self._balance_maker,
                 )
         except KeyboardInterrupt:
             self.interrupted = True

@@ -10,6 +10,7 @@ import numpy as np
 
 from agents import floorplanner, legal_start, placers
 from agents.flat import inputs
+from agents.flat.device import balance_on
 from agents.lattice import MARGIN_UM, make_lattice
 from agents.progress import ProgressCallback
 from benchmarks.placement import is_flat
@@ -39,6 +40,7 @@ class MacroOptions:
         flips: Hard macros may be mirrored.
         cores: Processor cores that are used; all when None.
         moves: Try so many moves, whatever time they take.
+        device: Where the flat placer spreads macros and cells (`agents.flat.device`).
     """
 
     agent: str = "search"
@@ -50,6 +52,7 @@ class MacroOptions:
     flips: bool = False
     cores: int | None = None
     moves: int | None = None
+    device: str = "cpu"
 
     def record(self) -> dict[str, object]:
         """The options as plain values, for a file that says how its results were made."""
@@ -83,16 +86,18 @@ class MacroOptions:
         """Refuse at once what cannot be placed.
 
         Raises:
-            InputError: Agent, budget or an option cannot be used; a macro does not fit into the
-                canvas; fixed macros overlap or stick out.
+            InputError: Agent, budget, device or an option cannot be used; a macro does not fit into
+                the canvas; fixed macros overlap or stick out.
         """
         netlist, start = self.problem(netlist, start)
         for name in self._given():
             if name not in placers.options_of(self.agent, netlist):
                 raise InputError(
                     f"the agent {self.agent!r} has no option --{name.removesuffix('_um')}",
-                    hint="leave it out, or use --agent search",
+                    hint=f"leave it out, or use --agent {'flat' if name == 'device' else 'search'}",
                 )
+        if self.agent == "flat":
+            balance_on(self.device)
         if self.grid_um is not None and is_flat(netlist):
             raise InputError(
                 "--grid is for clustered netlists: beside cells, macros lie on rows and sites",
@@ -145,6 +150,7 @@ class MacroOptions:
             "flips": self.flips or None,
             "cores": self.cores,
             "moves": self.moves,
+            "device": self.device if self.device != "cpu" else None,
         }
         return {name: value for name, value in options.items() if value is not None}
 

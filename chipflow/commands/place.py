@@ -54,6 +54,14 @@ def place(
     cores: Annotated[
         int | None, typer.Option(help="Processor cores to use (default: all).", min=1)
     ] = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Where the flat placer spreads macros and cells: cpu, cuda, cuda:1 or another "
+            "device of PyTorch, or auto for a GPU where there is one.",
+        ),
+    ] = "cpu",
     fix: Annotated[
         list[str] | None,
         typer.Option(
@@ -115,6 +123,7 @@ def place(
         flips=flips,
         cores=cores,
         moves=moves,
+        device=device,
     )
     options.check(benchmark.netlist, begin_at, budget)
     folder = make_folder(out or Path("placements", benchmark.name))

@@ -17,8 +17,11 @@ from PIL import Image
 
 from benchmarks import registry
 from benchmarks.files import load_files, with_start
+from chipflow.commands.macro_options import MacroOptions
+from placement_env.formats import bookshelf_write
 from placement_env.legality import hard_overlaps, outside
 from placement_env.netlist import Netlist, NodeKind, Placement
+from tests.agents.flat.test_placer import mixed_design
 from tests.benchmarks.tiny import tiny, write_tiny
 from tests.chipflow.command_line import CommandLine, command_line
 
@@ -339,6 +342,7 @@ def test_positions_that_are_no_numbers(chipflow: CommandLine, tmp_path: Path) ->
         (["--fix", "u0/cache"], "its macros are called ram0, ram1, ram2"),
         (["--agent", "serch"], "did you mean search?"),
         (["--agent", "greedy", "--grid", "0.1"], "'greedy' has no option --grid"),
+        (["--device", "cuda"], "'search' has no option --device"),
         (["--gap", "-1"], "gap"),
         (["--grid", "0"], "grid"),
         (["--moves", "-1"], "moves"),
@@ -353,6 +357,21 @@ def test_wrong_options_end_at_once(
     began = time.perf_counter()
     assert message in one_error(chipflow, "place", path, *options)
     assert time.perf_counter() - began < 3
+
+
+def test_a_device_that_is_not_there_is_refused_at_once(
+    chipflow: CommandLine, tmp_path: Path
+) -> None:
+    bookshelf_write.write(tmp_path / "rows.aux", *mixed_design(cells=20, macros=0))
+    message = one_error(chipflow, "place", tmp_path / "rows.aux", "--device", "cuda:99")
+    assert "the device 'cuda:99' cannot be used" in message
+    assert "--device cpu" in message
+    assert not (tmp_path / "placements").exists()
+
+
+def test_the_device_of_a_result_is_recorded() -> None:
+    assert MacroOptions(agent="flat").record()["device"] == "cpu"
+    assert MacroOptions(agent="flat", device="cuda:1").record()["device"] == "cuda:1"
 
 
 def test_placement_of_another_design(chipflow: CommandLine, tmp_path: Path, data_file) -> None:
