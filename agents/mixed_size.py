@@ -43,6 +43,7 @@ from placement_env.netlist import (
     hpwl_um,
     oriented_size,
 )
+from placement_env.route_estimate import TrackSupply
 
 #: Routes in a row's height each way, all and those that a macro takes, for netlists that state no
 #: grid: ten tracks a layer, three layers each way, of which a macro blocks two.
@@ -60,6 +61,7 @@ def place(
     from_nothing: bool = False,
     macro_placer: Callable[..., Placement] = search.place,
     rough_too: bool = True,
+    tracks: TrackSupply | None = None,
 ) -> Placement:
     """Place all movable macros and cells of a netlist, legally.
 
@@ -75,6 +77,7 @@ def place(
         from_nothing: Ignore where macros are in `start`.
         macro_placer: Places macros by the proxy cost, as `agents.search.place` does.
         rough_too: Take rough places in place of the found ones where wires end up shorter so.
+        tracks: Routing tracks; with them, cells are spread out where wires would be too many.
 
     Raises:
         InputError: A macro is larger than the canvas, macros or cells do not fit, or rows are
@@ -127,7 +130,11 @@ def place(
         legal = legalize_macros(netlist, macro_places, gap_um=gap_um, seed=seed)
         # Only macros that were placed with the cells have these about where they shall be.
         with_cells = unsearched and macro_places is start
-        placed.append(place_cells(netlist, legal, seed=seed, progress=progress, onwards=with_cells))
+        placed.append(
+            place_cells(
+                netlist, legal, seed=seed, progress=progress, tracks=tracks, onwards=with_cells
+            )
+        )
     return min(placed, key=lambda placement: hpwl_um(netlist, placement))
 
 

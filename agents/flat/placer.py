@@ -3,7 +3,8 @@
 1. Macros and cells are spread as charges (`agents.flat.global_place`).
 2. Macros are made legal, their order kept (`agents.flat.macro_legal`). Twice macros and cells are
    spread again from there, under more pressure, and macros made legal: each time they move less.
-3. Cells are spread once more, around the macros.
+3. Cells are spread once more, around the macros; where routing tracks are given, also some rounds
+   with cells made wider where wires crowd (`agents.flat.routable`).
 4. Cells go to rows and sites (`agents.flat.row_legal`).
 5. Moves of one or a few cells shorten the wires (`agents.flat.detailed`).
 
@@ -25,6 +26,7 @@ from agents.flat.electrostatic import Course, Schedule
 from agents.flat.global_place import ANEW, ONWARDS, QUICK, SETTLE, place_globally
 from agents.flat.inputs import checked_start
 from agents.flat.macro_legal import legalize_macros
+from agents.flat.routable import Spread, inflation_rounds
 from agents.flat.row_legal import legalize_rows
 from agents.flat.site_rows import site_rows
 from agents.flat.threads import Threads
@@ -33,6 +35,7 @@ from agents.flat.wide_cells import loosened, narrowed, widened
 from agents.progress import Progress, ProgressCallback
 from placement_env.kernels import compile_notice
 from placement_env.netlist import IntArray, Netlist, NodeKind, Placement, hpwl_um
+from placement_env.route_estimate import TrackSupply
 
 _CELL = NodeKind.STANDARD_CELL
 # How often macros and cells are spread again from where macros are legal.
@@ -51,6 +54,7 @@ def place(
     moves: int | None = None,
     cores: int | None = None,
     density: float = 1.0,
+    tracks: TrackSupply | None = None,
     on_step: Callable[[StepGain], None] | None = None,
 ) -> Placement:
     """Place all movable macros and cells of a flat netlist, legally.
@@ -67,6 +71,7 @@ def place(
         cores: Cores to use; all by default. The result does not depend on it.
         density: The fullest that rows shall become, above 0 and up to 1. Below 1 cells are spread
             out, which costs wirelength and eases routing.
+        tracks: Routing tracks; with them, cells are spread out where wires would be too many.
         on_step: Is told what each step made of the wires.
 
     Raises:
@@ -77,7 +82,8 @@ def place(
     start = checked_start(netlist, start)
     run = _Run(seed, progress, on_step, cores)
     legal = _macros(run, netlist, start, gap_um, density, _SETTLINGS)
-    return _cells(run, netlist, legal, density, ANEW if legal is start else ONWARDS)
+    schedule = ANEW if legal is start else ONWARDS
+    return _cells(run, netlist, legal, density, schedule, tracks=tracks)
 
 
 def place_macros(
@@ -128,6 +134,7 @@ def place_cells(
     seed: int,
     progress: ProgressCallback | None = None,
     density: float = 1.0,
+    tracks: TrackSupply | None = None,
     onwards: bool = False,
     detailed: Collection[str] = STEPS,
 ) -> Placement:
@@ -139,6 +146,7 @@ def place_cells(
         seed: Seed of all that is random.
         progress: Is told what is going on.
         density: As for `place`.
+        tracks: As for `place`.
         onwards: Whether cells are already roughly where they shall be.
         detailed: Steps of detailed placement that are taken (`agents.flat.detailed.refine.STEPS`).
 
@@ -146,7 +154,7 @@ def place_cells(
         InputError: As `agents.flat.site_rows.site_rows`.
     """
     schedule = ONWARDS if onwards else ANEW
-    return _cells(_Run(seed, progress), netlist, start, density, schedule, detailed)
+    return _cells(_Run(seed, progress), netlist, start, density, schedule, detailed, tracks)
 
 
 def quick_wirelength_um(netlist: Netlist, start: Placement, *, seed: int = 1) -> float:
@@ -203,6 +211,7 @@ def _cells(
     density: float,
     schedule: Schedule,
     detailed: Collection[str] = STEPS,
+    tracks: TrackSupply | None = None,
 ) -> Placement:
     site_rows(netlist, start)  # raises what the rows cannot hold before the long work
     cells = _movable(netlist, _CELL)
@@ -210,6 +219,8 @@ def _cells(
         return start
     wide = widened(netlist, density)
     spread = run.spread(wide, start, cells, schedule, "cells spread")
+    if tracks is not None:
+        wide, spread = run.inflate(wide, spread, cells, tracks)
     legal = run.legalize("cells on rows", netlist, spread, lambda: legalize_rows(wide, spread))
     if not run.interrupted:
         legal = run.refine(wide, legal, detailed)
@@ -261,7 +272,14 @@ class _Run:
         return after
 
     def spread(
-        self, netlist: Netlist, start: Placement, moves: IntArray, schedule: Schedule, what: str
+        self,
+        netlist: Netlist,
+        start: Placement,
+        moves: IntArray,
+        schedule: Schedule,
+        what: str,
+        *,
+        is_step: bool = True,
     ) -> Placement:
         """Global placement of the nodes `moves`; the one at hand once Ctrl-C was pressed."""
         if self.interrupted:
@@ -292,8 +310,39 @@ class _Run:
         except KeyboardInterrupt:
             self.interrupted = True
             after = at_hand() if at_hand else start
-        self._took(what, netlist, start, after, began)
+        if is_step:
+            self._took(what, netlist, start, after, began)
         return after
+
+    def inflate(
+        self, netlist: Netlist, spread: Placement, cells: IntArray, tracks: TrackSupply
+    ) -> tuple[Netlist, Placement]:
+        """The netlist with cells wider where wires crowd, and those spread again.
+
+        It is the best of all rounds; of those that had ended, once Ctrl-C was pressed.
+        """
+        if self.interrupted:
+            return netlist, spread
+
+        def again(wide: Netlist, at: Placement) -> Placement:
+            return self.spread(wide, at, cells, ONWARDS, "cells spread again", is_step=False)
+
+        began = time.perf_counter()
+        best = Spread(netlist, spread, np.inf)
+        try:
+            for found in inflation_rounds(netlist, spread, tracks, again):
+                if self.interrupted:
+                    break
+                note = f"routing overflow {found.overflow:,.1f}"
+                note += f", {best.overflow:,.1f} before" if best.overflow < np.inf else ""
+                if found.overflow < best.overflow:
+                    best = found
+                length_um = hpwl_um(netlist, found.placement)
+                self._tell("cells inflated", length_um, found.placement, note)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        self._took("cells inflated", netlist, spread, best.placement, began)
+        return best.netlist, best.placement
 
     def refine(self, netlist: Netlist, legal: Placement, steps: Collection[str]) -> Placement:
         """Detailed placement; what it had reached once Ctrl-C was pressed."""
