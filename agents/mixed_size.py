@@ -7,9 +7,6 @@
 3. The macros on rows and sites, near where the search has them (`agents.flat.macro_legal`).
 4. The cells on the rows that the macros leave (`agents.flat.placer`).
 
-Macros that were placed with the cells also go through the last two steps without the search, and
-the placement with the shorter wires is taken.
-
 Clustered netlists have no cells; they go to the search on the proxy cost (`agents.search`).
 """
 
@@ -22,7 +19,7 @@ from dataclasses import replace
 import numpy as np
 
 from agents import search
-from agents.flat.inputs import checked_start
+from agents.flat.inputs import checked_start, on_one_point
 from agents.flat.macro_legal import legalize_macros
 from agents.flat.placer import place_cells, place_macros
 from agents.progress import Progress, ProgressCallback
@@ -40,8 +37,6 @@ from placement_env.netlist import (
     Netlist,
     NodeKind,
     Placement,
-    hpwl_um,
-    oriented_size,
 )
 from placement_env.route_estimate import TrackSupply
 
@@ -60,7 +55,6 @@ def place(
     gap_um: float = 0.0,
     from_nothing: bool = False,
     macro_placer: Callable[..., Placement] = search.place,
-    rough_too: bool = True,
     tracks: TrackSupply | None = None,
 ) -> Placement:
     """Place all movable macros and cells of a netlist, legally.
@@ -76,7 +70,6 @@ def place(
         gap_um: Least distance between hard macros.
         from_nothing: Ignore where macros are in `start`.
         macro_placer: Places macros by the proxy cost, as `agents.search.place` does.
-        rough_too: Take rough places in place of the found ones where wires end up shorter so.
         tracks: Routing tracks; with them, cells are spread out where wires would be too many.
 
     Raises:
@@ -103,13 +96,9 @@ def place(
         raise InputError(f"the budget is {budget_s} s, expected more than 0")
     start = checked_start(netlist, start)
     macros = np.flatnonzero((netlist.node_kind == NodeKind.HARD_MACRO) & ~netlist.fixed)
-    unsearched = False
     if macros.size:
-        unsearched = from_nothing or on_one_point(netlist, start, macros)
-        if unsearched:
+        if from_nothing or on_one_point(netlist, start, macros):
             start = place_macros(netlist, start, seed=seed, progress=progress, gap_um=gap_um)
-    wanted = [start]
-    if macros.size:
         report("grouping cells")
         group = group_cells(netlist, seed=seed)
         grouped, grouped_start = grouped_problem(netlist, group, start)
@@ -122,20 +111,10 @@ def place(
             gap_um=gap_um,
         )
         found = ungrouped_placement(netlist, group, start, found)
-        # Rough places are good starts, which a short search on a large netlist can spoil.
-        wanted = [_with_nodes(start, macros, found)] + [start] * (unsearched and rough_too)
-    placed = []
-    for number, macro_places in enumerate(wanted, start=1):
-        report("placing cells" + f", {number} of {len(wanted)}" * (len(wanted) > 1))
-        legal = legalize_macros(netlist, macro_places, gap_um=gap_um, seed=seed)
-        # Only macros that were placed with the cells have these about where they shall be.
-        with_cells = unsearched and macro_places is start
-        placed.append(
-            place_cells(
-                netlist, legal, seed=seed, progress=progress, tracks=tracks, onwards=with_cells
-            )
-        )
-    return min(placed, key=lambda placement: hpwl_um(netlist, placement))
+        start = _with_nodes(start, macros, found)
+        report("macros legal")
+        start = legalize_macros(netlist, start, gap_um=gap_um, seed=seed)
+    return place_cells(netlist, start, seed=seed, progress=progress, tracks=tracks)
 
 
 def _with_nodes(placement: Placement, nodes: IntArray, other: Placement) -> Placement:
@@ -191,12 +170,3 @@ def grouped_problem(
     placement.x_um[port] = np.clip(placement.x_um[port], canvas.left_um, canvas.right_um)
     placement.y_um[port] = np.clip(placement.y_um[port], canvas.bottom_um, canvas.top_um)
     return grouped, placement
-
-
-def on_one_point(netlist: Netlist, start: Placement, macros: IntArray) -> bool:
-    """Whether the macros' centres, or their lower left corners, are all the same."""
-    width, height = oriented_size(netlist, start)
-    centres = np.stack([start.x_um[macros], start.y_um[macros]])
-    corners = centres - np.stack([width[macros], height[macros]]) / 2
-    apart = [np.ptp(points, axis=1).max() for points in (centres, corners)]
-    return len(macros) > 1 and not min(apart) > 1e-6

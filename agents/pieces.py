@@ -12,9 +12,8 @@ import time
 import numpy as np
 
 from agents.cells import place_cells
-from agents.flat.inputs import checked_start
+from agents.flat.inputs import checked_start, on_one_point
 from agents.macro_rows import on_rows
-from agents.mixed_size import on_one_point
 from agents.progress import Progress, ProgressCallback
 from agents.shredding import rough_places
 from placement_env.netlist import Netlist, NodeKind, Placement

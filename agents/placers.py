@@ -96,9 +96,6 @@ _PLACE: dict[str, Callable[..., Placement]] = {
 #: These place macros and cells, the others macros alone.
 PLACE_CELLS = ("flat", "coloquinte")
 
-#: These do not look at where macros are at first, and what they give is not mended.
-_IGNORE_THE_START = ("quadratic", "random")
-
 #: Options of `agents.mixed_size`, not of the placer of macros that it asks.
 _FOR_CELLS = frozenset({"tracks"})
 
@@ -133,14 +130,17 @@ def named(name: str) -> Placer:
                     f"the placer {name!r} has no option {option!r} for {netlist.name}",
                     hint=did_you_mean(option, sorted(known)),
                 )
+        if netlist.fences is not None and name == "coloquinte":
+            raise InputError(
+                f"the placer {name!r} does not keep cells in fences, and the netlist has "
+                f"{len(netlist.fences.name)}",
+                where=netlist.name,
+                hint="use --agent flat",
+            )
         if _places_macros_alone(name, netlist):
             for_cells = {option: options.pop(option) for option in _FOR_CELLS & options.keys()}
-            chosen = partial(
-                mixed_size.place,
-                macro_placer=partial(function, **options),
-                rough_too=name not in _IGNORE_THE_START,
-                **for_cells,
-            )
+            macro_placer = partial(function, **options)
+            chosen = partial(mixed_size.place, macro_placer=macro_placer, **for_cells)
         else:
             chosen = partial(function, **options)
         return chosen(

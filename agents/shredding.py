@@ -153,6 +153,7 @@ def _shredded(netlist: Netlist, pieces: _Pieces) -> Netlist:
         net_name=None,
         pin_name=None,
         source_index=None,
+        fences=None,
     )
 
 

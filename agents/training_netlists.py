@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from agents.mixed_size import grouped_problem, on_one_point
+from agents.flat.inputs import on_one_point
+from agents.mixed_size import grouped_problem
 from agents.placers import is_floorplan
 from agents.variants import family_of, vary
 from benchmarks import files, registry

@@ -33,6 +33,7 @@ LEGALITY = (
     "placement__cell_overlaps__count",
     "placement__off_site__count",
     "placement__off_row__count",
+    "placement__off_fence__count",
 )
 
 
@@ -124,6 +125,8 @@ def score(
         scores["placement__cell_overlaps__count"] = rows.overlaps
         scores["placement__off_site__count"] = rows.off_site
         scores["placement__off_row__count"] = rows.off_row
+        if netlist.fences is not None:
+            scores["placement__off_fence__count"] = len(rows.off_fence_nodes)
         if netlist.rows is not None:
             scores["placement__density__overflow"] = density_overflow(netlist, placement)
             if tracks is not None:

@@ -26,6 +26,7 @@ _COLUMNS = {
     "placement__misshapen__count": "misshapen",
     "placement__off_site__count": "off site",
     "placement__off_row__count": "off row",
+    "placement__off_fence__count": "off fence",
 }
 #: Proxy costs say it all where there are some.
 _WITHOUT_PROXY = "placement__wirelength__hpwl_um"

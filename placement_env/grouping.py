@@ -135,6 +135,7 @@ def grouped_netlist(
         net_name=None,
         pin_name=None,
         source_index=None,
+        fences=None,
     )
     if netlist.node_master is not None:
         masters = tuple(netlist.node_master[node] for node in alone.tolist())

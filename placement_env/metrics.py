@@ -79,6 +79,9 @@ METRICS: dict[str, Metric] = {
     "placement__cell_overlaps__count": Metric("", "lower", "pairs of placed nodes that overlap"),
     "placement__off_site__count": Metric("", "lower", "cells off the site grid"),
     "placement__off_row__count": Metric("", "lower", "cells off a row or wrongly oriented"),
+    "placement__off_fence__count": Metric(
+        "", "lower", "cells and macros out of their fence, or in one that is closed to them"
+    ),
     "placement__cells_outside__count": Metric("", "lower", "cells and macros out of the die"),
     "placement__density__overflow": Metric(
         "", "lower", "share of the movable area in bins that have no room for it"

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placement_env.errors import InputError
+
+if TYPE_CHECKING:
+    from placement_env.fences import Fences
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -163,6 +166,7 @@ class Netlist:
             index (.plc); -1 for nodes that the source does not number.
         aspect_range: [N, 2] least and greatest width over height of nodes that may take any shape
             of their area (soft blocks of floorplanning sets); NaN for those of fixed shape.
+        fences: Regions that nodes are bound to, where the source has some.
     """
 
     name: str
@@ -185,6 +189,7 @@ class Netlist:
     pin_name: tuple[str, ...] | None = None
     source_index: IntArray | None = None
     aspect_range: FloatArray | None = None
+    fences: Fences | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -314,6 +319,8 @@ def check_netlist(netlist: Netlist, *, where: str = "") -> None:
         "pin_dy_um": (len(netlist.pin_dy_um), p),
         "net_weight": (len(netlist.net_weight), netlist.num_nets),
     }
+    if netlist.fences is not None:
+        lengths["fences.node_fence"] = (len(netlist.fences.node_fence), n)
     for field, (found, expected) in lengths.items():
         if found != expected:
             refuse(f"{field} has {found} elements, expected {expected}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from placement_env.fences import Fences, breaks_fence
+from placement_env.fences import breaks_fence
 from placement_env.netlist import (
     FloatArray,
     IntArray,
@@ -98,9 +98,8 @@ def check_rows(
     placement: Placement,
     *,
     start: Placement | None = None,
-    fences: Fences | None = None,
 ) -> RowLegality:
-    """Check cells and macros for overlaps, and cells for their rows and sites.
+    """Check cells and macros for overlaps and fences, and cells for their rows and sites.
 
     Ports and nodes without area never overlap. A netlist without rows has no cell off a row or a
     site. Soft macros are ignored: they stand for cells that are not placed yet.
@@ -109,7 +108,6 @@ def check_rows(
         netlist: The netlist.
         placement: The placement to check.
         start: Where fixed nodes have to be; not checked without it.
-        fences: Where movable cells and macros have to be; not checked without them.
     """
     width, height = oriented_size(netlist, placement)
     left, right = placement.x_um - width / 2, placement.x_um + width / 2
@@ -147,9 +145,7 @@ def check_rows(
         off_row_nodes=cells[off_row],
         outside_nodes=outside,
         moved_nodes=_moved(netlist, placement, start),
-        off_fence_nodes=_off_fence(
-            netlist, fences, nodes, np.stack([left, bottom, right, top], axis=1)
-        ),
+        off_fence_nodes=_off_fence(netlist, nodes, np.stack([left, bottom, right, top], axis=1)),
     )
 
 
@@ -162,14 +158,12 @@ def _moved(netlist: Netlist, placement: Placement, start: Placement | None) -> I
     return np.flatnonzero(netlist.fixed & ~same)
 
 
-def _off_fence(
-    netlist: Netlist, fences: Fences | None, nodes: IntArray, boxes_um: FloatArray
-) -> IntArray:
+def _off_fence(netlist: Netlist, nodes: IntArray, boxes_um: FloatArray) -> IntArray:
     """Movable ones of `nodes` that are not where the fences have them; `boxes_um` is [N, 4]."""
-    if fences is None:
+    if netlist.fences is None:
         return np.zeros(0, dtype=np.int64)
     nodes = nodes[~netlist.fixed[nodes]]
-    return nodes[breaks_fence(fences, nodes, boxes_um[nodes], tolerance_um=TOLERANCE_UM)]
+    return nodes[breaks_fence(netlist.fences, nodes, boxes_um[nodes], tolerance_um=TOLERANCE_UM)]
 
 
 def overlapping_pairs(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from agents.flat.charges import Bins, charge_map, charges, field, forces
+from agents.flat.charges import Domain, charge_map, charges, field, forces
 from agents.flat.problem import FlatProblem
 from agents.flat.threads import Threads
 from agents.flat.wirelength import smooth_wirelength, to_bodies
@@ -16,7 +18,7 @@ class Balance:
 
     Args:
         problem: Bodies and nets.
-        bins: Where there is room.
+        domains: Where there is room, and for which bodies; each body is in one.
         threads: Share the work.
 
     Attributes:
@@ -28,11 +30,10 @@ class Balance:
         push: [2, B] force of the electric field on them.
     """
 
-    def __init__(self, problem: FlatProblem, bins: Bins, threads: Threads) -> None:
-        self._problem, self._bins, self._threads = problem, bins, threads
-        self._bodies = charges(problem, bins)
-        self._room = bins.width * bins.height - bins.taken
-        self._area = self._bodies.charge[: len(problem.node)].sum()
+    def __init__(self, problem: FlatProblem, domains: Sequence[Domain], threads: Threads) -> None:
+        self._problem, self._domains, self._threads = problem, domains, threads
+        self._bodies = charges(problem, domains[0].bins)
+        self._area = float(self._bodies.charge[: len(problem.node)].sum())
         self._pins = np.diff(problem.body_start).astype(np.float64)
         self._pin_gradient = np.zeros((2, len(problem.pin_body)))
         self.gamma = self.pressure = 0.0
@@ -42,15 +43,21 @@ class Balance:
 
     def measure(self, at: FloatArray) -> None:
         """Measure both sides with the bodies' centres at `at` [2, B]."""
-        problem, bins, threads = self._problem, self._bins, self._threads
-        real = len(problem.node)
+        problem, bodies, threads = self._problem, self._bodies, self._threads
         _, self.hpwl = smooth_wirelength(problem, threads, at, self.gamma, self._pin_gradient)
         to_bodies(problem, threads, self._pin_gradient, self.pull)
-        charge = charge_map(self._bodies, bins, threads, at, 0, real)
-        self.overflow = float(np.maximum(charge - self._room, 0.0).sum() / self._area)
-        charge += bins.taken
-        charge += charge_map(self._bodies, bins, threads, at, real, problem.num_bodies)
-        forces(self._bodies, bins, threads, at, field(charge, bins, threads), self.push)
+        excess = 0.0
+        for domain in self._domains:
+            bins = domain.bins
+            charge = charge_map(bodies, bins, threads, at, *domain.nodes)
+            room = bins.width * bins.height - bins.taken
+            excess += float(np.maximum(charge - room, 0.0).sum())
+            charge += bins.taken
+            charge += charge_map(bodies, bins, threads, at, *domain.fillers)
+            field_xy = field(charge, bins, threads)
+            forces(bodies, bins, threads, at, *domain.nodes, field_xy, self.push)
+            forces(bodies, bins, threads, at, *domain.fillers, field_xy, self.push)
+        self.overflow = excess / self._area
 
     def gradient(self, at: FloatArray) -> FloatArray:
         """[2, B] the derivative of wirelength + pressure x energy at `at`, preconditioned.

@@ -38,6 +38,21 @@ class Bins:
 
 
 @dataclass(frozen=True)
+class Domain:
+    """Bodies that share room: those of a fence that is closed to others, or all others.
+
+    Attributes:
+        bins: The room; the bins of all domains have the same size.
+        nodes: First and last body, exclusive, of those that are nodes.
+        fillers: The same of its fillers.
+    """
+
+    bins: Bins
+    nodes: tuple[int, int]
+    fillers: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Charges:
     """The bodies' charges.
 
@@ -119,16 +134,18 @@ def forces(
     bins: Bins,
     threads: Threads,
     at: FloatArray,
+    first: int,
+    last: int,
     field_xy: tuple[FloatArray, FloatArray],
     out: FloatArray,
 ) -> None:
-    """Put the force of the field on each body, at [2, B], into `out` [2, B]."""
+    """Put the force of the field on the bodies from `first` to `last`, at [2, B], into `out`."""
     x, y = at
     field_x, field_y = field_xy
-    bounds = np.linspace(0, len(x), CHUNKS + 1).astype(np.int64)
+    bounds = np.linspace(first, last, CHUNKS + 1).astype(np.int64)
     threads.run(
-        lambda first, last: _pull(
-            first, last, x, y, bodies.width, bodies.height, bodies.density,
+        lambda begin, end: _pull(
+            begin, end, x, y, bodies.width, bodies.height, bodies.density,
             bins.width, bins.height, field_x, field_y, out[0], out[1],
         ),
         bounds,

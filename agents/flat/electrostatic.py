@@ -11,13 +11,13 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from agents.flat.balance import Balance
-from agents.flat.charges import Bins
+from agents.flat.charges import Domain
 from agents.flat.nesterov import advance, begin
 from agents.flat.problem import FlatProblem
 from agents.flat.threads import Threads
@@ -72,7 +72,7 @@ class Course:
 
 def spread(
     problem: FlatProblem,
-    bins: Bins,
+    domains: Sequence[Domain],
     at: FloatArray,
     *,
     threads: Threads,
@@ -83,7 +83,7 @@ def spread(
 
     Args:
         problem: Bodies and nets.
-        bins: Where there is room.
+        domains: Where there is room, and for which bodies; each body is in one.
         at: [2, B] centres to begin with.
         threads: Share the work.
         schedule: Of pressure and smoothness.
@@ -92,18 +92,18 @@ def spread(
     Raises:
         ChipError: Numbers left the range of floating point.
     """
-    balance = Balance(problem, bins, threads)
+    balance = Balance(problem, domains, threads)
+    bin_width = domains[0].bins.width
     half = np.minimum(
-        np.stack([problem.width, problem.height]) / 2,
-        np.array([[problem.region_width], [problem.region_height]]) / 2,
+        np.stack([problem.width, problem.height]) / 2, (problem.high - problem.low) / 2
     )
-    far = np.array([[problem.region_width], [problem.region_height]]) - half
+    near, far = problem.low + half, problem.high - half
 
     def inside(where: FloatArray) -> FloatArray:
-        return np.clip(where, half, far)
+        return np.clip(where, near, far)
 
     def gamma(overflow: float) -> float:
-        return schedule.gamma_bins * bins.width * 10 ** ((overflow - 0.55) * 20 / 9)
+        return schedule.gamma_bins * bin_width * 10 ** ((overflow - 0.55) * 20 / 9)
 
     at = inside(at)
     balance.gamma = gamma(1.0)
@@ -112,7 +112,7 @@ def spread(
     balance.measure(at)
     push = np.abs(balance.push).sum()
     balance.pressure = schedule.first_pressure * np.abs(balance.pull).sum() / push if push else 0.0
-    descent = begin(balance.gradient, at, 0.1 * bins.width)
+    descent = begin(balance.gradient, at, 0.1 * bin_width)
     before = balance.hpwl
     least, since, best = np.inf, 0, at
     for iteration in range(schedule.most_iterations):

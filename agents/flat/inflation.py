@@ -27,7 +27,7 @@ FULLEST = 0.9
 
 
 def inflated_sites(
-    sites: IntArray, usage: FloatArray, *, first: IntArray, runs: IntArray
+    sites: IntArray, usage: FloatArray, *, first: IntArray, free: int, longest: int
 ) -> IntArray:
     """[C] widths of cells after another round, in sites; never less than before.
 
@@ -37,12 +37,13 @@ def inflated_sites(
         sites: [C] widths before.
         usage: [C] wires over tracks where each cell lies; more than 1 where there are too many.
         first: [C] widths before the first round.
-        runs: [S] sites of each free run of the rows; a cell must fit into one of them.
+        free: Sites that the rows have for these cells.
+        longest: Sites of the longest free run of a row, into which every cell must fit.
     """
-    most = np.minimum(np.floor(MOST * first), runs.max(initial=0))
+    most = np.minimum(np.floor(MOST * first), longest)
     factor = np.minimum(np.maximum(usage, 1.0) ** _POWER, _MOST_A_ROUND)
     more = np.maximum(np.minimum(sites * factor, most) - sites, 0.0)
-    used, free = int(sites.sum()), int(runs.sum())
+    used = int(sites.sum())
     room = max(min(SHARE * (free - used), FULLEST * free - used), 0.0)
     more *= min(room / max(float(more.sum()), 1e-300), 1.0)
     # Rounding the running sum spreads the rounding error over the cells.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from agents.flat.zones import zones_of
+from placement_env.cut_rows import rows_area_um2
 from placement_env.errors import InputError
-from placement_env.netlist import Netlist, NodeKind, Placement, oriented_size
+from placement_env.netlist import IntArray, Netlist, NodeKind, Placement, oriented_size
 
 
 def checked_start(netlist: Netlist, start: Placement | None) -> Placement:
@@ -50,7 +52,8 @@ def checked_start(netlist: Netlist, start: Placement | None) -> Placement:
 def check_fits(netlist: Netlist, start: Placement) -> None:
     """Raise `InputError` for what has no room on the canvas or the rows, whatever is done.
 
-    That is a movable macro larger than the canvas, or macros and cells with more area together.
+    That is a movable macro larger than the canvas, or macros and cells with more area together, or
+    cells with more area than their fence (`agents.flat.zones.zones_of`).
     """
     canvas = netlist.canvas
     macro = (netlist.node_kind == NodeKind.HARD_MACRO) & ~netlist.fixed
@@ -72,10 +75,29 @@ def check_fits(netlist: Netlist, start: Placement) -> None:
         return
     cell = (netlist.node_kind == NodeKind.STANDARD_CELL) & ~netlist.fixed
     area = float((netlist.width_um * netlist.height_um)[macro | cell].sum())
-    room = float((rows.sites * rows.site_width_um * rows.height_um).sum())
+    room = rows_area_um2(rows)
     if area > room * (1 + 1e-9):
         raise InputError(
             f"macros and cells cover {area / room:.0%} of the rows, expected at most 100%",
             where=netlist.name,
             hint="make the die larger",
         )
+    zones_of(netlist)
+
+
+def on_one_point(netlist: Netlist, start: Placement, macros: IntArray) -> bool:
+    """Whether the macros have no places of their own yet.
+
+    That is where their centres, or their lower left corners, are all the same; a single macro has
+    none in the middle of the canvas.
+    """
+    width, height = oriented_size(netlist, start)
+    centres = np.stack([start.x_um[macros], start.y_um[macros]])  # [2, M]
+    corners = centres - np.stack([width[macros], height[macros]]) / 2
+    if len(macros) == 1:
+        canvas = netlist.canvas
+        middle = (canvas.left_um + canvas.right_um) / 2, (canvas.bottom_um + canvas.top_um) / 2
+        centres = np.column_stack([centres, middle])
+        corners = centres
+    apart = [np.ptp(points, axis=1).max() for points in (centres, corners)]
+    return not min(apart) > 1e-6

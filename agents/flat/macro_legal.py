@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from agents.flat.macro_order import order_macros
+from agents.flat.zones import closed_boxes_um
 from agents.macro_rows import on_rows
 from placement_env.errors import InputError
 from placement_env.netlist import (
@@ -43,7 +44,7 @@ def legalize_macros(
     Args:
         netlist: A flat netlist with rows.
         wanted: Where macros want to be; they may overlap.
-        gap_um: Least distance between macros.
+        gap_um: Least distance between macros, and to fences that are closed to them.
         seed: Seed of the orders tried where the macros do not fit as they lie.
 
     Raises:
@@ -52,6 +53,11 @@ def legalize_macros(
     """
     rows = netlist.rows
     assert rows is not None
+    closed = closed_boxes_um(netlist)
+    if len(closed):
+        legal = legalize_macros(*_with_boxes(netlist, wanted, closed), gap_um=gap_um, seed=seed)
+        n = netlist.num_nodes
+        return replace(wanted, x_um=legal.x_um[:n], y_um=legal.y_um[:n])
     is_hard = netlist.node_kind == NodeKind.HARD_MACRO
     # Fixed cells, such as well taps, are in the way of macros too.
     is_hard |= (netlist.node_kind == NodeKind.STANDARD_CELL) & netlist.fixed
@@ -100,6 +106,31 @@ def legalize_macros(
         legal = replace(wanted, x_um=x_um, y_um=y_um)
     _check(netlist, legal, hard)
     return legal
+
+
+def _with_boxes(
+    netlist: Netlist, placement: Placement, boxes_um: FloatArray
+) -> tuple[Netlist, Placement]:
+    """The netlist with further fixed macros that fill boxes [B, 4], and no fences."""
+    count = len(boxes_um)
+    low, high = boxes_um[:, :2], boxes_um[:, 2:]
+    width, height = (high - low).T
+    x_um, y_um = ((low + high) / 2).T
+    boxed = replace(
+        netlist,
+        node_name=netlist.node_name + tuple(f"closed fence {k}" for k in range(count)),
+        node_kind=np.append(netlist.node_kind, np.full(count, NodeKind.HARD_MACRO)),
+        width_um=np.append(netlist.width_um, width),
+        height_um=np.append(netlist.height_um, height),
+        fixed=np.append(netlist.fixed, np.ones(count, bool)),
+        fences=None,
+    )
+    return boxed, replace(
+        placement,
+        x_um=np.append(placement.x_um, x_um),
+        y_um=np.append(placement.y_um, y_um),
+        orient=np.append(placement.orient, np.zeros(count, np.int64)),
+    )
 
 
 def _check(netlist: Netlist, placement: Placement, hard: IntArray) -> None:

@@ -24,14 +24,15 @@ from agents.effort import check_effort
 from agents.flat.detailed.refine import STEPS, StepGain, refine
 from agents.flat.electrostatic import Course, Schedule
 from agents.flat.global_place import ANEW, ONWARDS, QUICK, SETTLE, place_globally
-from agents.flat.inputs import checked_start
+from agents.flat.inputs import checked_start, on_one_point
 from agents.flat.macro_legal import legalize_macros
 from agents.flat.routable import Spread, inflation_rounds
-from agents.flat.row_legal import legalize_rows
+from agents.flat.row_legal import legalize_rows, legalize_zones
 from agents.flat.site_rows import site_rows
 from agents.flat.threads import Threads
 from agents.flat.toy import toy_flat
 from agents.flat.wide_cells import loosened, narrowed, widened
+from agents.flat.zones import zone_netlist, zones_of
 from agents.progress import Progress, ProgressCallback
 from placement_env.kernels import compile_notice
 from placement_env.netlist import IntArray, Netlist, NodeKind, Placement, hpwl_um
@@ -61,12 +62,15 @@ def place(
 
     Args:
         netlist: A flat netlist with rows; its net weights count.
-        start: Where fixed nodes are, and how macros are turned; None only where nothing is fixed.
+        start: Where fixed nodes are, how macros are turned, and where they may begin; None only
+            where nothing is fixed.
         budget_s: Counts for nothing: the placer takes as long as it takes.
         seed: Seed of all that is random.
         progress: Is told what is going on.
         gap_um: Least distance between hard macros.
-        from_nothing: Counts for nothing: where movable nodes are in `start` does not matter.
+        from_nothing: Ignore where macros are in `start`. Else macros that do not all lie on one
+            point begin there, and move as far as that shortens the wires. Where movable cells are
+            does not matter.
         moves: Counts for nothing.
         cores: Cores to use; all by default. The result does not depend on it.
         density: The fullest that rows shall become, above 0 and up to 1. Below 1 cells are spread
@@ -81,8 +85,13 @@ def place(
     check_effort(budget_s=budget_s if budget_s < np.inf else 1.0, seed=seed, moves=moves)
     start = checked_start(netlist, start)
     run = _Run(seed, progress, on_step, cores)
-    legal = _macros(run, netlist, start, gap_um, density, _SETTLINGS)
-    schedule = ANEW if legal is start else ONWARDS
+    macros = _movable(netlist, NodeKind.HARD_MACRO)
+    if not (macros.size == 0 or from_nothing or on_one_point(netlist, start, macros)):
+        start = _around_macros(run, netlist, start, gap_um, density)
+        legal = _settled(run, netlist, start, gap_um, density, _SETTLINGS)
+    else:
+        legal = _macros(run, netlist, start, gap_um, density, _SETTLINGS)
+    schedule = ONWARDS if macros.size else ANEW
     return _cells(run, netlist, legal, density, schedule, tracks=tracks)
 
 
@@ -180,6 +189,22 @@ def _macros(
     if rough is start:
         return start
     legal = _macros_legal(run, netlist, rough, gap_um)
+    return _settled(run, netlist, legal, gap_um, density, settlings)
+
+
+def _around_macros(
+    run: _Run, netlist: Netlist, start: Placement, gap_um: float, density: float
+) -> Placement:
+    """Macros legal where the start has them, and cells spread around them."""
+    legal = _macros_legal(run, netlist, start, gap_um)
+    cells = _movable(netlist, _CELL)
+    return run.spread(widened(netlist, density), legal, cells, ANEW, "cells spread")
+
+
+def _settled(
+    run: _Run, netlist: Netlist, legal: Placement, gap_um: float, density: float, settlings: int
+) -> Placement:
+    """Macros and cells spread again from where macros are legal, and macros made legal again."""
     for _ in range(settlings):
         rough = _rough(run, netlist, legal, density, SETTLE)
         legal = _macros_legal(run, netlist, rough, gap_um)
@@ -213,17 +238,24 @@ def _cells(
     detailed: Collection[str] = STEPS,
     tracks: TrackSupply | None = None,
 ) -> Placement:
-    site_rows(netlist, start)  # raises what the rows cannot hold before the long work
     cells = _movable(netlist, _CELL)
+    zones = zones_of(netlist)
+    unplaced = np.isin(np.arange(netlist.num_nodes), cells)
+    for zone in zones:
+        # Raises what the rows cannot hold before the long work.
+        site_rows(zone_netlist(netlist, zone, unplaced), start)
     if not cells.size:
         return start
     wide = widened(netlist, density)
     spread = run.spread(wide, start, cells, schedule, "cells spread")
     if tracks is not None:
         wide, spread = run.inflate(wide, spread, cells, tracks)
-    legal = run.legalize("cells on rows", netlist, spread, lambda: legalize_rows(wide, spread))
-    if not run.interrupted:
-        legal = run.refine(wide, legal, detailed)
+    legal = run.legalize(
+        "cells on rows", netlist, spread, lambda: legalize_zones(wide, zones, spread)
+    )
+    for zone in zones:
+        if not run.interrupted:
+            legal = run.refine(zone_netlist(wide, zone), legal, detailed)
     return narrowed(netlist, wide, legal)
 
 

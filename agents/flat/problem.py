@@ -32,6 +32,8 @@ class FlatProblem:
         width: [B] widths of bodies as they lie.
         height: [B] heights.
         is_macro: [B - F] whether it is a hard macro.
+        low: [2, B] left and bottom edge of the box that each body stays in.
+        high: [2, B] its right and top edge.
         net_start: [E + 1] first pin of each net; nets with one pin or no weight are left out.
         net_weight: [E] weights.
         pin_body: [P] body of each pin; -1 for pins on nodes that stay.
@@ -52,6 +54,8 @@ class FlatProblem:
     width: FloatArray
     height: FloatArray
     is_macro: NDArray[np.bool_]
+    low: FloatArray
+    high: FloatArray
     net_start: IntArray
     net_weight: FloatArray
     pin_body: IntArray
@@ -112,6 +116,8 @@ def flat_problem(
         width=width[moves] / unit_um,
         height=height[moves] / unit_um,
         is_macro=netlist.node_kind[moves] == NodeKind.HARD_MACRO,
+        low=np.zeros((2, len(moves))),
+        high=np.tile(np.array([[right - left], [top - bottom]]) / unit_um, len(moves)),
         net_start=net_start,
         net_weight=netlist.net_weight[used],
         pin_body=pin_body,
@@ -129,14 +135,25 @@ def flat_problem(
     )
 
 
-def with_fillers(problem: FlatProblem, width: FloatArray, height: FloatArray) -> FlatProblem:
-    """The problem with F further bodies, [F] wide and high, that have no pins."""
+def with_fillers(
+    problem: FlatProblem,
+    width: FloatArray,
+    height: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+) -> FlatProblem:
+    """The problem with F further bodies, [F] wide and high, that have no pins.
+
+    They stay in boxes with the lower left corners `low` and the upper right ones `high`, [2, F].
+    """
     count = len(width)
     body_start = np.concatenate([problem.body_start, np.full(count, problem.body_start[-1])])
     return replace(
         problem,
         width=np.concatenate([problem.width, width]),
         height=np.concatenate([problem.height, height]),
+        low=np.concatenate([problem.low, low], axis=1),
+        high=np.concatenate([problem.high, high], axis=1),
         body_start=body_start,
         body_chunks=chunks(np.diff(body_start) + 1),
     )

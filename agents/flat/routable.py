@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from agents.flat.inflation import inflated_sites
-from agents.flat.row_legal import legalize_rows
-from agents.flat.site_rows import site_rows
+from agents.flat.row_legal import legalize_zones
+from agents.flat.site_rows import SiteRows, site_rows
+from agents.flat.zones import Zone, zone_netlist, zones_of
 from placement_env.errors import InputError
-from placement_env.netlist import Netlist, Placement
+from placement_env.netlist import IntArray, Netlist, NodeKind, Placement
 from placement_env.route_estimate import GRID_ROWS, RouteEstimate, TrackSupply, estimate_routes
 
 _ROUNDS = 4
@@ -52,27 +53,56 @@ def inflation_rounds(
         again: Spreads the cells of a netlist once more, from where they are.
 
     Raises:
-        InputError: As `agents.flat.site_rows.site_rows`.
+        InputError: As `agents.flat.site_rows.site_rows` and `agents.flat.zones.zones_of`.
     """
-    rows = site_rows(netlist, placement)
-    cells, sites, at = rows.cells, rows.sites, placement
+    zones = zones_of(netlist)
+    movable = (netlist.node_kind == NodeKind.STANDARD_CELL) & ~netlist.fixed
+    rows = [site_rows(zone_netlist(netlist, zone, movable), placement) for zone in zones]
+    first = np.zeros(netlist.num_nodes, np.int64)
+    for of_zone in rows:
+        first[of_zone.cells] = of_zone.sites
+    sites, at = first, placement
     routes = _routes(netlist, at, tracks)
     yield Spread(netlist, at, routes.overflow)
     for _ in range(_ROUNDS):
-        usage = routes.usage_at(at.x_um[cells], at.y_um[cells])
-        more = inflated_sites(sites, usage, first=rows.sites, runs=rows.parts.sites)
+        more = _inflated(zones, rows, sites, first, routes, at)
         if np.array_equal(more, sites):
             return
-        width_um = netlist.width_um.copy()
-        width_um[cells] += (more - rows.sites) * rows.site_um
-        wide = replace(netlist, width_um=width_um)
+        wide = replace(netlist, width_um=netlist.width_um + (more - first) * rows[0].site_um)
         sites, at = more, again(wide, at)
-        if not _have_places(wide, at):
+        if not _have_places(wide, zones, at):
             return
         before, routes = routes.overflow, _routes(wide, at, tracks)
         yield Spread(wide, at, routes.overflow)
         if routes.overflow >= before:
             return
+
+
+def _inflated(
+    zones: Sequence[Zone],
+    rows: Sequence[SiteRows],
+    sites: IntArray,
+    first: IntArray,
+    routes: RouteEstimate,
+    at: Placement,
+) -> IntArray:
+    """[N] widths in sites after another round; `sites` and `first` are those before, and at first.
+
+    Free cells leave room for those of fences that are open to them.
+    """
+    more = sites.copy()
+    bound = 0
+    for zone, of_zone in zip(zones, rows, strict=True):
+        cells, runs = of_zone.cells, of_zone.parts.sites
+        more[cells] = inflated_sites(
+            sites[cells],
+            routes.usage_at(at.x_um[cells], at.y_um[cells]),
+            first=first[cells],
+            free=int(runs.sum()) - (bound if zone is zones[-1] else 0),
+            longest=int(runs.max(initial=0)),
+        )
+        bound += 0 if zone.closed else int(more[cells].sum())
+    return more
 
 
 def _routes(netlist: Netlist, placement: Placement, tracks: TrackSupply) -> RouteEstimate:
@@ -82,10 +112,10 @@ def _routes(netlist: Netlist, placement: Placement, tracks: TrackSupply) -> Rout
     return estimate_routes(netlist, placement, tracks, cell_um=cell_um, rounds=_RIP_UPS)
 
 
-def _have_places(netlist: Netlist, wanted: Placement) -> bool:
+def _have_places(netlist: Netlist, zones: Sequence[Zone], wanted: Placement) -> bool:
     """Whether the runs of sites between macros hold the cells, which their sum does not say."""
     try:
-        legalize_rows(netlist, wanted)
+        legalize_zones(netlist, zones, wanted)
     except InputError:
         return False
     return True

@@ -93,15 +93,12 @@ class SiteRows:
         return float(self.sites.sum()) / free if free else float("inf")
 
 
-def site_rows(
-    netlist: Netlist, placement: Placement, *, blocked_um: FloatArray | None = None
-) -> SiteRows:
-    """The free sites of a netlist's rows beside macros, fixed cells and blockages.
+def site_rows(netlist: Netlist, placement: Placement) -> SiteRows:
+    """The free sites of a netlist's rows beside macros and fixed cells.
 
     Args:
         netlist: A flat netlist with rows.
         placement: Where macros and fixed cells are.
-        blocked_um: [B, 4] left, bottom, right and top of boxes that are closed to cells.
 
     Raises:
         InputError: There are no rows, or rows of different heights or sites, rows that overlap or
@@ -111,10 +108,7 @@ def site_rows(
     site_um, height_um = row_size(netlist)
     cells, sites = movable_cells(netlist, site_um, height_um)
     lines, open_sites = _lines_of_rows(netlist, site_um, height_um)
-    boxes = _obstacles(netlist, placement)
-    if blocked_um is not None and len(blocked_um):
-        boxes = np.concatenate([boxes, np.asarray(blocked_um, dtype=np.float64).reshape(-1, 4)])
-    _block(lines, open_sites, boxes, site_um, height_um)
+    _block(lines, open_sites, _obstacles(netlist, placement), site_um, height_um)
     found = SiteRows(cells, sites, lines, _parts(lines, open_sites, site_um), site_um, height_um)
     _check_room(netlist, found)
     return found

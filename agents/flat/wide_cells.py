@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from agents.flat.zones import Zone, zones_of
+from placement_env.cut_rows import rows_area_um2
 from placement_env.errors import InputError
-from placement_env.netlist import IntArray, Netlist, NodeKind, Placement
+from placement_env.netlist import FloatArray, IntArray, Netlist, NodeKind, Placement, Rows
 from placement_env.row_legality import TOLERANCE_UM
 
 # How full cells make the rows where they are spread: any closer, not all find a place nearby.
@@ -30,27 +34,27 @@ def widened(netlist: Netlist, density: float) -> Netlist:
         raise InputError(f"cell density is {density:g}, expected above 0 and up to 1")
     rows = netlist.rows
     assert rows is not None
-    cells = _movable_cells(netlist)
-    site_um, height_um = float(rows.site_width_um[0]), float(rows.height_um[0])
-    sites = np.maximum(np.ceil((netlist.width_um[cells] - TOLERANCE_UM) / site_um), 1)
-    fill = sites.sum() * site_um * height_um / _free_area(netlist)
-    factor = min(1 / density, _FULLEST / fill) if fill else 1.0
-    if density == 1 or factor <= 1:
+    if density == 1:
         return netlist
-    # Rounding the running sum spreads the rounding error over the cells.
-    wide = np.diff(np.rint(np.cumsum(sites * factor)), prepend=0)
+    site_um, height_um = float(rows.site_width_um[0]), float(rows.height_um[0])
+    sites = np.maximum(np.ceil((netlist.width_um - TOLERANCE_UM) / site_um), 1)
     width_um = netlist.width_um.copy()
-    width_um[cells] = np.maximum(np.minimum(wide, rows.sites.max()), sites) * site_um
+    for zone, cells, fill in _fills(netlist, sites * site_um * height_um):
+        factor = min(1 / density, _FULLEST / fill)
+        if factor <= 1:
+            continue
+        # Rounding the running sum spreads the rounding error over the cells.
+        wide = np.diff(np.rint(np.cumsum(sites[cells] * factor)), prepend=0)
+        most = np.maximum(zone.rows.sites.max(), sites[cells])
+        width_um[cells] = np.clip(wide, sites[cells], most) * site_um
     return replace(netlist, width_um=width_um)
 
 
 def loosened(netlist: Netlist) -> Netlist:
     """The netlist with cells a little wider, for spreading them; no whole sites any more."""
-    cells = _movable_cells(netlist)
-    area = (netlist.width_um * netlist.height_um)[cells].sum()
-    factor = min(1 / _LOOSE, max(_free_area(netlist) / max(area, 1e-300), 1.0))
     width_um = netlist.width_um.copy()
-    width_um[cells] *= factor
+    for _, cells, fill in _fills(netlist, netlist.width_um * netlist.height_um):
+        width_um[cells] *= min(1 / _LOOSE, max(1 / fill, 1.0))
     return replace(netlist, width_um=width_um)
 
 
@@ -65,15 +69,25 @@ def narrowed(netlist: Netlist, wide: Netlist, placement: Placement) -> Placement
     return replace(placement, x_um=placement.x_um + np.where(slack > 0, left - slack / 2, 0.0))
 
 
-def _movable_cells(netlist: Netlist) -> IntArray:
-    return np.flatnonzero((netlist.node_kind == NodeKind.STANDARD_CELL) & ~netlist.fixed)
+def _fills(netlist: Netlist, area: FloatArray) -> Iterator[tuple[Zone, IntArray, float]]:
+    """The zones, the movable cells of each, and how full of cells with these areas it becomes.
 
+    Macros and fixed cells take their area from their zone, wherever they are. The zones that share
+    rows count as one where they are fuller together.
+    """
+    zones = zones_of(netlist)
+    cell = netlist.node_kind == NodeKind.STANDARD_CELL
+    taken = (netlist.node_kind == NodeKind.HARD_MACRO) | (cell & netlist.fixed)
+    free = cell & ~netlist.fixed
+    size = netlist.width_um * netlist.height_um
+    shared = np.logical_or.reduce([zone.bound for zone in zones if not zone.closed])
 
-def _free_area(netlist: Netlist) -> float:
-    """Area of the rows less that of macros and fixed cells, wherever those are."""
-    rows = netlist.rows
-    assert rows is not None
-    taken = netlist.node_kind == NodeKind.HARD_MACRO
-    taken |= (netlist.node_kind == NodeKind.STANDARD_CELL) & netlist.fixed
-    room = (rows.sites * rows.site_width_um * rows.height_um).sum()
-    return max(float(room - (netlist.width_um * netlist.height_um)[taken].sum()), 1e-300)
+    def fill(rows: Rows, bound: NDArray[np.bool_]) -> float:
+        room = rows_area_um2(rows) - size[taken & bound].sum()
+        return max(float(area[free & bound].sum() / max(room, 1e-300)), 1e-300)
+
+    together = fill(zones[-1].rows, shared)
+    for zone in zones:
+        cells = np.flatnonzero(free & zone.bound)
+        if cells.size:
+            yield zone, cells, max(fill(zone.rows, zone.bound), 0.0 if zone.closed else together)

@@ -94,8 +94,14 @@ def placement(
     from chipflow.commands.progress_lines import ProgressLines
     from chipflow.commands.suite_placers import PLACERS
     from chipflow.commands.suite_runs import SuiteRuns, budgets, run_and_keep
+    from placement_env.errors import InputError
 
     suites = [name.strip() for name in suite.split(",") if name.strip()]
+    if not suites:
+        raise InputError(
+            f"--suite is {suite!r}, expected names of suites",
+            hint="`chipflow bench list` has them",
+        )
     plan = [
         SuiteRuns(
             name,

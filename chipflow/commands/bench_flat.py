@@ -67,6 +67,7 @@ def flat(
             for without, place in _variants(benchmark, seed, steps[benchmark.name].append):
                 parts.append(_measured(benchmark, without, place))
                 show.say(f"{benchmark.name}, without {without or 'nothing'}: {parts[-1]}")
+            parts.append(_quick(benchmark, seed))
     text = _markdown(steps, parts)
     typer.echo(text, nl=False)
     if folder:
@@ -134,6 +135,18 @@ def _measured(benchmark: Benchmark, without: str, place: Callable[[], Placement]
     start = benchmark.placements["initial"]
     legal = check_rows(benchmark.netlist, placement, start=start).legal
     return Part(benchmark.name, without, hpwl_um(benchmark.netlist, placement), legal, wall_s)
+
+
+def _quick(benchmark: Benchmark, seed: int) -> Part:
+    """The wirelength that training compares placements of macros by, in place of a placement."""
+    from agents.flat.placer import place_macros, quick_wirelength_um
+
+    netlist = benchmark.netlist
+    at = place_macros(netlist, benchmark.placements["initial"], seed=seed)
+    began = time.perf_counter()
+    quick_um = quick_wirelength_um(netlist, at, seed=seed)
+    wall_s = time.perf_counter() - began
+    return Part(benchmark.name, "all after the macros (quick wirelength)", quick_um, True, wall_s)
 
 
 def _markdown(steps: dict[str, list[StepGain]], parts: list[Part]) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
 from placement_env.errors import InputError
 from placement_env.fences import Fences
 from placement_env.formats.def_design import DefDesign
-from placement_env.netlist import Netlist
 
 
-def fences_of(design: DefDesign, netlist: Netlist) -> Fences | None:
+def fences_of(design: DefDesign, node_name: Sequence[str]) -> Fences | None:
     """The regions that bind nodes; None where the design has none.
 
     Guides bind nothing. A region of type FENCE is closed to all that is not bound to it. A
@@ -20,7 +20,7 @@ def fences_of(design: DefDesign, netlist: Netlist) -> Fences | None:
 
     Args:
         design: The design.
-        netlist: Its nodes, found by name.
+        node_name: [N] names of the netlist's nodes; those that are no component are free.
 
     Raises:
         InputError: A group or a component is bound to a region that does not exist.
@@ -57,6 +57,6 @@ def fences_of(design: DefDesign, netlist: Netlist) -> Fences | None:
         box_um=np.array([box for box, _ in boxes], dtype=np.float64) / design.dbu_per_um,
         box_fence=np.array([index for _, index in boxes]),
         node_fence=np.array(
-            [number.get(bound.get(name, ""), -1) for name in netlist.node_name], dtype=np.int64
+            [number.get(bound.get(name, ""), -1) for name in node_name], dtype=np.int64
         ),
     )

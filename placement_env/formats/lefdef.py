@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from placement_env.cut_rows import rows_without
 from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
 from placement_env.formats import def_file, lef
 from placement_env.formats.def_design import DefDesign, DefPin, Status
+from placement_env.formats.def_fences import fences_of
 from placement_env.formats.lef_library import LefLibrary, Macro
 from placement_env.formats.lefdef_pins import resolve_pins, signal_ports, where_is
 from placement_env.netlist import (
@@ -49,11 +51,13 @@ def to_netlist(design: DefDesign, library: LefLibrary) -> tuple[Netlist, Placeme
     - Pins lie at the centre of their LEF shapes; a driver comes first in its net.
     - Supply nets (USE POWER or GROUND), supply ports and nets without pins are left out.
     - The canvas is the bounding box of the die; without a DIEAREA, that of the rows.
+    - Rows are cut where a placement blockage closes them; soft and partial ones do not. Regions
+      are fences, except for guides.
     - Names are as DEF spells them. A port that has the name of a component becomes `PIN/name`.
 
     Raises:
         InputError: A cell or site is in no LEF, a net connects to something that does not exist, a
-            port has no net, or there is neither a die nor a row.
+            port has no net, there is neither a die nor a row, or a region does not exist.
     """
     ports = signal_ports(design)
     macros = _macros(design, library)
@@ -61,9 +65,11 @@ def to_netlist(design: DefDesign, library: LefLibrary) -> tuple[Netlist, Placeme
     no_size = np.zeros(len(ports))
     pins = resolve_pins(design, ports, macros)
     rows = _rows(design, library)
+    canvas = _canvas(design, rows)
+    names = _node_names(design, ports)
     netlist = Netlist(
         name=design.name,
-        node_name=_node_names(design, ports),
+        node_name=names,
         node_kind=np.array(
             [NodeKind.PORT] * len(ports)
             + [NodeKind.HARD_MACRO if m.is_block else NodeKind.STANDARD_CELL for m in masters],
@@ -80,11 +86,12 @@ def to_netlist(design: DefDesign, library: LefLibrary) -> tuple[Netlist, Placeme
         pin_dy_um=pins.dy_um,
         net_start=pins.start,
         net_weight=design.nets.weight[pins.net].astype(np.float64),
-        canvas=_canvas(design, rows),
-        rows=rows,
+        canvas=canvas,
+        rows=rows and _without_blockages(design, rows),
         node_master=("",) * len(ports) + design.components.master,
         net_name=tuple(design.nets.name[net] for net in pins.net.tolist()),
         pin_name=pins.name,
+        fences=fences_of(design, names),
     )
     check_netlist(netlist, where=design.source)
     return netlist, _placement(design, ports, netlist)
@@ -208,6 +215,17 @@ def _rows(design: DefDesign, library: LefLibrary) -> Rows | None:
         orient=np.array(orient, dtype=np.int64),
         site_name=max(sorted(set(names)), key=names.count),
     )
+
+
+def _without_blockages(design: DefDesign, rows: Rows) -> Rows:
+    """The rows without what placement blockages close for good."""
+    boxes = [
+        box
+        for blockage in design.blockages
+        if not (blockage.layer or blockage.soft or blockage.max_density_percent is not None)
+        for box in blockage.boxes
+    ]
+    return rows_without(rows, np.array(boxes, dtype=np.float64) / design.dbu_per_um)
 
 
 def _canvas(design: DefDesign, rows: Rows | None) -> Canvas:

@@ -56,8 +56,7 @@ def test_macros_and_cells_become_legal() -> None:
     assert is_legal(scores), scores
     assert on_grid(netlist, placed)
     assert phases[0] == "macros and cells spread"
-    assert "placing cells, 1 of 2" in phases
-    assert "placing cells, 2 of 2" in phases
+    assert phases.index("annealing") < phases.index("cells spread")
     ports = netlist.nodes_of(NodeKind.PORT)
     assert np.array_equal(placed.x_um[ports], start.x_um[ports])
 

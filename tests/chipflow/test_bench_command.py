@@ -206,6 +206,7 @@ def test_iccad04_stands_beside_the_published_wirelength(
     ("arguments", "message"),
     [
         (["--suite", "tilo"], "did you mean tilos?"),
+        (["--suite", ","], "expected names of suites"),
         (["--designs", "ibm01"], "no design called 'ibm01'"),
         (["--budget", "10,x"], "--budget is '10,x'"),
         (["--budget", "0"], "--budget is '0'"),

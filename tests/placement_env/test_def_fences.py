@@ -1,4 +1,4 @@
-"""The regions of a DEF design become fences of its netlist."""
+"""The regions of a DEF design become fences of its netlist, and blockages cut its rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from placement_env.errors import InputError
 from placement_env.formats import def_file, lef, lefdef
 from placement_env.formats.def_fences import fences_of
-from placement_env.formats.def_file import DefBox, DefGroup, DefRegion
+from placement_env.formats.def_file import DefBlockage, DefBox, DefGroup, DefRegion
 from placement_env.row_legality import check_rows
 from tests.placement_env import test_def_areas, test_lefdef
 from tests.placement_env.test_def_file import write
@@ -23,7 +23,7 @@ def test_groups_and_components_bind_nodes_to_regions(tmp_path: Path) -> None:
     library = lef.read(cells)
     design = def_file.read(write(tmp_path, test_def_areas.SMALL))
     netlist, placement = lefdef.to_netlist(design, library)
-    fences = fences_of(design, netlist)
+    fences = netlist.fences
     assert fences is not None
     assert fences.name == ("core", "plain")  # a guide binds nothing
     assert fences.exclusive.tolist() == [True, False]
@@ -32,21 +32,21 @@ def test_groups_and_components_bind_nodes_to_regions(tmp_path: Path) -> None:
     held = {name: fences.node_fence[i] for i, name in enumerate(netlist.node_name)}
     assert held == {"a": -1, "inv": 0, "cpu/inv": 0, "ram": -1}
     # cpu/inv is not placed: it lies in the middle of the die, outside its region.
-    report = check_rows(netlist, placement, fences=fences)
+    report = check_rows(netlist, placement)
     assert [netlist.node_name[node] for node in report.off_fence_nodes] == ["cpu/inv"]
 
     own = dataclasses.replace(design.components, region={"inv": "plain"})
     moved = dataclasses.replace(design, components=own)
-    fences = fences_of(moved, netlist)
+    fences = fences_of(moved, netlist.node_name)
     assert fences is not None
     assert fences.node_fence[netlist.node_name.index("inv")] == 1
 
     free = dataclasses.replace(design.components, region={})
     unbound = dataclasses.replace(design, regions=(), groups=(), components=free)
-    assert fences_of(unbound, netlist) is None
+    assert fences_of(unbound, netlist.node_name) is None
     lost = dataclasses.replace(design, groups=(DefGroup("g", ("inv",), "nowhere"),))
     with pytest.raises(InputError, match="region nowhere, which is not in REGIONS"):
-        fences_of(lost, netlist)
+        fences_of(lost, netlist.node_name)
 
 
 def test_patterns_are_no_regular_expressions(tmp_path: Path) -> None:
@@ -64,6 +64,31 @@ def test_patterns_are_no_regular_expressions(tmp_path: Path) -> None:
             groups=(group,),
             components=dataclasses.replace(design.components, region={}),
         )
-        fences = fences_of(only, netlist)
+        fences = fences_of(only, netlist.node_name)
         assert fences is not None
         assert np.count_nonzero(fences.node_fence == 0) == bound
+
+
+def test_placement_blockages_cut_the_rows(tmp_path: Path) -> None:
+    cells = tmp_path / "cells.lef"
+    cells.write_text(test_lefdef.CELLS)
+    library = lef.read(cells)
+    design = def_file.read(write(tmp_path, test_lefdef.SMALL))
+    whole, _ = lefdef.to_netlist(design, library)
+    # From 3 to 5 um in the row at 2 um, and the end of both rows above it.
+    hard = DefBlockage(boxes=(DefBox(3000, 2500, 5000, 3000), DefBox(10100, 7000, 99000, 11000)))
+    others = (
+        DefBlockage(boxes=(DefBox(0, 0, 60000, 50000),), soft=True),
+        DefBlockage(boxes=(DefBox(0, 0, 60000, 50000),), max_density_percent=50.0),
+        DefBlockage(layer="m1", boxes=(DefBox(0, 0, 60000, 50000),)),
+    )
+    netlist, _ = lefdef.to_netlist(dataclasses.replace(design, blockages=(hard, *others)), library)
+    assert whole.rows is not None
+    assert netlist.rows is not None
+    assert whole.rows.sites.tolist() == [50, 50, 50]
+    assert netlist.rows.x_um.tolist() == [1.0, 5.0, 1.0, 1.0]
+    assert netlist.rows.sites.tolist() == [10, 30, 45, 45]
+    assert netlist.rows.site_name == "core"
+    unread, _ = lefdef.to_netlist(dataclasses.replace(design, blockages=others), library)
+    assert unread.rows is not None
+    assert unread.rows.sites.tolist() == [50, 50, 50]

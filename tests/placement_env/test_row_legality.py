@@ -198,10 +198,11 @@ def test_nodes_keep_to_their_fences_and_out_of_closed_ones():
     )  # fmt: skip
     placed = place_at(netlist, [0, 2, 1, 6, 12, 8, 3], [1, 0, 1, 0, 0, 2, 5], [0] * 7)
     # 0 lies across both boxes of the L; 2 sticks out of its corner; 4 is far off; 5 may be there.
-    report = check_rows(netlist, placed, fences=fences)
+    netlist = replace(netlist, fences=fences)
+    report = check_rows(netlist, placed)
     assert report.off_fence_nodes.tolist() == [2, 4]
     assert "2 off fence (first: c2)" in report.describe(netlist)
     intruder = replace(placed, y_um=np.where(np.arange(7) == 6, 2.0, placed.y_um))
-    assert check_rows(netlist, intruder, fences=fences).off_fence_nodes.tolist() == [2, 4, 6]
+    assert check_rows(netlist, intruder).off_fence_nodes.tolist() == [2, 4, 6]
     stuck = replace(netlist, fixed=np.ones(7, dtype=bool))
-    assert check_rows(stuck, intruder, fences=fences).off_fence_nodes.size == 0
+    assert check_rows(stuck, intruder).off_fence_nodes.size == 0

@@ -38,12 +38,7 @@ from agents.flat.detailed.wires import Wires
 from agents.flat.site_rows import SiteRows, site_rows
 from agents.progress import Progress, ProgressCallback
 from placement_env.errors import InputError
-from placement_env.netlist import (
-    FloatArray,
-    Netlist,
-    Placement,
-    hpwl_um,
-)
+from placement_env.netlist import Netlist, Placement, hpwl_um
 
 #: Rounds at most, and the share of the wirelength that a round must gain for another one.
 ROUNDS, LEAST_SHARE = 8, 2e-4
@@ -95,7 +90,6 @@ def refine(
     rounds: int = ROUNDS,
     flip: bool | None = None,
     only: Collection[str] = STEPS,
-    blocked_um: FloatArray | None = None,
     progress: ProgressCallback | None = None,
 ) -> tuple[Placement, tuple[StepGain, ...]]:
     """Shorten the wires of a legal placement by moving its standard cells; it stays legal.
@@ -112,7 +106,6 @@ def refine(
         flip: Whether cells may be mirrored about y; by default only in LEF/DEF designs, since
             Bookshelf's official evaluation knows no orientations.
         only: Names of the steps that are taken.
-        blocked_um: [B, 4] left, bottom, right and top of boxes that are closed to cells.
         progress: Is told after each step; its snapshot is a legal placement.
 
     Returns:
@@ -124,7 +117,7 @@ def refine(
     if rounds < 0:
         raise InputError(f"detailed placement has {rounds} rounds, expected at least 0")
     began = time.perf_counter()
-    rows = site_rows(netlist, legal, blocked_um=blocked_um)
+    rows = site_rows(netlist, legal)
     if len(rows.cells) == 0:
         return legal, ()
     wires, board = make_board(netlist, rows, legal)

@@ -61,7 +61,7 @@ def test_two_charges_repel_each_other_equally() -> None:
     out = np.zeros((2, 2))
     with Threads() as threads:
         charge = charge_map(bodies, bins, threads, at, 0, 2)
-        forces(bodies, bins, threads, at, field(charge, bins, threads), out)
+        forces(bodies, bins, threads, at, 0, 2, field(charge, bins, threads), out)
     assert charge.sum() == pytest.approx(2.0)
     assert out[0, 0] < -0.01
     assert out[0, 0] == pytest.approx(-out[0, 1])

@@ -15,6 +15,7 @@ from agents import pieces
 from agents.flat.detailed.refine import StepGain
 from agents.flat.placer import place, place_cells, quick_wirelength_um, rough_places
 from agents.progress import Progress
+from placement_env.cut_rows import rows_without
 from placement_env.errors import InputError
 from placement_env.netlist import Netlist, NodeKind, Placement, hpwl_um
 from placement_env.row_legality import check_rows
@@ -166,6 +167,67 @@ def test_what_cannot_be_placed_is_refused_at_once(change: dict, words: str) -> N
         netlist = replace(netlist, **{name: value})
     with pytest.raises(InputError, match=words):
         place(netlist, start, seed=1)
+
+
+def test_fixed_cells_may_lie_on_one_another() -> None:
+    netlist, start = mixed_design(taps=20, utilization=0.5)
+    taps = np.flatnonzero((netlist.node_kind == NodeKind.STANDARD_CELL) & netlist.fixed)
+    start.x_um[taps[:10]] = start.x_um[taps[10:]]
+    start.y_um[taps[:10]] = start.y_um[taps[10:]]
+    start.orient[taps[:10]] = start.orient[taps[10:]]
+    report = check_rows(netlist, place(netlist, start, seed=1), start=start)
+    assert report.overlaps == 10  # the fixed ones alone
+    assert set(report.overlap_pairs.ravel().tolist()) == set(taps.tolist())
+    assert report.off_row + report.off_site + report.outside == 0
+
+
+def test_rows_need_not_cover_the_canvas() -> None:
+    netlist, start = mixed_design(macros=0, utilization=0.4)
+    rows, canvas = netlist.rows, netlist.canvas
+    assert rows is not None
+    middle = canvas.left_um + canvas.width_um / 2
+    hole = np.array([[middle - 3.0, -9.0, middle + 3.0, 1e3], [-9.0, 10.0, 1e3, 12.0]])
+    netlist = replace(
+        netlist, rows=rows_without(rows, hole), canvas=replace(canvas, right_um=1e3, top_um=1e3)
+    )
+    report = check_rows(netlist, place(netlist, start, seed=1), start=start)
+    assert report.legal, report.describe(netlist)
+
+
+def test_a_cell_wider_than_every_stretch_of_a_row_is_refused_at_once() -> None:
+    netlist, start = mixed_design(macros=0, utilization=0.4)
+    rows, canvas = netlist.rows, netlist.canvas
+    assert rows is not None
+    columns = canvas.left_um + np.arange(2, canvas.width_um, 2.0)
+    slits = np.stack([columns, columns * 0 - 9, columns + 0.1, columns * 0 + 1e3], axis=1)
+    netlist = replace(netlist, rows=rows_without(rows, slits))
+    with pytest.raises(InputError, match="the longest free stretch of a row has"):
+        place(netlist, start, seed=1)
+
+
+def test_macros_may_begin_where_the_start_has_them() -> None:
+    netlist, start = mixed_design(cells=600)
+    anew = place(netlist, start, seed=1)
+    macro = netlist.nodes_of(NodeKind.HARD_MACRO)
+    steps: list[StepGain] = []
+    again = place(netlist, anew, seed=2, from_nothing=False, on_step=steps.append)
+    assert check_rows(netlist, again).legal
+    assert [step.step for step in steps][:2] == ["macros legal", "cells spread"]
+    assert hpwl_um(netlist, again) < 1.1 * hpwl_um(netlist, anew)
+    far = np.hypot(again.x_um - anew.x_um, again.y_um - anew.y_um)[macro]
+    assert far.max() < 0.25 * netlist.canvas.width_um
+    # Mirrored, the macros stay on the side where they begin, which from nothing they would not.
+    width = netlist.canvas.left_um + netlist.canvas.right_um
+    mirrored = replace(anew, x_um=np.where(netlist.fixed, anew.x_um, width - anew.x_um))
+    kept = place(netlist, mirrored, seed=1, from_nothing=False)
+    assert check_rows(netlist, kept).legal
+    assert (
+        np.abs(kept.x_um - mirrored.x_um)[macro].mean()
+        < np.abs(kept.x_um - anew.x_um)[macro].mean()
+    )
+    on_one_point = replace(start, x_um=np.where(netlist.fixed, start.x_um, 5.0))
+    on_one_point = replace(on_one_point, y_um=np.where(netlist.fixed, start.y_um, 5.0))
+    assert_same(anew, place(netlist, on_one_point, seed=1, from_nothing=False))
 
 
 def test_nets_of_one_pin_and_of_very_many_are_no_trouble() -> None:

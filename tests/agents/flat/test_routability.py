@@ -17,9 +17,10 @@ from agents.flat.placer import place, place_cells
 from agents.flat.routable import inflation_rounds
 from agents.flat.row_legal import legalize_rows
 from agents.progress import Progress
-from placement_env.netlist import Netlist, NodeKind, Placement, Rows, hpwl_um
+from placement_env.netlist import IntArray, Netlist, NodeKind, Placement, Rows, hpwl_um
 from placement_env.route_estimate import GRID_ROWS, TrackSupply, estimate_routes
 from placement_env.row_legality import check_rows
+from tests.agents.flat.test_fences import LOW_LEFT, UPPER, fenced
 from tests.agents.legality import assert_same
 from tests.agents.row_designs import row_design
 
@@ -70,6 +71,16 @@ def test_cells_around_searched_macros_get_room_too() -> None:
     assert all(check_rows(netlist, placed).legal for placed in found)
     before, after = (overflow(netlist, placed, SCARCE) for placed in found)
     assert 0 < after < before
+
+
+@pytest.mark.parametrize("exclusive", [[True, True], [True, False], [False, False]])
+def test_cells_get_room_in_their_fences_and_beside_them(exclusive: list[bool]) -> None:
+    netlist, start = fenced([LOW_LEFT, UPPER], [0, 1], exclusive, bound=60)
+    tracks = TrackSupply(1.8, 1.8, 0.0, 0.0)
+    before, after = (place(netlist, start, seed=1, tracks=t) for t in (None, tracks))
+    report = check_rows(netlist, after, start=start)
+    assert report.legal, report.describe(netlist)
+    assert overflow(netlist, after, tracks) < overflow(netlist, before, tracks)
 
 
 def test_all_rounds_are_one_step() -> None:
@@ -171,31 +182,35 @@ def test_widths_keep_their_limits(data: st.DataObject) -> None:
     usage = np.array(
         [data.draw(st.sampled_from([0.0, 0.9, 1.0, 1.01, 1.3, 2.0, 1e6])) for _ in range(count)]
     )
-    runs = np.array(data.draw(st.lists(st.integers(1, 60), max_size=20)), dtype=np.int64)
-    found = inflated_sites(sites, usage, first=first, runs=runs)
+    free, longest = data.draw(st.integers(0, 900)), data.draw(st.integers(0, 40))
+    found = inflated_sites(sites, usage, first=first, free=free, longest=longest)
     assert found.dtype == np.int64
     assert (found >= sites).all()
     assert (found <= 2 * sites).all()
     assert (found <= np.maximum(sites, np.floor(MOST * first))).all()
-    assert (found <= np.maximum(sites, runs.max(initial=0))).all()
+    assert (found <= np.maximum(sites, longest)).all()
     assert (found == sites)[usage <= 1].all()
-    more, free, used = found.sum() - sites.sum(), runs.sum(), sites.sum()
-    assert more <= max(SHARE * (free - used), 0) + 1e-6
+    more = found.sum() - sites.sum()
+    assert more <= max(SHARE * (free - sites.sum()), 0) + 1e-6
     assert more == 0 or found.sum() <= FULLEST * free + 1e-6
 
 
 def test_cells_grow_by_the_square_of_the_usage_and_share_what_room_there_is() -> None:
     ten = np.full(4, 10)
     usage = np.array([0.5, 1.0, 1.2, 3.0])
-    roomy = np.full(10, 100)
-    assert inflated_sites(ten, usage, first=ten, runs=roomy).tolist() == [10, 10, 14, 20]
+
+    def after(sites: IntArray, free: int, longest: int = 100) -> list[int]:
+        return inflated_sites(sites, usage, first=ten, free=free, longest=longest).tolist()
+
+    assert after(ten, 1000) == [10, 10, 14, 20]
     # The last one has been made wider before: two and a half times are the end.
-    wide = np.array([10, 10, 10, 24])
-    assert inflated_sites(wide, usage, first=ten, runs=roomy).tolist() == [10, 10, 14, 25]
+    assert after(np.array([10, 10, 10, 24]), 1000) == [10, 10, 14, 25]
+    # No run of free sites holds a cell of 16.
+    assert after(ten, 1000, longest=15) == [10, 10, 14, 15]
     # A tenth of 60 free sites, dealt as 4.4 to 10 would be.
-    assert inflated_sites(ten, usage, first=ten, runs=roomy[:1]).tolist() == [10, 10, 11, 15]
+    assert after(ten, 100) == [10, 10, 11, 15]
     # Equally crowded cells grow alike, but for whole sites.
     many = np.full(50, 10)
-    grown = inflated_sites(many, np.full(50, 1.5), first=many, runs=np.full(10, 60))
+    grown = inflated_sites(many, np.full(50, 1.5), first=many, free=600, longest=60)
     assert grown.sum() == 510
     assert set(grown.tolist()) == {10, 11}

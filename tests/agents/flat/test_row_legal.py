@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from agents.flat.abacus import Wishes, append_cost, empty_clusters, place_in_order
 from agents.flat.row_legal import legalize_rows
 from agents.flat.site_rows import Parts
+from placement_env.cut_rows import rows_without
 from placement_env.errors import InputError
 from placement_env.netlist import NodeKind, Orient, Placement
 from placement_env.row_legality import check_rows
@@ -136,13 +137,14 @@ def test_mirrored_cells_stay_mirrored():
     assert np.array_equal(turned, np.arange(60) % 2 == 1)
 
 
-def test_cells_keep_out_of_blockages():
+def test_cells_keep_to_cut_rows():
     netlist, start = row_design(cells=40, utilization=0.3, seed=5)
     rows = netlist.rows
     assert rows is not None
     middle = float(rows.x_um[0] + rows.sites[0] * rows.site_width_um[0] / 2)
     blocked = np.array([[middle, 0.0, middle + 50.0, rows.y_um[2] + 0.1]])
-    placed = legalize_rows(netlist, anywhere(netlist, start, 5), blocked_um=blocked)
+    netlist = replace(netlist, rows=rows_without(rows, blocked))
+    placed = legalize_rows(netlist, anywhere(netlist, start, 5))
     assert check_rows(netlist, placed).legal
     low = placed.y_um[:40] < rows.y_um[3]
     assert low.any()
