@@ -38,6 +38,7 @@ from placement_env.netlist import (
     NodeKind,
     Placement,
 )
+from placement_env.route_estimate import TrackSupply
 
 #: Routes in a row's height each way, all and those that a macro takes, for netlists that state no
 #: grid: ten tracks a layer, three layers each way, of which a macro blocks two.
@@ -54,6 +55,7 @@ def place(
     gap_um: float = 0.0,
     from_nothing: bool = False,
     macro_placer: Callable[..., Placement] = search.place,
+    tracks: TrackSupply | None = None,
 ) -> Placement:
     """Place all movable macros and cells of a netlist, legally.
 
@@ -68,6 +70,7 @@ def place(
         gap_um: Least distance between hard macros.
         from_nothing: Ignore where macros are in `start`.
         macro_placer: Places macros by the proxy cost, as `agents.search.place` does.
+        tracks: Routing tracks; with them, cells are spread out where wires would be too many.
 
     Raises:
         InputError: A macro is larger than the canvas, macros or cells do not fit, or rows are
@@ -111,7 +114,7 @@ def place(
         start = _with_nodes(start, macros, found)
         report("macros legal")
         start = legalize_macros(netlist, start, gap_um=gap_um, seed=seed)
-    return place_cells(netlist, start, seed=seed, progress=progress)
+    return place_cells(netlist, start, seed=seed, progress=progress, tracks=tracks)
 
 
 def _with_nodes(placement: Placement, nodes: IntArray, other: Placement) -> Placement:

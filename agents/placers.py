@@ -96,6 +96,9 @@ _PLACE: dict[str, Callable[..., Placement]] = {
 #: These place macros and cells, the others macros alone.
 PLACE_CELLS = ("flat", "coloquinte")
 
+#: Options of `agents.mixed_size`, not of the placer of macros that it asks.
+_FOR_CELLS = frozenset({"tracks"})
+
 #: The names, the best placer first.
 NAMES = (AGENT, *_PLACE)
 
@@ -120,15 +123,13 @@ def named(name: str) -> Placer:
         **options: Any,
     ) -> Placement:
         function = _function(name, netlist)
-        known = inspect.signature(function).parameters
+        known = options_of(name, netlist)
         for option in options:
             if option not in known:
                 raise InputError(
                     f"the placer {name!r} has no option {option!r} for {netlist.name}",
                     hint=did_you_mean(option, sorted(known)),
                 )
-        chosen = partial(function, **options)
-        has_cells = netlist.nodes_of(NodeKind.STANDARD_CELL).size > 0
         if netlist.fences is not None and name == "coloquinte":
             raise InputError(
                 f"the placer {name!r} does not keep cells in fences, and the netlist has "
@@ -136,8 +137,12 @@ def named(name: str) -> Placer:
                 where=netlist.name,
                 hint="use --agent flat",
             )
-        if has_cells and name not in PLACE_CELLS and _is_ours(name):
-            chosen = partial(mixed_size.place, macro_placer=chosen)
+        if _places_macros_alone(name, netlist):
+            for_cells = {option: options.pop(option) for option in _FOR_CELLS & options.keys()}
+            macro_placer = partial(function, **options)
+            chosen = partial(mixed_size.place, macro_placer=macro_placer, **for_cells)
+        else:
+            chosen = partial(function, **options)
         return chosen(
             netlist,
             start,
@@ -176,7 +181,8 @@ def options_of(name: str, netlist: Netlist) -> frozenset[str]:
     Raises:
         InputError: There is none, or it cannot place such a netlist.
     """
-    return frozenset(inspect.signature(_function(name, netlist)).parameters)
+    options = frozenset(inspect.signature(_function(name, netlist)).parameters)
+    return options | _FOR_CELLS if _places_macros_alone(name, netlist) else options
 
 
 def compile_kernels(
@@ -225,6 +231,12 @@ def _function(name: str, netlist: Netlist) -> Callable[..., Placement]:
             hint=f"use the placer {AGENT!r}, which has a floorplanner for such blocks",
         )
     return floorplanner.place
+
+
+def _places_macros_alone(name: str, netlist: Netlist) -> bool:
+    """Whether cells of the netlist are left to `agents.mixed_size`."""
+    has_cells = netlist.nodes_of(NodeKind.STANDARD_CELL).size > 0
+    return has_cells and name not in PLACE_CELLS and _is_ours(name)
 
 
 def _is_ours(name: str) -> bool:

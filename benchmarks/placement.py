@@ -22,7 +22,7 @@ from placement_env.density_overflow import density_overflow
 from placement_env.errors import InputError
 from placement_env.legality import hard_overlaps, misshapen, outside
 from placement_env.netlist import Netlist, NodeKind, Placement, hpwl_um, oriented_size
-from placement_env.route_estimate import TrackSupply, estimate_routes
+from placement_env.route_estimate import GRID_ROWS, TrackSupply, estimate_routes
 from placement_env.row_legality import check_rows, overlapping_pairs
 
 #: Scores that must be zero for a placement to be legal.
@@ -36,9 +36,6 @@ LEGALITY = (
     "placement__off_fence__count",
 )
 
-
-#: Side of a cell of the routing grid, in row heights.
-_ROUTING_ROWS = 3
 
 #: Shares of the fullest edges of the routing grid over which congestion is averaged (N. Viswanathan
 #: et al., "The DAC 2012 routability-driven placement contest and benchmark suite", DAC 2012).
@@ -146,7 +143,7 @@ def score(
 def _routing(
     netlist: Netlist, placement: Placement, tracks: TrackSupply, row_um: float
 ) -> dict[str, float]:
-    routes = estimate_routes(netlist, placement, tracks, cell_um=_ROUTING_ROWS * row_um)
+    routes = estimate_routes(netlist, placement, tracks, cell_um=GRID_ROWS * row_um)
     return {
         "route__wirelength__estimated_um": routes.wire_um,
         "route__overflow__total": routes.overflow,

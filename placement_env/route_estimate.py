@@ -32,6 +32,8 @@ from placement_env.netlist import (
 from placement_env.route_patterns import route_segments, total_overflow
 from placement_env.steiner import SteinerTrees, steiner_trees, tree_node_positions
 
+#: Side of a grid cell that scores, the flow and the flat placer estimate with, in row heights.
+GRID_ROWS = 3
 #: Largest number of grid cells on a side.
 MAX_CELLS = 400
 
@@ -124,6 +126,13 @@ class RouteEstimate:
         usage[:-1] = np.maximum(usage[:-1], v)
         usage[1:] = np.maximum(usage[1:], v)
         return usage
+
+    def usage_at(self, x_um: FloatArray, y_um: FloatArray) -> FloatArray:
+        """[K]: `usage_map` at points [K]; those outside count in the nearest grid cell."""
+        usage, region = self.usage_map(), self.region
+        rows, columns = usage.shape
+        row = _cell_index(y_um, region.bottom_um, region.height_um, rows)
+        return usage[row, _cell_index(x_um, region.left_um, region.width_um, columns)]
 
 
 def estimate_routes(

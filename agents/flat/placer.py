@@ -3,7 +3,8 @@
 1. Macros and cells are spread as charges (`agents.flat.global_place`).
 2. Macros are made legal, their order kept (`agents.flat.macro_legal`). Twice macros and cells are
    spread again from there, under more pressure, and macros made legal: each time they move less.
-3. Cells are spread once more, around the macros.
+3. Cells are spread once more, around the macros; where routing tracks are given, also some rounds
+   with cells made wider where wires crowd (`agents.flat.routable`).
 4. Cells go to rows and sites (`agents.flat.row_legal`).
 5. Moves of one or a few cells shorten the wires (`agents.flat.detailed`).
 
@@ -26,7 +27,8 @@ from agents.flat.electrostatic import Course, Schedule
 from agents.flat.global_place import ANEW, ONWARDS, QUICK, SETTLE, place_globally
 from agents.flat.inputs import checked_start, on_one_point
 from agents.flat.macro_legal import legalize_macros
-from agents.flat.row_legal import legalize_rows
+from agents.flat.routable import Spread, inflation_rounds
+from agents.flat.row_legal import legalize_rows, legalize_zones
 from agents.flat.site_rows import site_rows
 from agents.flat.threads import Threads
 from agents.flat.toy import toy_flat
@@ -35,6 +37,7 @@ from agents.flat.zones import zone_netlist, zones_of
 from agents.progress import Progress, ProgressCallback
 from placement_env.kernels import compile_notice
 from placement_env.netlist import IntArray, Netlist, NodeKind, Placement, hpwl_um
+from placement_env.route_estimate import TrackSupply
 
 _CELL = NodeKind.STANDARD_CELL
 # How often macros and cells are spread again from where macros are legal.
@@ -54,6 +57,7 @@ def place(
     cores: int | None = None,
     density: float = 1.0,
     device: str = "cpu",
+    tracks: TrackSupply | None = None,
     on_step: Callable[[StepGain], None] | None = None,
 ) -> Placement:
     """Place all movable macros and cells of a flat netlist, legally.
@@ -75,6 +79,7 @@ def place(
             out, which costs wirelength and eases routing.
         device: Where macros and cells are spread (`agents.flat.device`); all other steps are done
             on the processor. Devices round in other ways, and so end at other placements.
+        tracks: Routing tracks; with them, cells are spread out where wires would be too many.
         on_step: Is told what each step made of the wires.
 
     Raises:
@@ -91,7 +96,8 @@ def place(
         legal = _settled(run, netlist, start, gap_um, density, _SETTLINGS)
     else:
         legal = _macros(run, netlist, start, gap_um, density, _SETTLINGS)
-    return _cells(run, netlist, legal, density, ONWARDS if macros.size else ANEW)
+    schedule = ONWARDS if macros.size else ANEW
+    return _cells(run, netlist, legal, density, schedule, tracks=tracks)
 
 
 def place_macros(
@@ -146,6 +152,7 @@ def place_cells(
     seed: int,
     progress: ProgressCallback | None = None,
     density: float = 1.0,
+    tracks: TrackSupply | None = None,
     onwards: bool = False,
     detailed: Collection[str] = STEPS,
     device: str = "cpu",
@@ -158,6 +165,7 @@ def place_cells(
         seed: Seed of all that is random.
         progress: Is told what is going on.
         density: As for `place`.
+        tracks: As for `place`.
         onwards: Whether cells are already roughly where they shall be.
         detailed: Steps of detailed placement that are taken (`agents.flat.detailed.refine.STEPS`).
         device: As for `place`.
@@ -167,7 +175,7 @@ def place_cells(
     """
     run = _Run(seed, progress, device=device)
     schedule = ONWARDS if onwards else ANEW
-    return _cells(run, netlist, start, density, schedule, detailed)
+    return _cells(run, netlist, start, density, schedule, detailed, tracks)
 
 
 def quick_wirelength_um(netlist: Netlist, start: Placement, *, seed: int = 1) -> float:
@@ -240,6 +248,7 @@ def _cells(
     density: float,
     schedule: Schedule,
     detailed: Collection[str] = STEPS,
+    tracks: TrackSupply | None = None,
 ) -> Placement:
     cells = _movable(netlist, _CELL)
     zones = zones_of(netlist)
@@ -251,15 +260,11 @@ def _cells(
         return start
     wide = widened(netlist, density)
     spread = run.spread(wide, start, cells, schedule, "cells spread")
-
-    def on_rows() -> Placement:
-        legal, waiting = spread, unplaced
-        for zone in zones:
-            legal = legalize_rows(zone_netlist(wide, zone, waiting), legal)
-            waiting = waiting & ~zone.bound
-        return legal
-
-    legal = run.legalize("cells on rows", netlist, spread, on_rows)
+    if tracks is not None:
+        wide, spread = run.inflate(wide, spread, cells, tracks)
+    legal = run.legalize(
+        "cells on rows", netlist, spread, lambda: legalize_zones(wide, zones, spread)
+    )
     for zone in zones:
         if not run.interrupted:
             legal = run.refine(zone_netlist(wide, zone), legal, detailed)
@@ -313,7 +318,14 @@ class _Run:
         return after
 
     def spread(
-        self, netlist: Netlist, start: Placement, moves: IntArray, schedule: Schedule, what: str
+        self,
+        netlist: Netlist,
+        start: Placement,
+        moves: IntArray,
+        schedule: Schedule,
+        what: str,
+        *,
+        is_step: bool = True,
     ) -> Placement:
         """Global placement of the nodes `moves`; the one at hand once Ctrl-C was pressed."""
         if self.interrupted:
@@ -345,8 +357,39 @@ class _Run:
         except KeyboardInterrupt:
             self.interrupted = True
             after = at_hand() if at_hand else start
-        self._took(what, netlist, start, after, began)
+        if is_step:
+            self._took(what, netlist, start, after, began)
         return after
+
+    def inflate(
+        self, netlist: Netlist, spread: Placement, cells: IntArray, tracks: TrackSupply
+    ) -> tuple[Netlist, Placement]:
+        """The netlist with cells wider where wires crowd, and those spread again.
+
+        It is the best of all rounds; of those that had ended, once Ctrl-C was pressed.
+        """
+        if self.interrupted:
+            return netlist, spread
+
+        def again(wide: Netlist, at: Placement) -> Placement:
+            return self.spread(wide, at, cells, ONWARDS, "cells spread again", is_step=False)
+
+        began = time.perf_counter()
+        best = Spread(netlist, spread, np.inf)
+        try:
+            for found in inflation_rounds(netlist, spread, tracks, again):
+                if self.interrupted:
+                    break
+                note = f"routing overflow {found.overflow:,.1f}"
+                note += f", {best.overflow:,.1f} before" if best.overflow < np.inf else ""
+                if found.overflow < best.overflow:
+                    best = found
+                length_um = hpwl_um(netlist, found.placement)
+                self._tell("cells inflated", length_um, found.placement, note)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        self._took("cells inflated", netlist, spread, best.placement, began)
+        return best.netlist, best.placement
 
     def refine(self, netlist: Netlist, legal: Placement, steps: Collection[str]) -> Placement:
         """Detailed placement; what it had reached once Ctrl-C was pressed."""

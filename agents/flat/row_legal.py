@@ -7,6 +7,7 @@ then put in order again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +15,16 @@ import numpy as np
 from agents.flat.abacus import Wishes, choose_parts, empty_clusters, place_in_order
 from agents.flat.make_room import make_room
 from agents.flat.site_rows import SiteRows, site_rows
+from agents.flat.zones import Zone, zone_netlist
 from placement_env.errors import InputError
-from placement_env.netlist import ORIENT_MATRIX, IntArray, Netlist, Orient, Placement
+from placement_env.netlist import (
+    ORIENT_MATRIX,
+    IntArray,
+    Netlist,
+    NodeKind,
+    Orient,
+    Placement,
+)
 
 #: Making room gives up after so many steps for each cell that has none, and a few more.
 _STEPS_PER_CELL = 200
@@ -60,6 +69,25 @@ def legalize_rows(netlist: Netlist, wanted: Placement) -> Placement:
     clusters = empty_clusters(len(rows.cells), len(rows.parts.line))
     place_in_order(wishes, order, home, rows.parts, rows.site_um, clusters, site)
     return on_sites(netlist, wanted, rows, site)
+
+
+def legalize_zones(netlist: Netlist, zones: Sequence[Zone], wanted: Placement) -> Placement:
+    """`legalize_rows` for the cells of each zone, one zone after the other.
+
+    Args:
+        netlist: A flat netlist with rows.
+        zones: Its zones (`agents.flat.zones.zones_of`).
+        wanted: As for `legalize_rows`.
+
+    Raises:
+        InputError: As `legalize_rows`.
+    """
+    legal = wanted
+    waiting = (netlist.node_kind == NodeKind.STANDARD_CELL) & ~netlist.fixed
+    for zone in zones:
+        legal = legalize_rows(zone_netlist(netlist, zone, waiting), legal)
+        waiting = waiting & ~zone.bound
+    return legal
 
 
 def _parts_of_cells(netlist: Netlist, rows: SiteRows, wishes: Wishes, order: IntArray) -> IntArray:

@@ -21,6 +21,7 @@ from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
 from placement_env.legality import check_fixed, outside
 from placement_env.netlist import Netlist, NodeKind, Placement, oriented_size
+from placement_env.route_estimate import TrackSupply
 
 #: Names in an error; more would hide the hint.
 _NAMED = 3
@@ -41,6 +42,7 @@ class MacroOptions:
         cores: Processor cores that are used; all when None.
         moves: Try so many moves, whatever time they take.
         device: Where the flat placer spreads macros and cells (`agents.flat.device`).
+        routability: Cells are spread out where wires would be more than the tracks.
     """
 
     agent: str = "search"
@@ -53,6 +55,7 @@ class MacroOptions:
     cores: int | None = None
     moves: int | None = None
     device: str = "cpu"
+    routability: bool = False
 
     def record(self) -> dict[str, object]:
         """The options as plain values, for a file that says how its results were made."""
@@ -82,7 +85,13 @@ class MacroOptions:
         netlist = replace(netlist, fixed=fixed)
         return netlist, _inside(netlist, start)
 
-    def check(self, netlist: Netlist, start: Placement, budget_s: float) -> None:
+    def check(
+        self,
+        netlist: Netlist,
+        start: Placement,
+        budget_s: float,
+        tracks: TrackSupply | None = None,
+    ) -> None:
         """Refuse at once what cannot be placed.
 
         Raises:
@@ -98,6 +107,8 @@ class MacroOptions:
                 )
         if self.agent == "flat":
             balance_on(self.device)
+        if self.routability:
+            self._check_routability(netlist, tracks)
         if self.grid_um is not None and is_flat(netlist):
             raise InputError(
                 "--grid is for clustered netlists: beside cells, macros lie on rows and sites",
@@ -129,9 +140,11 @@ class MacroOptions:
         budget_s: float,
         seed: int,
         progress: ProgressCallback | None = None,
+        tracks: TrackSupply | None = None,
     ) -> Placement:
-        """Place what is not fixed."""
+        """Place what is not fixed; the routing tracks are for `routability`."""
         netlist, start = self.problem(netlist, start)
+        given = self._given() | ({"tracks": tracks} if self.routability else {})
         return placers.named(self.agent)(
             netlist,
             start,
@@ -140,8 +153,28 @@ class MacroOptions:
             progress=progress,
             gap_um=self.gap_um,
             from_nothing=self.from_nothing,
-            **self._given(),
+            **given,
         )
+
+    def _check_routability(self, netlist: Netlist, tracks: TrackSupply | None) -> None:
+        """Raise `InputError` where cells cannot be spread for wires."""
+        if not is_flat(netlist):
+            raise InputError(
+                "--routability makes standard cells wider, and this netlist has none",
+                where=netlist.name,
+                hint="leave it out: the proxy cost counts congestion",
+            )
+        if "tracks" not in placers.options_of(self.agent, netlist):
+            raise InputError(
+                f"the agent {self.agent!r} has no option --routability",
+                hint="leave it out, or use --agent flat",
+            )
+        if tracks is None:
+            raise InputError(
+                "--routability needs the routing tracks, and the files of this netlist state none",
+                where=netlist.name,
+                hint="leave it out, or give a DEF with TRACKS for layers of both directions",
+            )
 
     def _given(self) -> dict[str, Any]:
         """The options that have been given, of those that only some placers have."""

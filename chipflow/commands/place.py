@@ -81,6 +81,12 @@ def place(
     flips: Annotated[
         bool, typer.Option("--flips", help="Hard macros may be mirrored as well.")
     ] = False,
+    routability: Annotated[
+        bool,
+        typer.Option(
+            "--routability", help="Spread cells out where wires would be more than the tracks."
+        ),
+    ] = False,
     animate: Annotated[
         bool, typer.Option("--animate", help="Write placement.gif, the search as it went.")
     ] = False,
@@ -124,8 +130,9 @@ def place(
         cores=cores,
         moves=moves,
         device=device,
+        routability=routability,
     )
-    options.check(benchmark.netlist, begin_at, budget)
+    options.check(benchmark.netlist, begin_at, budget, benchmark.tracks)
     folder = make_folder(out or Path("placements", benchmark.name))
     compile_for(benchmark, agent, show.say)
     history, snapshots = CostHistory(), Snapshots(_PICTURES)
@@ -139,7 +146,12 @@ def place(
     with interrupts() as ctrl_c, show:
         started = time.perf_counter()
         placement = options.place(
-            benchmark.netlist, begin_at, budget_s=budget, seed=seed, progress=report
+            benchmark.netlist,
+            begin_at,
+            budget_s=budget,
+            seed=seed,
+            progress=report,
+            tracks=benchmark.tracks,
         )
         wall_s = time.perf_counter() - started
     scores = score(benchmark.netlist, placement, benchmark.tracks) | {"time__wall_s": wall_s}

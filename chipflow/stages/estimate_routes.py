@@ -8,10 +8,12 @@ from chipflow.layout.placed import read_layout
 from chipflow.stage import Stage, StageContext, StageResult
 from chipflow.tools import spef
 from placement_env.render import draw_map
-from placement_env.route_estimate import TrackSupply, compile_kernels, estimate_routes
-
-#: Side of a cell of the routing grid, in row heights.
-GRID_ROWS = 3
+from placement_env.route_estimate import (
+    GRID_ROWS,
+    TrackSupply,
+    compile_kernels,
+    estimate_routes,
+)
 
 
 def run(ctx: StageContext) -> StageResult:

@@ -143,6 +143,34 @@ def test_speed_is_of_clustered_netlists(chipflow: CommandLine) -> None:
     assert "no design called 'ibm01'" in ended.err
 
 
+def test_room_for_wires_beside_none(chipflow: CommandLine, data_file, tmp_path: Path) -> None:
+    """Gcd has tracks to spare; with a seventh of them its wires are too many."""
+    design = data_file("nangate45/designs/gcd.def.gz")
+    lefs = [
+        data_file(f"nangate45/NangateOpenCellLibrary.{part}.lef") for part in ("tech", "macro.mod")
+    ]
+    given = [word for file in lefs for word in ("--lef", file)]
+    ended = chipflow(
+        *("bench", "routability", "--designs", design, *given),
+        *("--usable", 0.12, "--out", tmp_path, "-q"),
+    )
+    assert ended.code == 0, ended
+    assert (tmp_path / "routability.md").read_text() == ended.out
+    assert ended.out.count("\n| gcd | ") == 2
+    plain, inflated = json.loads((tmp_path / "routability.json").read_text())["runs"]
+    assert (plain["inflated"], inflated["inflated"]) == (False, True)
+    assert plain["legal"]
+    assert inflated["legal"]
+    assert 0 < inflated["overflow"] < plain["overflow"]
+    assert 1 < inflated["ace"] < plain["ace"]
+
+
+def test_room_for_wires_is_of_designs_with_tracks(chipflow: CommandLine, tmp_path: Path) -> None:
+    ended = chipflow("bench", "routability", "--designs", write_tiny(tmp_path))
+    assert ended.code == 2
+    assert "this netlist has none" in ended.err
+
+
 @pytest.mark.usefixtures("tiny_tilos")
 def test_table_is_all_of_stdout(chipflow: CommandLine) -> None:
     ended = chipflow("bench", "placement", "--designs", "nvdla_ng45", "--budget", 0.1, "-q")

@@ -24,6 +24,7 @@ from placement_env.netlist import Netlist, NodeKind, Placement
 from tests.agents.flat.test_placer import mixed_design
 from tests.benchmarks.tiny import tiny, write_tiny
 from tests.chipflow.command_line import CommandLine, command_line
+from tests.placement_env.test_lefdef_tracks import files as files_with_tracks
 
 NAMES = {
     "placement__proxy__cost",
@@ -347,6 +348,7 @@ def test_positions_that_are_no_numbers(chipflow: CommandLine, tmp_path: Path) ->
         (["--grid", "0"], "grid"),
         (["--moves", "-1"], "moves"),
         (["--cores", "0"], "cores"),
+        (["--routability"], "makes standard cells wider, and this netlist has none"),
         (["--start", "final"], "one of: initial"),
     ],
 )
@@ -372,6 +374,36 @@ def test_a_device_that_is_not_there_is_refused_at_once(
 def test_the_device_of_a_result_is_recorded() -> None:
     assert MacroOptions(agent="flat").record()["device"] == "cpu"
     assert MacroOptions(agent="flat", device="cuda:1").record()["device"] == "cuda:1"
+
+
+def test_room_for_wires_needs_tracks_and_an_agent_that_gives_it(
+    chipflow: CommandLine, tmp_path: Path
+) -> None:
+    design, library = files_with_tracks(tmp_path)
+    message = one_error(
+        chipflow, "place", design, "--lef", library, "--routability", "--agent", "coloquinte"
+    )
+    assert "'coloquinte' has no option --routability" in message
+    assert "use --agent flat" in message
+    design, library = files_with_tracks(tmp_path, tracks="COMPONENTS 4 ;")
+    message = one_error(chipflow, "place", design, "--lef", library, "--routability")
+    assert "needs the routing tracks" in message
+    assert "give a DEF with TRACKS" in message
+    assert not (tmp_path / "placements").exists()
+
+
+def test_room_for_wires_is_recorded(chipflow: CommandLine, data_file, tmp_path: Path) -> None:
+    netlist = data_file("nangate45/designs/gcd.def.gz")
+    lefs = [
+        data_file(f"nangate45/NangateOpenCellLibrary.{part}.lef") for part in ("tech", "macro.mod")
+    ]
+    given = [word for file in lefs for word in ("--lef", file)]
+    ended = chipflow("place", netlist, *given, "--routability", "--out", tmp_path)
+    assert ended.code == 0, ended
+    assert "cells inflated" in ended.err
+    record = json.loads((tmp_path / "scores.json").read_text())
+    assert record["options"]["routability"] is True
+    assert record["route__overflow__total"] == 0
 
 
 def test_placement_of_another_design(chipflow: CommandLine, tmp_path: Path, data_file) -> None:

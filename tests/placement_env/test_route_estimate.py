@@ -213,6 +213,8 @@ def test_macros_take_the_tracks_that_they_cover():
     usage = routed.usage_map()
     assert usage.shape == (10, 10)
     assert usage.max() > 0
+    x_um, y_um = np.array([5.0, 95.0, -3.0, 107.0]), np.array([15.0, 5.0, 15.0, 5.0])
+    assert routed.usage_at(x_um, y_um).tolist() == [usage[1, 0], usage[0, 9]] * 2
 
 
 def test_bad_input_is_refused():
