@@ -14,7 +14,6 @@ many cores there are. Ctrl-C ends the spreading or the refinement: what is at ha
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
@@ -22,19 +21,16 @@ import numpy as np
 
 from agents.effort import check_effort
 from agents.flat.detailed.refine import STEPS, StepGain, refine
-from agents.flat.device import balance_on
-from agents.flat.electrostatic import Course, Schedule
-from agents.flat.global_place import ANEW, ONWARDS, QUICK, SETTLE, place_globally
+from agents.flat.electrostatic import Schedule
+from agents.flat.global_place import ANEW, ONWARDS, QUICK, SETTLE
 from agents.flat.inputs import checked_start, on_one_point
 from agents.flat.macro_legal import legalize_macros
-from agents.flat.routable import Spread, inflation_rounds
 from agents.flat.row_legal import legalize_rows, legalize_zones
 from agents.flat.site_rows import site_rows
-from agents.flat.threads import Threads
 from agents.flat.toy import toy_flat
-from agents.flat.wide_cells import loosened, narrowed, widened
+from agents.flat.wide_cells import narrowed, widened
 from agents.flat.zones import zone_netlist, zones_of
-from agents.progress import Progress, ProgressCallback
+from agents.progress import ProgressCallback
 from placement_env.kernels import compile_notice
 from placement_env.netlist import IntArray, Netlist, NodeKind, Placement, hpwl_um
 from placement_env.route_estimate import TrackSupply
@@ -89,7 +85,7 @@ def place(
     """
     check_effort(budget_s=budget_s if budget_s < np.inf else 1.0, seed=seed, moves=moves)
     start = checked_start(netlist, start)
-    run = _Run(seed, progress, on_step, cores, device)
+    run = PlacingRun(seed, progress, on_step, cores, device)
     macros = _movable(netlist, NodeKind.HARD_MACRO)
     if not (macros.size == 0 or from_nothing or on_one_point(netlist, start, macros)):
         start = _around_macros(run, netlist, start, gap_um, density)
@@ -125,7 +121,7 @@ def place_macros(
         settlings: How often macros and cells are spread again from where macros are legal.
         device: As for `place`.
     """
-    run = _Run(seed, progress, device=device)
+    run = PlacingRun(seed, progress, device=device)
     return _macros(run, netlist, start, gap_um, density, settlings)
 
 
@@ -142,7 +138,7 @@ def rough_places(
 
     Where no macro is movable, nothing is done. Arguments are those of `place`.
     """
-    return _rough(_Run(seed, progress, device=device), netlist, start, density)
+    return _rough(PlacingRun(seed, progress, device=device), netlist, start, density)
 
 
 def place_cells(
@@ -173,7 +169,7 @@ def place_cells(
     Raises:
         InputError: As `agents.flat.site_rows.site_rows`; or the device cannot be used.
     """
-    run = _Run(seed, progress, device=device)
+    run = PlacingRun(seed, progress, device=device)
     schedule = ONWARDS if onwards else ANEW
     return _cells(run, netlist, start, density, schedule, detailed, tracks)
 
@@ -191,11 +187,16 @@ def quick_wirelength_um(netlist: Netlist, start: Placement, *, seed: int = 1) ->
     cells = _movable(netlist, _CELL)
     if not cells.size:
         return hpwl_um(netlist, start)
-    return hpwl_um(netlist, _Run(seed, None).spread(netlist, start, cells, QUICK, ""))
+    return hpwl_um(netlist, PlacingRun(seed, None).spread(netlist, start, cells, QUICK, ""))
 
 
 def _macros(
-    run: _Run, netlist: Netlist, start: Placement, gap_um: float, density: float, settlings: int
+    run: PlacingRun,
+    netlist: Netlist,
+    start: Placement,
+    gap_um: float,
+    density: float,
+    settlings: int,
 ) -> Placement:
     rough = _rough(run, netlist, start, density)
     if rough is start:
@@ -205,7 +206,7 @@ def _macros(
 
 
 def _around_macros(
-    run: _Run, netlist: Netlist, start: Placement, gap_um: float, density: float
+    run: PlacingRun, netlist: Netlist, start: Placement, gap_um: float, density: float
 ) -> Placement:
     """Macros legal where the start has them, and cells spread around them."""
     legal = _macros_legal(run, netlist, start, gap_um)
@@ -214,7 +215,12 @@ def _around_macros(
 
 
 def _settled(
-    run: _Run, netlist: Netlist, legal: Placement, gap_um: float, density: float, settlings: int
+    run: PlacingRun,
+    netlist: Netlist,
+    legal: Placement,
+    gap_um: float,
+    density: float,
+    settlings: int,
 ) -> Placement:
     """Macros and cells spread again from where macros are legal, and macros made legal again."""
     for _ in range(settlings):
@@ -224,7 +230,7 @@ def _settled(
 
 
 def _rough(
-    run: _Run, netlist: Netlist, start: Placement, density: float, schedule: Schedule = ANEW
+    run: PlacingRun, netlist: Netlist, start: Placement, density: float, schedule: Schedule = ANEW
 ) -> Placement:
     macros, cells = _movable(netlist, NodeKind.HARD_MACRO), _movable(netlist, _CELL)
     if not macros.size:
@@ -234,7 +240,7 @@ def _rough(
     return run.spread(wide, start, moves, schedule, "macros and cells spread")
 
 
-def _macros_legal(run: _Run, netlist: Netlist, rough: Placement, gap_um: float) -> Placement:
+def _macros_legal(run: PlacingRun, netlist: Netlist, rough: Placement, gap_um: float) -> Placement:
     def work() -> Placement:
         return legalize_macros(netlist, rough, gap_um=gap_um, seed=run.seed)
 
@@ -242,7 +248,7 @@ def _macros_legal(run: _Run, netlist: Netlist, rough: Placement, gap_um: float) 
 
 
 def _cells(
-    run: _Run,
+    run: PlacingRun,
     netlist: Netlist,
     start: Placement,
     density: float,
@@ -273,171 +279,6 @@ def _cells(
 
 def _movable(netlist: Netlist, kind: NodeKind) -> IntArray:
     return np.flatnonzero((netlist.node_kind == kind) & ~netlist.fixed)
-
-
-class _Run:
-    """What the steps of one placement share.
-
-    Args:
-        seed: Seed of all that is random.
-        progress: Is told what is going on.
-        on_step: Is told what each step made of the wires.
-        cores: Cores to use; all by default.
-        device: Where nodes are spread.
-
-    Attributes:
-        seed: As given.
-        interrupted: Ctrl-C has asked for a quick end.
-    """
-
-    def __init__(
-        self,
-        seed: int,
-        progress: ProgressCallback | None,
-        on_step: Callable[[StepGain], None] | None = None,
-        cores: int | None = None,
-        device: str = "cpu",
-    ) -> None:
-        self.interrupted = False
-        self.seed, self._progress, self._on_step = seed, progress, on_step
-        self._cores, self._balance_maker = cores, balance_on(device)
-        self._began = time.perf_counter()
-
-    def legalize(
-        self, name: str, netlist: Netlist, before: Placement, work: Callable[[], Placement]
-    ) -> Placement:
-        """What `work` gives, which is quick: Ctrl-C has it done again, and then ends the run."""
-        began = time.perf_counter()
-        try:
-            self._tell(name, np.inf, before)
-            after = work()
-        except KeyboardInterrupt:
-            self.interrupted = True
-            after = work()
-        self._took(name, netlist, before, after, began)
-        return after
-
-    def spread(
-        self,
-        netlist: Netlist,
-        start: Placement,
-        moves: IntArray,
-        schedule: Schedule,
-        what: str,
-        *,
-        is_step: bool = True,
-    ) -> Placement:
-        """Global placement of the nodes `moves`; the one at hand once Ctrl-C was pressed."""
-        if self.interrupted:
-            return start
-        at_hand: Callable[[], Placement] | None = None
-
-        def tell(course: Course, placement: Callable[[], Placement]) -> None:
-            nonlocal at_hand
-            at_hand = placement
-            note = (
-                f"iteration {course.iteration}, overflow {course.overflow:.1%}, "
-                f"step {course.step:.3g} um"
-            )
-            self._tell(what, course.hpwl, placement, note)
-
-        began = time.perf_counter()
-        try:
-            with Threads(self._cores) as threads:
-                after = place_globally(
-                    loosened(netlist),
-                    start,
-                    moves,
-                    schedule=schedule,
-                    seed=self.seed,
-                    threads=threads,
-                    report=tell,
-                    balance_maker=self._balance_maker,
-                )
-        except KeyboardInterrupt:
-            self.interrupted = True
-            after = at_hand() if at_hand else start
-        if is_step:
-            self._took(what, netlist, start, after, began)
-        return after
-
-    def inflate(
-        self, netlist: Netlist, spread: Placement, cells: IntArray, tracks: TrackSupply
-    ) -> tuple[Netlist, Placement]:
-        """The netlist with cells wider where wires crowd, and those spread again.
-
-        It is the best of all rounds; of those that had ended, once Ctrl-C was pressed.
-        """
-        if self.interrupted:
-            return netlist, spread
-
-        def again(wide: Netlist, at: Placement) -> Placement:
-            return self.spread(wide, at, cells, ONWARDS, "cells spread again", is_step=False)
-
-        began = time.perf_counter()
-        best = Spread(netlist, spread, np.inf)
-        try:
-            for found in inflation_rounds(netlist, spread, tracks, again):
-                if self.interrupted:
-                    break
-                note = f"routing overflow {found.overflow:,.1f}"
-                note += f", {best.overflow:,.1f} before" if best.overflow < np.inf else ""
-                if found.overflow < best.overflow:
-                    best = found
-                length_um = hpwl_um(netlist, found.placement)
-                self._tell("cells inflated", length_um, found.placement, note)
-        except KeyboardInterrupt:
-            self.interrupted = True
-        self._took("cells inflated", netlist, spread, best.placement, began)
-        return best.netlist, best.placement
-
-    def refine(self, netlist: Netlist, legal: Placement, steps: Collection[str]) -> Placement:
-        """Detailed placement; what it had reached once Ctrl-C was pressed."""
-        at_hand = legal
-
-        def tell(progress: Progress) -> None:
-            nonlocal at_hand
-            if progress.snapshot:
-                at_hand = progress.snapshot()
-            self._tell(progress.phase, progress.cost, at_hand)
-
-        try:
-            at_hand, gains = refine(netlist, legal, seed=self.seed, only=steps, progress=tell)
-        except KeyboardInterrupt:
-            self.interrupted = True
-            return at_hand
-        if self._on_step:
-            for gain in gains:
-                self._on_step(gain)
-        return at_hand
-
-    def _took(
-        self, name: str, netlist: Netlist, before: Placement, after: Placement, began: float
-    ) -> None:
-        """Tell what a step made of the wires."""
-        if self._on_step:
-            moved = (before.x_um != after.x_um) | (before.y_um != after.y_um)
-            self._on_step(
-                StepGain(
-                    step=name,
-                    before_um=hpwl_um(netlist, before),
-                    after_um=hpwl_um(netlist, after),
-                    moved=int(moved.sum()),
-                    seconds=time.perf_counter() - began,
-                )
-            )
-
-    def _tell(
-        self,
-        phase: str,
-        cost: float,
-        placement: Placement | Callable[[], Placement],
-        note: str = "",
-    ) -> None:
-        if self._progress:
-            snapshot = (lambda: placement) if isinstance(placement, Placement) else placement
-            elapsed_s = time.perf_counter() - self._began
-            self._progress(Progress(phase, elapsed_s, np.inf, cost, 0, snapshot, note))
 
 
 def compile_kernels(report: Callable[[str], None] | None = None) -> float:
