@@ -25,6 +25,7 @@ from agents.flat.electrostatic import Schedule
 from agents.flat.global_place import ANEW, ONWARDS, QUICK, SETTLE
 from agents.flat.inputs import checked_start, on_one_point
 from agents.flat.macro_legal import legalize_macros
+from agents.flat.placing_run import PlacingRun
 from agents.flat.row_legal import legalize_rows, legalize_zones
 from agents.flat.site_rows import site_rows
 from agents.flat.toy import toy_flat
