@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.flat import placer, torch_balance
+from agents.flat import placing_run, torch_balance
 from agents.flat.balance import Balance, BalanceMaker
 from agents.flat.charges import Bins, Domain, charges, field
 from agents.flat.device import balance_on
@@ -243,7 +243,7 @@ def test_a_device_is_used_for_all_spreading(monkeypatch: pytest.MonkeyPatch) -> 
         return maker
 
     # PyTorch on the processor, to which no name of a device leads.
-    monkeypatch.setattr(placer, "balance_on", processor)
+    monkeypatch.setattr(placing_run, "balance_on", processor)
     placed = place(netlist, start, seed=1, device="cuda:3")
     assert asked == ["cuda:3"]
     assert len(made) == 4  # macros and cells three times, and cells once more
@@ -277,7 +277,7 @@ def test_auto_is_the_kernels_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPat
 
 def test_the_processor_needs_no_pytorch() -> None:
     program = (
-        "import sys; from agents.flat.placer import balance_on; balance_on('cpu'); "
+        "import sys; from agents.flat.device import balance_on; balance_on('cpu'); "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
