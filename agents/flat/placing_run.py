@@ -14,7 +14,7 @@ import numpy as np
 from agents.flat.detailed.refine import StepGain, refine
 from agents.flat.device import balance_on
 from agents.flat.electrostatic import Course, Schedule
-from agents.flat.global_place import ONWARDS, place_globally
+from agents.flat.global_place import SETTLE, place_globally
 from agents.flat.routable import Spread, inflation_rounds
 from agents.flat.threads import Threads
 from agents.flat.wide_cells import loosened
@@ -114,30 +114,32 @@ class PlacingRun:
     ) -> tuple[Netlist, Placement]:
         """The netlist with cells wider where wires crowd, and those spread again.
 
-        It is the best of all rounds; of those that had ended, once Ctrl-C was pressed.
+        That is after the last round that was worth it; of those that had ended, once Ctrl-C was
+        pressed.
         """
         if self.interrupted:
             return netlist, spread
 
         def again(wide: Netlist, at: Placement) -> Placement:
-            return self.spread(wide, at, cells, ONWARDS, "cells spread again", is_step=False)
+            return self.spread(wide, at, cells, SETTLE, "cells spread again", is_step=False)
 
         began = time.perf_counter()
-        best = Spread(netlist, spread, np.inf)
+        best: Spread | None = None
         try:
             for found in inflation_rounds(netlist, spread, tracks, again):
                 if self.interrupted:
                     break
                 note = f"routing overflow {found.overflow:,.1f}"
-                note += f", {best.overflow:,.1f} before" if best.overflow < np.inf else ""
-                if found.overflow < best.overflow:
+                note += f", {best.overflow:,.1f} before" if best else ""
+                if best is None or found.is_worth(best):
                     best = found
                 length_um = hpwl_um(netlist, found.placement)
                 self._tell("cells inflated", length_um, found.placement, note)
         except KeyboardInterrupt:
             self.interrupted = True
-        self._took("cells inflated", netlist, spread, best.placement, began)
-        return best.netlist, best.placement
+        after = best.placement if best else spread
+        self._took("cells inflated", netlist, spread, after, began)
+        return best.netlist if best else netlist, after
 
     def refine(self, netlist: Netlist, legal: Placement, steps: Collection[str]) -> Placement:
         """Detailed placement; what it had reached once Ctrl-C was pressed."""

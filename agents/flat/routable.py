@@ -18,6 +18,9 @@ from placement_env.route_estimate import GRID_ROWS, RouteEstimate, TrackSupply, 
 _ROUNDS = 4
 # Rounds of rip-up in an estimate: wires that a short detour would spread need no wider cells.
 _RIP_UPS = 4
+# By how many times their rise the overflow must fall for longer wires to be worth it. Where tracks
+# are too few everywhere, wider cells only make wires longer, of which more are then too many.
+_WORTH = 1.5
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,19 @@ class Spread:
     Attributes:
         netlist: With cells as wide as they were spread.
         placement: Where they are; they still overlap a little.
-        overflow: Estimated wires beyond the tracks (`RouteEstimate.overflow`).
+        overflow: Estimated wires beyond the tracks (`RouteEstimate.overflow`), cells on rows.
+        wire_um: Estimated length of all wires.
     """
 
     netlist: Netlist
     placement: Placement
     overflow: float
+    wire_um: float
+
+    def is_worth(self, before: Spread) -> bool:
+        """Whether the share of overflow that has gone is worth the share of wires that has come."""
+        longer = max(self.wire_um / max(before.wire_um, 1e-300) - 1, 0.0)
+        return self.overflow < before.overflow * (1 - _WORTH * longer)
 
 
 def inflation_rounds(
@@ -43,8 +53,8 @@ def inflation_rounds(
 ) -> Iterator[Spread]:
     """Cells as they are, then wider and spread again, a round each.
 
-    The rounds end after one that did not lessen the overflow, and where there is nothing to gain or
-    no room: no wires are too many, rows are too full, or cells so wide would find no places.
+    The rounds end after one that was not worth it, and where there is nothing to gain or no room:
+    no wires are too many, rows are too full, or cells so wide would find no places.
 
     Args:
         netlist: A flat netlist with rows, its cells as wide as rows shall have them anyway.
@@ -62,19 +72,25 @@ def inflation_rounds(
     for of_zone in rows:
         first[of_zone.cells] = of_zone.sites
     sites, at = first, placement
-    routes = _routes(netlist, at, tracks)
-    yield Spread(netlist, at, routes.overflow)
+    legal = _on_rows(netlist, zones, at)
+    if legal is None:
+        return
+    routes = _routes(netlist, legal, tracks)
+    found = Spread(netlist, at, routes.overflow, routes.wire_um)
+    yield found
     for _ in range(_ROUNDS):
-        more = _inflated(zones, rows, sites, first, routes, at)
+        more = _inflated(zones, rows, sites, first, routes, legal)
         if np.array_equal(more, sites):
             return
         wide = replace(netlist, width_um=netlist.width_um + (more - first) * rows[0].site_um)
         sites, at = more, again(wide, at)
-        if not _have_places(wide, zones, at):
+        legal = _on_rows(wide, zones, at)
+        if legal is None:
             return
-        before, routes = routes.overflow, _routes(wide, at, tracks)
-        yield Spread(wide, at, routes.overflow)
-        if routes.overflow >= before:
+        routes = _routes(wide, legal, tracks)
+        before, found = found, Spread(wide, at, routes.overflow, routes.wire_um)
+        yield found
+        if not found.is_worth(before):
             return
 
 
@@ -112,10 +128,9 @@ def _routes(netlist: Netlist, placement: Placement, tracks: TrackSupply) -> Rout
     return estimate_routes(netlist, placement, tracks, cell_um=cell_um, rounds=_RIP_UPS)
 
 
-def _have_places(netlist: Netlist, zones: Sequence[Zone], wanted: Placement) -> bool:
-    """Whether the runs of sites between macros hold the cells, which their sum does not say."""
+def _on_rows(netlist: Netlist, zones: Sequence[Zone], wanted: Placement) -> Placement | None:
+    """Cells on rows, for estimates; None where the runs of sites between macros are too short."""
     try:
-        legalize_zones(netlist, zones, wanted)
+        return legalize_zones(netlist, zones, wanted)
     except InputError:
-        return False
-    return True
+        return None
