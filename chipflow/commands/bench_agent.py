@@ -119,7 +119,7 @@ def agent(
                 f"{run.seed}: {run.arm} {run.robust_cost:.4f} in {run.wall_s:.1f} s"
             )
     table = ablation.to_markdown(runs, list(known), _BASELINE)
-    table += ablation.targets_to_markdown(runs, _BASELINE, _AGENT)
+    table += "\n" + ablation.targets_to_markdown(runs, _BASELINE, _AGENT)
     write_text(out / "results.md", table)
     typer.echo(table, nl=False)
     if ctrl_c.seen:
