@@ -9,7 +9,8 @@
 5. Moves of one or a few cells shorten the wires (`agents.flat.detailed`).
 
 One setting serves all designs. The same netlist, start and seed give the same placement, however
-many cores there are; processors of another kind round otherwise. Ctrl-C ends the spreading or the refinement: what is at hand is made legal.
+many cores there are; processors of another kind round otherwise. Ctrl-C ends the spreading or the
+refinement: what is at hand is made legal.
 """
 
 from __future__ import annotations
