@@ -98,13 +98,16 @@ spec_to_rtl("Write an adder.\\n\\n - input a (8 bits)\\n", top="adder", model="p
 
 
 def test_a_stage_is_ready_to_ask_in_a_third_of_a_second() -> None:
-    empty_s, ready_s = [], []
+    allowed_s = 0.3
+    empty_s, numpy_s, ready_s = [], [], []
     for _ in range(6):  # other work on the machine makes each try longer, and none shorter
-        for code, used_s in (("pass", empty_s), (PREPARE, ready_s)):
+        for code, used_s in (("pass", empty_s), ("import numpy", numpy_s), (PREPARE, ready_s)):
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             used_s.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        if min(ready_s) - min(empty_s) < 0.3:
+        # Slow machines take longer for everything; LiteLLM alone takes over ten times as long.
+        allowed_s = max(allowed_s, 3.5 * (min(numpy_s) - min(empty_s)))
+        if min(ready_s) - min(empty_s) < allowed_s:
             break
-    assert min(ready_s) - min(empty_s) < 0.3, "s of processor time"
+    assert min(ready_s) - min(empty_s) < allowed_s, "s of processor time"

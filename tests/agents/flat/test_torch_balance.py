@@ -229,6 +229,7 @@ def test_macros_and_cells_of_a_public_design_end_at_the_same_places(
     assert hpwl_um(netlist, found) == pytest.approx(hpwl_um(netlist, expected), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_device_is_used_for_all_spreading(monkeypatch: pytest.MonkeyPatch) -> None:
     netlist, start = mixed_design(cells=40, macros=2)
     asked: list[str] = []
