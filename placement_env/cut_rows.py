@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placement_env.netlist import FloatArray, Rows
-
-# Edges that differ by less than this are equal, as in `placement_env.row_legality`.
-_TOLERANCE_UM = 1e-6
+from placement_env.row_legality import TOLERANCE_UM
 
 
 def rows_without(rows: Rows, boxes_um: FloatArray) -> Rows:
@@ -24,8 +22,8 @@ def rows_without(rows: Rows, boxes_um: FloatArray) -> Rows:
 
     def open_sites(row: int, boxes: FloatArray) -> NDArray[np.bool_]:
         is_open = np.ones(rows.sites[row], dtype=bool)
-        first = np.floor((boxes[:, 0] - rows.x_um[row] + _TOLERANCE_UM) / rows.site_width_um[row])
-        end = np.ceil((boxes[:, 2] - rows.x_um[row] - _TOLERANCE_UM) / rows.site_width_um[row])
+        first = np.floor((boxes[:, 0] - rows.x_um[row] + TOLERANCE_UM) / rows.site_width_um[row])
+        end = np.ceil((boxes[:, 2] - rows.x_um[row] - TOLERANCE_UM) / rows.site_width_um[row])
         for a, b in zip(first.tolist(), end.tolist(), strict=True):
             is_open[max(int(a), 0) : max(int(b), 0)] = False
         return is_open
@@ -47,13 +45,13 @@ def rows_within(rows: Rows, boxes_um: FloatArray) -> Rows:
         edges = np.concatenate([[bottom], edges, [bottom + rows.height_um[row]]])
         is_open = np.ones(rows.sites[row], dtype=bool)
         for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-            if high - low <= _TOLERANCE_UM:
+            if high - low <= TOLERANCE_UM:
                 continue
-            across = (boxes[:, 1] <= low + _TOLERANCE_UM) & (boxes[:, 3] >= high - _TOLERANCE_UM)
+            across = (boxes[:, 1] <= low + TOLERANCE_UM) & (boxes[:, 3] >= high - TOLERANCE_UM)
             inside = np.zeros_like(is_open)
             for left, right in _joined(boxes[across]):
-                first = np.ceil((left - rows.x_um[row] - _TOLERANCE_UM) / rows.site_width_um[row])
-                end = np.floor((right - rows.x_um[row] + _TOLERANCE_UM) / rows.site_width_um[row])
+                first = np.ceil((left - rows.x_um[row] - TOLERANCE_UM) / rows.site_width_um[row])
+                end = np.floor((right - rows.x_um[row] + TOLERANCE_UM) / rows.site_width_um[row])
                 inside[max(int(first), 0) : max(int(end), 0)] = True
             is_open &= inside
         return is_open
@@ -70,7 +68,7 @@ def _joined(boxes: FloatArray) -> list[tuple[float, float]]:
     """The left and right ends of what boxes cover together, from left to right."""
     joined: list[tuple[float, float]] = []
     for left, _, right, _ in sorted(boxes.tolist()):
-        if joined and left <= joined[-1][1] + _TOLERANCE_UM:
+        if joined and left <= joined[-1][1] + TOLERANCE_UM:
             joined[-1] = (joined[-1][0], max(joined[-1][1], right))
         else:
             joined.append((left, right))
@@ -100,10 +98,10 @@ def _cut(
         bottom, top = rows.y_um[row], rows.y_um[row] + rows.height_um[row]
         right = rows.x_um[row] + rows.sites[row] * rows.site_width_um[row]
         touching = boxes_um[
-            (boxes_um[:, 1] < top - _TOLERANCE_UM)
-            & (boxes_um[:, 3] > bottom + _TOLERANCE_UM)
-            & (boxes_um[:, 0] < right - _TOLERANCE_UM)
-            & (boxes_um[:, 2] > rows.x_um[row] + _TOLERANCE_UM)
+            (boxes_um[:, 1] < top - TOLERANCE_UM)
+            & (boxes_um[:, 3] > bottom + TOLERANCE_UM)
+            & (boxes_um[:, 0] < right - TOLERANCE_UM)
+            & (boxes_um[:, 2] > rows.x_um[row] + TOLERANCE_UM)
         ]
         if not len(touching):
             if without_boxes:

@@ -51,7 +51,7 @@ def flat(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Place designs with the flat placer, whole and with one part after the other left out."""
-    from agents.flat.placer import compile_kernels
+    from agents.flat.placer import compile_kernels, place_macros
     from chipflow.commands.inputs import load_netlist, make_folder
     from chipflow.commands.progress_lines import ProgressLines
     from placement_env.formats.text import write_text
@@ -64,10 +64,13 @@ def flat(
         for name in filter(None, map(str.strip, designs.split(","))):
             benchmark = load_netlist(name, lef or [])
             steps[benchmark.name] = []
-            for without, place in _variants(benchmark, seed, steps[benchmark.name].append):
+            start = benchmark.placements["initial"]
+            macros_at = place_macros(benchmark.netlist, start, seed=seed)
+            on_step = steps[benchmark.name].append
+            for without, place in _variants(benchmark, macros_at, seed, on_step):
                 parts.append(_measured(benchmark, without, place))
                 show.say(f"{benchmark.name}, without {without or 'nothing'}: {parts[-1]}")
-            parts.append(_quick(benchmark, seed))
+            parts.append(_quick(benchmark, macros_at, seed))
     text = _markdown(steps, parts)
     typer.echo(text, nl=False)
     if folder:
@@ -81,19 +84,18 @@ def flat(
 
 
 def _variants(
-    benchmark: Benchmark, seed: int, on_step: Callable[[StepGain], None]
+    benchmark: Benchmark, legal: Placement, seed: int, on_step: Callable[[StepGain], None]
 ) -> list[tuple[str, Callable[[], Placement]]]:
-    """The whole placer, and what it is without each part."""
+    """The whole placer, and what it is without each part; `legal` is what `place_macros` gives."""
     from agents.flat.detailed.refine import STEPS, refine
     from agents.flat.macro_legal import legalize_macros
-    from agents.flat.placer import place, place_cells, place_macros, rough_places
+    from agents.flat.placer import place, place_cells, rough_places
     from agents.flat.row_legal import legalize_rows
     from agents.macro_rows import on_rows
 
     netlist, start = benchmark.netlist, benchmark.placements["initial"]
     rough = rough_places(netlist, start, seed=seed)
     has_macros = rough is not start
-    legal = place_macros(netlist, start, seed=seed)
 
     def cells(at: Placement, detailed: tuple[str, ...] = STEPS) -> Placement:
         return place_cells(netlist, at, seed=seed, onwards=has_macros, detailed=detailed)
@@ -137,14 +139,12 @@ def _measured(benchmark: Benchmark, without: str, place: Callable[[], Placement]
     return Part(benchmark.name, without, hpwl_um(benchmark.netlist, placement), legal, wall_s)
 
 
-def _quick(benchmark: Benchmark, seed: int) -> Part:
+def _quick(benchmark: Benchmark, macros_at: Placement, seed: int) -> Part:
     """The wirelength that training compares placements of macros by, in place of a placement."""
-    from agents.flat.placer import place_macros, quick_wirelength_um
+    from agents.flat.placer import quick_wirelength_um
 
-    netlist = benchmark.netlist
-    at = place_macros(netlist, benchmark.placements["initial"], seed=seed)
     began = time.perf_counter()
-    quick_um = quick_wirelength_um(netlist, at, seed=seed)
+    quick_um = quick_wirelength_um(benchmark.netlist, macros_at, seed=seed)
     wall_s = time.perf_counter() - began
     return Part(benchmark.name, "all after the macros (quick wirelength)", quick_um, True, wall_s)
 

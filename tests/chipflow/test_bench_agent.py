@@ -5,19 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
-from tests.chipflow.command_line import CommandLine, command_line
+from tests.chipflow.command_line import CommandLine
 
 DESIGN = "generated:5x0.05"
-
-
-@pytest.fixture
-def chipflow(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    return command_line(capsys, monkeypatch)
 
 
 def test_every_arm_runs_and_is_kept(chipflow: CommandLine, tmp_path: Path) -> None:

@@ -12,15 +12,7 @@ from benchmarks.files import Benchmark, load_files
 from benchmarks.gate import GOLDEN, read_golden
 from placement_env.errors import InputError
 from tests.benchmarks.tiny import write_tiny
-from tests.chipflow.command_line import CommandLine, command_line
-
-
-@pytest.fixture
-def chipflow(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    return command_line(capsys, monkeypatch)
+from tests.chipflow.command_line import CommandLine
 
 
 @pytest.fixture

@@ -19,15 +19,7 @@ from benchmarks.files import load_files
 from benchmarks.speed import QUANTITIES
 from placement_env.netlist import Netlist, NodeKind, Placement
 from tests.benchmarks.tiny import write_tiny
-from tests.chipflow.command_line import CommandLine, command_line
-
-
-@pytest.fixture
-def chipflow(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    return command_line(capsys, monkeypatch)
+from tests.chipflow.command_line import CommandLine
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -23,7 +22,8 @@ from placement_env.legality import hard_overlaps, outside
 from placement_env.netlist import Netlist, NodeKind, Placement
 from tests.agents.flat.test_placer import mixed_design
 from tests.benchmarks.tiny import tiny, write_tiny
-from tests.chipflow.command_line import CommandLine, command_line
+from tests.chipflow.command_line import CommandLine
+from tests.chipflow.interrupted import interrupted
 from tests.placement_env.test_lefdef_tracks import files as files_with_tracks
 
 NAMES = {
@@ -35,14 +35,6 @@ NAMES = {
     "placement__hard_overlaps__count",
     "placement__outside__count",
 }
-
-
-@pytest.fixture
-def chipflow(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    return command_line(capsys, monkeypatch)
 
 
 def one_error(chipflow: CommandLine, *arguments: object) -> str:
@@ -432,24 +424,11 @@ def test_unwritable_folder(chipflow: CommandLine, tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_interrupted_place_keeps_the_best(tmp_path: Path) -> None:
     path = write_tiny(tmp_path)
-    command = [sys.executable, "-m", "chipflow.cli", "place", str(path), "--budget", "60"]
-    with subprocess.Popen(
-        [*command, "--out", str(tmp_path / "out"), "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "annealing" in line:
-                break
-        time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    assert process.returncode == 130, err
-    assert "interrupted" in err
-    result = json.loads(out)
+    words = ("place", path, "--budget", 60, "--out", tmp_path / "out", "--json")
+    ended = interrupted(*words, phase="annealing", after_s=0.2, limit_s=30)
+    assert ended.code == 130, ended.err
+    assert "interrupted" in ended.err
+    result = json.loads(ended.out)
     assert result["time__wall_s"] < 40
     assert result["placement__hard_overlaps__count"] == 0
     placed = with_start(load_files(path), tmp_path / "out/placement.plc")

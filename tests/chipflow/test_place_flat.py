@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,15 +15,8 @@ from placement_env.formats import def_file, lefdef
 from placement_env.formats.def_file import DefBlockage, DefBox, DefGroup, DefRegion
 from placement_env.netlist import NodeKind
 from placement_env.row_legality import check_rows
-from tests.chipflow.command_line import CommandLine, command_line
-
-
-@pytest.fixture
-def chipflow(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    return command_line(capsys, monkeypatch)
+from tests.chipflow.command_line import CommandLine
+from tests.chipflow.interrupted import interrupted
 
 
 def test_a_fence_and_a_blockage_of_a_def_are_kept(
@@ -65,23 +55,11 @@ def test_a_fence_and_a_blockage_of_a_def_are_kept(
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_ctrl_c_leaves_a_legal_placement(data_file, tmp_path: Path) -> None:
     data_file("ispd18/ispd18_test1.input.def.gz")
-    command = [sys.executable, "-m", "chipflow.cli", "place", "ispd18_test1", "--json"]
-    with subprocess.Popen(
-        [*command, "--out", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "cells spread" in line:
-                break
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert "interrupted" in err
-    assert json.loads(out)["options"]["agent"] == "flat"
+    words = ("place", "ispd18_test1", "--json", "--out", tmp_path)
+    ended = interrupted(*words, phase="cells spread", limit_s=60)
+    assert ended.code == 130, ended.err
+    assert "interrupted" in ended.err
+    assert json.loads(ended.out)["options"]["agent"] == "flat"
     benchmark = registry.load("ispd18_test1")
     netlist, placed = benchmark.read(tmp_path / "placement.def")
     report = check_rows(netlist, placed, start=benchmark.placements["initial"])

@@ -11,17 +11,22 @@ import pytest
 from placement_env.errors import InputError
 from placement_env.formats import def_file, lef, lefdef
 from placement_env.formats.def_fences import fences_of
-from placement_env.formats.def_file import DefBlockage, DefBox, DefGroup, DefRegion
+from placement_env.formats.def_file import DefBlockage, DefBox, DefDesign, DefGroup, DefRegion
+from placement_env.formats.lef_library import LefLibrary
 from placement_env.row_legality import check_rows
 from tests.placement_env import test_def_areas, test_lefdef
 from tests.placement_env.test_def_file import write
 
 
-def test_groups_and_components_bind_nodes_to_regions(tmp_path: Path) -> None:
+def read(tmp_path: Path, text: str) -> tuple[DefDesign, LefLibrary]:
+    """A design by its text, and the cells of `tests.placement_env.test_lefdef`."""
     cells = tmp_path / "cells.lef"
     cells.write_text(test_lefdef.CELLS)
-    library = lef.read(cells)
-    design = def_file.read(write(tmp_path, test_def_areas.SMALL))
+    return def_file.read(write(tmp_path, text)), lef.read(cells)
+
+
+def test_groups_and_components_bind_nodes_to_regions(tmp_path: Path) -> None:
+    design, library = read(tmp_path, test_def_areas.SMALL)
     netlist, placement = lefdef.to_netlist(design, library)
     fences = netlist.fences
     assert fences is not None
@@ -50,10 +55,8 @@ def test_groups_and_components_bind_nodes_to_regions(tmp_path: Path) -> None:
 
 
 def test_patterns_are_no_regular_expressions(tmp_path: Path) -> None:
-    cells = tmp_path / "cells.lef"
-    cells.write_text(test_lefdef.CELLS)
-    design = def_file.read(write(tmp_path, test_def_areas.SMALL))
-    netlist, _ = lefdef.to_netlist(design, lef.read(cells))
+    design, library = read(tmp_path, test_def_areas.SMALL)
+    netlist, _ = lefdef.to_netlist(design, library)
     region = DefRegion("r", (DefBox(0, 0, 9, 9),))
     counts = {"*inv": 2, "i.v": 0, "*n*": 2, "inv*": 1, "*": 3, "c*/*v": 1}
     for pattern, bound in counts.items():
@@ -70,10 +73,7 @@ def test_patterns_are_no_regular_expressions(tmp_path: Path) -> None:
 
 
 def test_placement_blockages_cut_the_rows(tmp_path: Path) -> None:
-    cells = tmp_path / "cells.lef"
-    cells.write_text(test_lefdef.CELLS)
-    library = lef.read(cells)
-    design = def_file.read(write(tmp_path, test_lefdef.SMALL))
+    design, library = read(tmp_path, test_lefdef.SMALL)
     whole, _ = lefdef.to_netlist(design, library)
     # From 3 to 5 um in the row at 2 um, and the end of both rows above it.
     hard = DefBlockage(boxes=(DefBox(3000, 2500, 5000, 3000), DefBox(10100, 7000, 99000, 11000)))
