@@ -23,6 +23,7 @@ from agents.search_kernel import ACCEPTED, TRIED, WAITED, Board
 from agents.shares import Role, roles
 from placement_env.cost.model import CostModel
 from placement_env.cost.move import Tops
+from placement_env.held_interrupt import held_interrupt
 from placement_env.netlist import FloatArray, IntArray, Placement
 
 # The first temperature depends on the share of moves that succeed, taken over _SAMPLE moves after
@@ -259,12 +260,13 @@ class AnnealingRun:
         for thread in self._threads:
             thread.propose(*shares)
         try:
-            jobs = [
-                self._pool.submit(thread.anneal, role, temperature, step, turns)
-                for thread, role in zip(self._threads, self._roles, strict=True)
-            ]
-            for job in jobs:
-                job.result()
+            with held_interrupt():
+                jobs = [
+                    self._pool.submit(thread.anneal, role, temperature, step, turns)
+                    for thread, role in zip(self._threads, self._roles, strict=True)
+                ]
+                for job in jobs:
+                    job.result()
         except BaseException:
             release(self._board.rendezvous)
             raise

@@ -27,6 +27,7 @@ from agents.sequence_pair import (
 )
 from placement_env.cores import usable_cores
 from placement_env.errors import ChipError, InputError
+from placement_env.held_interrupt import held_interrupt
 from placement_env.kernels import compile_notice
 from placement_env.netlist import (
     IntArray,
@@ -97,9 +98,10 @@ def place(
     ]
     with ThreadPoolExecutor(len(chains)) as pool, contextlib.suppress(KeyboardInterrupt):
         while (spent := effort.spent) < 1:
-            slices = [pool.submit(chain.go, spent) for chain in chains]
-            for done in slices:
-                done.result()
+            with held_interrupt():
+                slices = [pool.submit(chain.go, spent) for chain in chains]
+                for done in slices:
+                    done.result()
             effort.moves += _SLICE
             leader = min(chains, key=_Chain.rank)
             effort.tell("floorplanning", leader.best.cost[0])

@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 import numpy as np
 
 from placement_env.cores import usable_cores
+from placement_env.held_interrupt import held_interrupt
 from placement_env.netlist import IntArray
 
 #: Chunks that all work is cut into, whatever the number of cores, so that sums round alike.
@@ -46,7 +47,8 @@ class Threads:
         pairs = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
         if self._pool is None:
             return [work(first, last) for first, last in pairs]
-        return list(self._pool.map(lambda pair: work(*pair), pairs))
+        with held_interrupt():
+            return list(self._pool.map(lambda pair: work(*pair), pairs))
 
 
 def chunks(load: IntArray) -> IntArray:

@@ -23,6 +23,7 @@ from placement_env.cost.model import CostModel, GridShape, cost_model
 from placement_env.cost.state import State, fill_state, new_state
 from placement_env.cost.top import top_sum
 from placement_env.errors import InputError
+from placement_env.held_interrupt import held_interrupt
 from placement_env.netlist import FloatArray, Netlist, Placement
 
 
@@ -80,7 +81,7 @@ def evaluate_many(
     if shares <= 1:
         cost = full_costs(model, batches, x_um, y_um)
     else:
-        with ThreadPoolExecutor(shares) as pool:
+        with held_interrupt(), ThreadPoolExecutor(shares) as pool:
             parts = pool.map(
                 lambda at: full_costs(model, batches, *at),
                 zip(np.array_split(x_um, shares), np.array_split(y_um, shares), strict=True),

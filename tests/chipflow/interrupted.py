@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -32,5 +33,9 @@ def interrupted(*arguments: object, phase: str, after_s: float = 0.0, limit_s: f
                 break
         time.sleep(after_s)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=limit_s)
+        try:
+            out, err = process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     return Ended(process.returncode, out, err)
