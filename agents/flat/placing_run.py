@@ -32,9 +32,11 @@ class PlacingRun:
         on_step: Is told what each step made of the wires.
         cores: Cores to use; all by default.
         device: Where nodes are spread.
+        search_macros: Whether legal macros move on where that shortens wires.
 
     Attributes:
         seed: As given.
+        search_macros: As given.
         interrupted: Ctrl-C has asked for a quick end.
     """
 
@@ -45,8 +47,10 @@ class PlacingRun:
         on_step: Callable[[StepGain], None] | None = None,
         cores: int | None = None,
         device: str = "cpu",
+        search_macros: bool = True,
     ) -> None:
         self.interrupted = False
+        self.search_macros = search_macros
         self.seed, self._progress, self._on_step = seed, progress, on_step
         self._cores, self._balance_maker = cores, balance_on(device)
         self._began = time.perf_counter()

@@ -88,8 +88,7 @@ def _variants(
 ) -> list[tuple[str, Callable[[], Placement]]]:
     """The whole placer, and what it is without each part; `legal` is what `place_macros` gives."""
     from agents.flat.detailed.refine import STEPS, refine
-    from agents.flat.macro_legal import legalize_macros
-    from agents.flat.placer import place, place_cells, rough_places
+    from agents.flat.placer import place, place_cells, place_macros, rough_places
     from agents.flat.row_legal import legalize_rows
     from agents.macro_rows import on_rows
 
@@ -106,8 +105,12 @@ def _variants(
     if has_macros:
         variants += [
             (
+                "local search on macros",
+                lambda: cells(place_macros(netlist, start, seed=seed, search=False)),
+            ),
+            (
                 "spreading again from legal macros",
-                lambda: cells(legalize_macros(netlist, rough)),
+                lambda: cells(place_macros(netlist, start, seed=seed, settlings=0)),
             ),
             (
                 "that and the macros' order (each to the nearest place, large ones first)",

@@ -109,13 +109,13 @@ def test_the_steps_add_up_to_the_result() -> None:
     steps: list[StepGain] = []
     placed = place(netlist, start, seed=1, on_step=steps.append)
     names = [step.step for step in steps]
-    both = ["macros and cells spread", "macros legal"]
-    assert names[:8] == [*both, *both, *both, "cells spread", "cells on rows"]
+    macros = ["macros and cells spread", "macros legal", "macros searched"]
+    assert names[:11] == [*macros, *macros, *macros, "cells spread", "cells on rows"]
     assert "global swap" in names
     assert steps[-1].after_um == pytest.approx(hpwl_um(netlist, placed))
     for before, after in pairwise(steps):
         assert after.before_um == pytest.approx(before.after_um)
-    assert all(step.after_um <= step.before_um for step in steps[8:])
+    assert all(step.after_um <= step.before_um for step in steps[11:])
 
 
 def test_rough_places_leave_a_netlist_without_movable_macros_alone() -> None:
@@ -133,7 +133,14 @@ def test_cells_go_around_macros_that_stay() -> None:
 
 @pytest.mark.parametrize(
     "phase",
-    ["macros and cells spread", "macros legal", "cells spread", "cells on rows", "global swap"],
+    [
+        "macros and cells spread",
+        "macros legal",
+        "macros searched",
+        "cells spread",
+        "cells on rows",
+        "global swap",
+    ],
 )
 def test_ctrl_c_leaves_a_legal_placement(phase: str) -> None:
     netlist, start = mixed_design()
@@ -212,7 +219,8 @@ def test_macros_may_begin_where_the_start_has_them() -> None:
     steps: list[StepGain] = []
     again = place(netlist, anew, seed=2, from_nothing=False, on_step=steps.append)
     assert check_rows(netlist, again).legal
-    assert [step.step for step in steps][:2] == ["macros legal", "cells spread"]
+    first = [step.step for step in steps][:3]
+    assert first == ["macros legal", "macros searched", "cells spread"]
     assert hpwl_um(netlist, again) < 1.1 * hpwl_um(netlist, anew)
     far = np.hypot(again.x_um - anew.x_um, again.y_um - anew.y_um)[macro]
     assert far.mean() < 0.25 * netlist.canvas.width_um
