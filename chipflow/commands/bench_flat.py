@@ -69,7 +69,10 @@ def flat(
             on_step = steps[benchmark.name].append
             for without, place in _variants(benchmark, macros_at, seed, on_step):
                 parts.append(_measured(benchmark, without, place))
-                show.say(f"{benchmark.name}, without {without or 'nothing'}: {parts[-1]}")
+                show.say(
+                    f"{benchmark.name}, without {without or 'nothing'}: "
+                    f"{parts[-1].hpwl_um:,.0f} in {parts[-1].wall_s:.1f} s"
+                )
             parts.append(_quick(benchmark, macros_at, seed))
     text = _markdown(steps, parts)
     typer.echo(text, nl=False)
@@ -178,7 +181,8 @@ def _markdown(steps: dict[str, list[StepGain]], parts: list[Part]) -> str:
     lines.append("| --- | --- | --- | --- | --- |")
     whole = {part.design: part.hpwl_um for part in parts if not part.without}
     for part in parts:
-        longer = f"{part.hpwl_um / whole[part.design] - 1:+.1%}" if part.without else ""
+        rise = round(part.hpwl_um / whole[part.design] - 1, 3) + 0.0  # no minus before a zero
+        longer = f"{rise:+.1%}" if part.without else ""
         length = f"{part.hpwl_um:,.0f}" + ("" if part.legal else " †")
         lines.append(
             f"| {part.design} | {part.without or 'nothing'} | {length} | {longer} "
