@@ -15,7 +15,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,9 +38,6 @@ from placement_env.netlist import (
     pin_positions,
 )
 
-#: The fullest that widened cells may make the rows: legalisation needs some slack.
-MAX_WIDENED_FILL = 0.93
-
 #: Least integer units a site is divided into; pins are rounded to them.
 UNITS_PER_SITE = 64
 
@@ -64,9 +60,6 @@ def place_cells(
     *,
     effort: int = 3,
     seed: int = 1,
-    density: float = 1.0,
-    keep_start: bool = False,
-    log: Callable[[str], None] | None = None,
 ) -> Placement:
     """Place all movable standard cells on rows and sites, without overlap.
 
@@ -74,15 +67,9 @@ def place_cells(
 
     Args:
         netlist: A flat netlist with rows.
-        start: Where macros, ports and fixed cells are; positions of movable cells count only with
-            `keep_start`.
+        start: Where macros, ports and fixed cells are.
         effort: Coloquinte's effort, 1 (fast) to 9.
         seed: Seed of coloquinte's noise.
-        density: The fullest that any region should become, 0 to 1. Below 1 cells are spread out,
-            which costs wirelength and eases routing. A design fuller than this is placed as evenly
-            as it allows.
-        keep_start: Legalise and refine the start's cell positions instead of placing anew.
-        log: Receives coloquinte's messages, line by line.
 
     Raises:
         InputError: There are no rows, cells of more than one row's height, movable soft macros, or
@@ -90,29 +77,20 @@ def place_cells(
     """
     if not 1 <= effort <= 9:
         raise InputError(f"cell placement effort is {effort}, expected 1 to 9")
-    if not 0 < density <= 1:
-        raise InputError(f"cell density is {density}, expected above 0 and up to 1")
     task = _checked_task(netlist, start)
-    _check_start(netlist, start, task.cells, keep_start=keep_start)
+    _check_start(netlist, start, task.cells)
     if len(task.cells) == 0:
         return start
-    site_um = float(task.rows.site_width_um[0])
-    for sites in _widths_to_try(task, density):
-        placed = _run_coloquinte(
-            task, start, sites, effort=effort, seed=seed, keep_start=keep_start, log=log
-        )
-        if placed is not None:
-            break
-    else:
+    placed = _run_coloquinte(task, start, effort=effort, seed=seed)
+    if placed is None:
         raise InputError(
             "the cell placer found no room for all cells (utilisation "
             f"{task.sites.sum() / task.coarse.sites.sum():.3f})",
             where=netlist.name,
             hint="lower the utilisation of the floorplan",
         )
-    left_um, bottom_um = placed
-    left_um = left_um + (sites - task.sites) // 2 * site_um
-    row, site = fit_cells(task.rows, task.fine, task.sites, left_um, bottom_um)
+    site_um = float(task.rows.site_width_um[0])
+    row, site = fit_cells(task.rows, task.fine, task.sites, *placed)
 
     x_um, y_um, orient = start.x_um.copy(), start.y_um.copy(), start.orient.copy()
     x_um[task.cells] = task.rows.x_um[row] + site * site_um + netlist.width_um[task.cells] / 2
@@ -150,10 +128,10 @@ def _checked_task(netlist: Netlist, start: Placement) -> _Task:
     return _Task(netlist, rows, cells, sites, coarse, fine)
 
 
-def _check_start(netlist: Netlist, start: Placement, cells: IntArray, *, keep_start: bool) -> None:
+def _check_start(netlist: Netlist, start: Placement, cells: IntArray) -> None:
     """Raise `InputError` where a position is missing that the placement builds on."""
     needed = np.ones(netlist.num_nodes, dtype=bool)
-    needed[cells] = keep_start
+    needed[cells] = False
     lost = np.flatnonzero(needed & ~(np.isfinite(start.x_um) & np.isfinite(start.y_um)))
     if lost.size:
         kind = NodeKind(int(netlist.node_kind[lost[0]])).name.lower().replace("_", " ")
@@ -175,27 +153,12 @@ def _free(netlist: Netlist, start: Placement, rows: Rows, *, taps: bool) -> Segm
     return free_segments(rows, x - w, y - h, x + w, y + h)
 
 
-def _widths_to_try(task: _Task, density: float) -> list[IntArray]:
-    """Widths [C] in sites: with the room that keeps the placement below `density`, then without."""
-    fill = task.sites.sum() / int(task.coarse.sites.sum())
-    factor = min(1.0 / density, MAX_WIDENED_FILL / fill)
-    if factor <= 1.0:
-        return [task.sites]
-    # Rounding the running sum spreads the rounding error over the cells.
-    ends = np.rint(np.cumsum(task.sites * factor)).astype(np.int64)
-    widened = np.minimum(np.diff(ends, prepend=0), task.coarse.sites.max())
-    return [np.maximum(widened, task.sites), task.sites]
-
-
 def _run_coloquinte(
     task: _Task,
     start: Placement,
-    sites: IntArray,
     *,
     effort: int,
     seed: int,
-    keep_start: bool,
-    log: Callable[[str], None] | None,
 ) -> tuple[FloatArray, FloatArray] | None:
     """[C], [C]: left and bottom edges in micrometres; a whole number of sites from the row's edge.
 
@@ -218,14 +181,13 @@ def _run_coloquinte(
     movable[task.cells] = True
     row_height = int(float(rows.height_um[0]) / site_um * site + 1e-6)
     width = np.zeros(netlist.num_nodes, dtype=np.int64)
-    width[task.cells] = sites * site
-    # From a node's reference point to its centre; a cell lies in the middle of its widened self.
+    width[task.cells] = task.sites * site
+    # From a node's reference point to its centre.
     to_centre_x = np.zeros(netlist.num_nodes)
-    to_centre_x[task.cells] = netlist.width_um[task.cells] / 2 + (sites - task.sites) // 2 * site_um
+    to_centre_x[task.cells] = netlist.width_um[task.cells] / 2
     to_centre_y = np.where(movable, netlist.height_um / 2, 0.0)
     x, y = start.x_um - to_centre_x, start.y_um - to_centre_y
-    if not keep_start:
-        x[movable], y[movable] = x0, y0
+    x[movable], y[movable] = x0, y0
     node = netlist.pin_node
     pin_x, pin_y = pin_positions(netlist, start)
     upright = movable[node]
@@ -255,9 +217,7 @@ def _run_coloquinte(
             "row_orient": np.array([Orient(o).name for o in rows.orient[segments.row].tolist()]),
             "effort": np.array(effort),
             "seed": np.array(seed),
-            "global_placement": np.array(not keep_start),
-        },
-        log,
+        }
     )
     if placed is None:
         return None
@@ -281,9 +241,7 @@ def _units_per_site(site_um: float, row_height_um: float) -> int:
     return int(candidates[np.argmax(error < 1e-6) if error.min() < 1e-6 else np.argmin(error)])
 
 
-def _in_own_process(
-    job: dict[str, NDArray[np.generic]], log: Callable[[str], None] | None
-) -> dict[str, IntArray] | None:
+def _in_own_process(job: dict[str, NDArray[np.generic]]) -> dict[str, IntArray] | None:
     """Run `coloquinte_run` on the job; x and y of all nodes, or None where cells found no room."""
     with tempfile.TemporaryDirectory(prefix="chipflow-cells-") as folder:
         job_path, result_path = Path(folder, "job.npz"), Path(folder, "result.npz")
@@ -304,8 +262,6 @@ def _in_own_process(
                 assert process.stdout is not None
                 for line in process.stdout:
                     last_line = line.strip() or last_line
-                    if log is not None:
-                        log(line.rstrip())
                 process.wait()
             except BaseException:
                 process.kill()

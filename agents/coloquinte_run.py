@@ -47,8 +47,7 @@ def main(job_path: str, result_path: str) -> None:
     circuit.check()
 
     parameters = engine.ColoquinteParameters(int(job["effort"]), int(job["seed"]))
-    if bool(job["global_placement"]):
-        circuit.place_global(parameters, None)
+    circuit.place_global(parameters, None)
     try:
         circuit.place_detailed(parameters, None)
     except RuntimeError as error:

@@ -23,8 +23,11 @@ min_bits = 1024              # smaller memories become flip-flops
 gap_um = 4.0                 # least distance between macros
 
 [placement]
+agent = "graph-rl"           # places macros; or "search", the same without what it learned
+policy = "trained.safetensors"  # optional: a policy that `chipflow train` made
 budget_s = 20.0
 seed = 1
+routability = true           # cells make room where wires would crowd
 
 [models]                     # docs/providers.md
 default = "ollama_chat/qwen2.5-coder"
@@ -51,6 +54,9 @@ from placement_env.errors import InputError
 
 #: Values of `simulator`, the default first.
 SIMULATORS = ("icarus", "verilator")
+
+#: Values of `placement.agent`, the default first.
+MACRO_AGENTS = ("graph-rl", "search")
 
 
 @dataclass(frozen=True)
@@ -89,17 +95,23 @@ class Macros:
 
 @dataclass(frozen=True)
 class PlacementSettings:
-    """Effort of macro and cell placement.
+    """How macros and cells are placed.
 
     Attributes:
-        budget_s: Seconds for the search of macros.
+        agent: What places macros: the agent with its policy, or the exact search alone.
+        policy: Weights of the agent's policy; None for those that chipflow comes with.
+        budget_s: Seconds for the macros.
         seed: Seed of both placers.
         cell_density: The fullest that rows become, above 0 and up to 1: wires need room.
+        routability: Cells are spread out where wires would be more than the tracks.
     """
 
+    agent: str = MACRO_AGENTS[0]
+    policy: Path | None = None
     budget_s: float = 20.0
     seed: int = 1
     cell_density: float = 0.8
+    routability: bool = False
 
 
 @dataclass(frozen=True)
@@ -235,7 +247,8 @@ RTL_STAGES = ("spec_to_rtl", "normalise_spec", "write_bench", "repair")
 LLM_STAGES = (*RTL_STAGES, "write_constraints", "floorplan_hints", "review", "explain")
 
 _FILE_LISTS = ("rtl", "testbench", "untrusted")
-_FILES = ("spec", "constraints", "constraints_spec")
+_FILES = ("spec", "constraints", "constraints_spec", "placement.policy")
+_SWITCHES = ("models.loop", "placement.routability")
 _NOT_SET_BY_USERS = (
     "folder",
     *(f"loop_{name}" for name in ("testbench", "testbench_top", "simulator", "defines")),
@@ -366,7 +379,7 @@ def _check(text: TomlText, name: str, value: Any, known: Mapping[str, Any]) -> A
         )
     if name in _LIMITS:
         return _number(text, name, value, whole=known[name] is int)
-    if name == "models.loop":
+    if name in _SWITCHES:
         if not isinstance(value, bool):
             raise text.error(name, f"{name} must be true or false, not {value!r}")
         return value
@@ -382,6 +395,8 @@ def _check(text: TomlText, name: str, value: Any, known: Mapping[str, Any]) -> A
         return _existing(text, name, value)
     if name == "simulator" and value not in SIMULATORS:
         raise text.error(name, f"there is no simulator {value!r}", " or ".join(SIMULATORS))
+    if name == "placement.agent" and value not in MACRO_AGENTS:
+        raise text.error(name, f"no agent {value!r} places macros here", " or ".join(MACRO_AGENTS))
     if name == "pdk":
         return _pdk(value, text.file.parent, where=text.where(name))
     if name == "name" and not _FILE_NAME.fullmatch(value):
@@ -528,6 +543,12 @@ def _check_together(text: TomlText, design: Design) -> None:
             "constraints_spec",
             "the design has both constraints and constraints_spec",
             "keep constraints to use this file, or constraints_spec to have one written",
+        )
+    if design.placement.policy and design.placement.agent != MACRO_AGENTS[0]:
+        raise text.error(
+            "placement.policy",
+            f"placement.policy is not used: the agent {design.placement.agent!r} has none",
+            f'remove it, or set agent = "{MACRO_AGENTS[0]}"',
         )
     for path in design.untrusted:
         if path not in design.rtl:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+Handler = Callable[[int, FrameType | None], Any]
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -31,14 +34,25 @@ def held_interrupt() -> Iterator[None]:
         del frame
         came.append(number)
 
-    before = {number: signal.getsignal(number) for number in _NUMBERS}
-    before = {number: handler for number, handler in before.items() if callable(handler)}
+    before: dict[signal.Signals, Handler] = {}
+    for number in _NUMBERS:
+        handler = signal.getsignal(number)
+        if callable(handler):
+            before[number] = handler
     try:
         for number in before:
             signal.signal(number, note)
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        try:
+            _restore(before)
+        except BaseException:
+            _restore(before)  # one that was back already has raised
+            raise
         for number in came:
             before[signal.Signals(number)](number, None)
+
+
+def _restore(handlers: Mapping[signal.Signals, Handler]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

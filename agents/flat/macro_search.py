@@ -34,18 +34,18 @@ _PRICE = 3.0
 _BINS = 256
 # Rounds over all macros at most; one without a gain is the last.
 _ROUNDS = 20
-# Places tried on the way to where a macro's wires are shortest: the way is halved so often.
-_HALVINGS = 6
+# Places tried on the way to where a macro's wires are shortest: all of it, half of it, and so on.
+_PARTS_OF_THE_WAY = 6
 # Rows that a macro is moved by, also to the left and right.
 _ROWS = (1, 2, 4, 8)
-# Gains below this share of a macro's wires are rounding.
+# Gains below this share of a macro's wires and of what its area costs are rounding.
 _LEAST_GAIN = 1e-9
 
 
-def shorten_wires(
+def search_macros(
     netlist: Netlist, legal: Placement, *, gap_um: float = 0.0, seed: int = 1
 ) -> Placement:
-    """Movable hard macros where wires are shorter, legal as before.
+    """Movable hard macros where wires and the price of covered cells come to less, still legal.
 
     Args:
         netlist: A flat netlist with rows.
@@ -73,7 +73,7 @@ def _tries(lattice: MacroLattice) -> FloatArray:
     """[K, 4] places to try: parts of the way to the shortest wires in x and y, sites, and rows."""
     along = [
         (in_x * 0.5**k, in_y * 0.5**k, 0.0, 0.0)
-        for k in range(_HALVINGS)
+        for k in range(_PARTS_OF_THE_WAY)
         for in_x, in_y in ((1, 1), (0, 1), (1, 0))
     ]
     row_in_sites = lattice.step_um[1] / lattice.step_um[0]
@@ -118,14 +118,19 @@ def _one_round(
     moves = 0
     for m in order:
         from_x, from_y = edge[0, m], edge[1, m]
-        way_x = (shortest_at_um(wires, corner, m, 0) - corner[0, m]) / lattice.step_um[0]
-        way_y = (shortest_at_um(wires, corner, m, 1) - corner[1, m]) / lattice.step_um[1]
+        wish_x, wish_y = shortest_at_um(wires, corner, m, 0), shortest_at_um(wires, corner, m, 1)
+        way_x = (wish_x - corner[0, m]) / lattice.step_um[0]
+        way_y = (wish_y - corner[1, m]) / lattice.step_um[1]
+        most_x = int(lattice.room[0]) - length[0, m]
+        most_y = int(lattice.room[1]) - length[1, m]
         before = wirelength_um(wires, corner, m, -1)
         covered = _covered_um2(total, bin_um, lattice, edge, m)
-        best, best_x, best_y = _LEAST_GAIN * before, from_x, from_y
+        area = lattice.size_um[0, m] * lattice.size_um[1, m]
+        best, best_x, best_y = _LEAST_GAIN * (before + price * area), from_x, from_y
         for k in range(len(tries)):
             to_x = from_x + int(np.rint(tries[k, 0] * way_x + tries[k, 2]))
             to_y = from_y + int(np.rint(tries[k, 1] * way_y + tries[k, 3]))
+            to_x, to_y = min(max(to_x, 0), most_x), min(max(to_y, 0), most_y)
             if to_x == from_x and to_y == from_y:
                 continue
             _put(lattice, edge, corner, m, to_x, to_y)
@@ -137,7 +142,10 @@ def _one_round(
         _put(lattice, edge, corner, m, best_x, best_y)
         moves += best_x != from_x or best_y != from_y
         for n in range(len(order)):
-            if n != m and (lattice.size_um[:, n] == lattice.size_um[:, m]).all():
+            # Only places nearer to the wish than the macro's own: the other one wishes for itself.
+            far = abs(corner[0, m] - wish_x) + abs(corner[1, m] - wish_y)
+            near = abs(corner[0, n] - wish_x) + abs(corner[1, n] - wish_y)
+            if near < far and (lattice.size_um[:, n] == lattice.size_um[:, m]).all():
                 moves += _swap(wires, lattice, edge, corner, m, n)
     return moves
 

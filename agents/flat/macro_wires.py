@@ -17,6 +17,9 @@ from placement_env.netlist import (
     pin_positions,
 )
 
+#: Nets with more pins on macros are left out: clocks and resets, which no single move shortens.
+MOST_PINS = 64
+
 
 class MacroWires(NamedTuple):
     """E nets with P pins on H movable macros.
@@ -43,13 +46,14 @@ class MacroWires(NamedTuple):
 
 
 def macro_wires(netlist: Netlist, placement: Placement, macros: IntArray) -> MacroWires:
-    """The nets that movements of `macros` [H] change."""
+    """The nets that movements of `macros` [H] change, but for those of very many macros."""
     number = np.full(netlist.num_nodes, -1)
     number[macros] = np.arange(len(macros))
     net_of = pin_net(netlist)
     on_macro = number[netlist.pin_node] >= 0
     used = np.bincount(net_of, on_macro, netlist.num_nets) > 0
     used &= (np.diff(netlist.net_start) > 1) & (netlist.net_weight > 0)
+    used &= np.bincount(net_of, on_macro, netlist.num_nets) <= MOST_PINS
     place_of_net = np.cumsum(used) - 1
     pin = np.stack(pin_positions(netlist, placement), axis=1)  # [pins, 2]
     others = used[net_of] & ~on_macro

@@ -1,8 +1,8 @@
 """The flat placer: macros and cells of a netlist together, or the cells around macros that stay.
 
 1. Macros and cells are spread as charges (`agents.flat.global_place`).
-2. Macros are made legal, their order kept (`agents.flat.macro_legal`), and move on where that
-   shortens wires (`agents.flat.macro_search`). Twice macros and cells are spread again from there,
+2. Macros are made legal, their order kept (`agents.flat.macro_legal`), and a local search moves
+   them on (`agents.flat.macro_search`). Twice macros and cells are spread again from there,
    under more pressure, and macros made legal: each time they move less.
 3. Cells are spread once more, around the macros; where routing tracks are given, also some rounds
    with cells made wider where wires crowd (`agents.flat.routable`).
@@ -27,7 +27,7 @@ from agents.flat.electrostatic import Schedule
 from agents.flat.global_place import ANEW, ONWARDS, QUICK, SETTLE
 from agents.flat.inputs import checked_start, on_one_point
 from agents.flat.macro_legal import legalize_macros
-from agents.flat.macro_search import shorten_wires
+from agents.flat.macro_search import search_macros
 from agents.flat.placing_run import PlacingRun
 from agents.flat.row_legal import legalize_rows, legalize_zones
 from agents.flat.site_rows import site_rows
@@ -125,7 +125,7 @@ def place_macros(
         density: As for `place`.
         settlings: How often macros and cells are spread again from where macros are legal.
         device: As for `place`.
-        search: Whether legal macros move on where that shortens wires.
+        search: Whether a local search follows where macros have become legal.
     """
     run = PlacingRun(seed, progress, device=device, search_macros=search)
     return _macros(run, netlist, start, gap_um, density, settlings)
@@ -250,13 +250,13 @@ def _macros_legal(run: PlacingRun, netlist: Netlist, rough: Placement, gap_um: f
     def work() -> Placement:
         return legalize_macros(netlist, rough, gap_um=gap_um, seed=run.seed)
 
-    def shorten() -> Placement:
-        return shorten_wires(netlist, legal, gap_um=gap_um, seed=run.seed)
+    def search() -> Placement:
+        return search_macros(netlist, legal, gap_um=gap_um, seed=run.seed)
 
     legal = run.legalize("macros legal", netlist, rough, work)
-    if run.interrupted or not run.search_macros:
+    if not run.search_macros:
         return legal
-    return run.legalize("macros searched", netlist, legal, shorten)
+    return run.improve("macros searched", netlist, legal, search)
 
 
 def _cells(
@@ -304,7 +304,7 @@ def compile_kernels(report: Callable[[str], None] | None = None) -> float:
 def _compile_most() -> None:
     netlist, start = toy_flat()
     macros_legal = legalize_macros(netlist, rough_places(netlist, start, seed=1))
-    shorten_wires(netlist, macros_legal)
+    search_macros(netlist, macros_legal)
     legal = legalize_rows(netlist, macros_legal)
     refine(netlist, legal, flip=True, only=[step for step in STEPS if "swap" not in step])
 

@@ -32,7 +32,7 @@ class PlacingRun:
         on_step: Is told what each step made of the wires.
         cores: Cores to use; all by default.
         device: Where nodes are spread.
-        search_macros: Whether legal macros move on where that shortens wires.
+        search_macros: Whether a local search follows where macros have become legal.
 
     Attributes:
         seed: As given.
@@ -67,6 +67,22 @@ class PlacingRun:
             self.interrupted = True
             after = work()
         self._took(name, netlist, before, after, began)
+        return after
+
+    def improve(
+        self, name: str, netlist: Netlist, legal: Placement, work: Callable[[], Placement]
+    ) -> Placement:
+        """What `work` makes of a legal placement; that one once Ctrl-C was pressed."""
+        if self.interrupted:
+            return legal
+        began = time.perf_counter()
+        try:
+            self._tell(name, np.inf, legal)
+            after = work()
+        except KeyboardInterrupt:
+            self.interrupted = True
+            after = legal
+        self._took(name, netlist, legal, after, began)
         return after
 
     def spread(

@@ -116,7 +116,8 @@ def _variants(
                 lambda: cells(place_macros(netlist, start, seed=seed, settlings=0)),
             ),
             (
-                "that and the macros' order (each to the nearest place, large ones first)",
+                "that, local search and the macros' order (each to the nearest place, "
+                "large ones first)",
                 lambda: cells(on_rows(netlist, rough, seed=seed)),
             ),
             (

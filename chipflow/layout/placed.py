@@ -11,6 +11,7 @@ from placement_env.formats import def_file, lefdef
 from placement_env.formats.def_design import DefDesign
 from placement_env.formats.lef_library import LefLibrary
 from placement_env.netlist import IntArray, Netlist, NodeKind, Placement
+from placement_env.route_estimate import TrackSupply
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,16 @@ def read_layout(def_path: Path, pdk: Pdk, memories: Path) -> Layout:
     design = def_file.read(def_path)
     netlist, placement = lefdef.to_netlist(design, library)
     return Layout(design, library, netlist, placement)
+
+
+def tracks_of(pdk: Pdk) -> TrackSupply:
+    """Routing tracks over all signal layers of a PDK, and those that memories block."""
+    return TrackSupply(
+        pdk.h_tracks_per_um,
+        pdk.v_tracks_per_um,
+        pdk.h_macro_tracks_per_um,
+        pdk.v_macro_tracks_per_um,
+    )
 
 
 def macros_fixed(netlist: Netlist) -> Netlist:

@@ -57,9 +57,13 @@ def copy_design(design: Design, to: Path) -> None:
         target = to / path.relative_to(design.folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    if design.pdk.endswith(".toml"):  # its path may be relative
-        file = to / _TOML
-        text = set_key(file.read_text(encoding="utf-8"), "pdk", design.pdk, file=file)
+    # These stay where they are, and their paths may be relative.
+    absolute = {"pdk": design.pdk} if design.pdk.endswith(".toml") else {}
+    if design.placement.policy:
+        absolute["placement.policy"] = str(design.placement.policy)
+    file = to / _TOML
+    for name, path in absolute.items():
+        text = set_key(file.read_text(encoding="utf-8"), name, path, file=file)
         file.write_text(text, encoding="utf-8")
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from chipflow.layout.placed import read_layout
+from chipflow.layout.placed import read_layout, tracks_of
 from chipflow.stage import Stage, StageContext, StageResult
 from chipflow.tools import spef
 from placement_env.render import draw_map
 from placement_env.route_estimate import (
     GRID_ROWS,
-    TrackSupply,
     compile_kernels,
     estimate_routes,
 )
@@ -25,12 +24,7 @@ def run(ctx: StageContext) -> StageResult:
     routes = estimate_routes(
         netlist,
         placement,
-        TrackSupply(
-            pdk.h_tracks_per_um,
-            pdk.v_tracks_per_um,
-            pdk.h_macro_tracks_per_um,
-            pdk.v_macro_tracks_per_um,
-        ),
+        tracks_of(pdk),
         cell_um=GRID_ROWS * layout.lef.sites[pdk.site].height_um,
     )
     usage = routes.usage_map()

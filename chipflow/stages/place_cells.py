@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.flat.placer import compile_kernels, place_cells
-from chipflow.layout.placed import read_layout
+from chipflow.layout.placed import read_layout, tracks_of
 from chipflow.stage import Stage, StageContext, StageResult
 from placement_env.errors import ChipError, InputError
 from placement_env.formats import def_file
@@ -30,7 +30,11 @@ def run(ctx: StageContext) -> StageResult:
     settings = ctx.design.placement
     compile_kernels(ctx.log)
     placement = place_cells(
-        netlist, layout.placement, seed=settings.seed, density=settings.cell_density
+        netlist,
+        layout.placement,
+        seed=settings.seed,
+        density=settings.cell_density,
+        tracks=tracks_of(ctx.pdk) if settings.routability else None,
     )
     legality = check_rows(netlist, placement)
     if not legality.legal:
@@ -59,5 +63,5 @@ STAGE = Stage(
     run=run,
     reads=("macros_def", "memories"),
     gives=("placed_def", "placement_png"),
-    settings=("placement.cell_density", "placement.seed"),
+    settings=("placement.cell_density", "placement.routability", "placement.seed"),
 )

@@ -1,8 +1,11 @@
-"""Macro placement on the exact proxy cost, within a time budget."""
+"""Macro placement by the agent or the search, on the exact proxy cost, within a time budget."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 from agents import search
 from agents.history import CostHistory
@@ -13,7 +16,7 @@ from placement_env.cost.proxy import proxy_cost, robust_proxy_cost
 from placement_env.errors import ChipError
 from placement_env.formats import ct_protobuf, def_file, plc
 from placement_env.legality import hard_overlaps, outside
-from placement_env.netlist import NodeKind
+from placement_env.netlist import NodeKind, Placement
 from placement_env.render import draw_placement
 
 #: Macros lie on this grid where the technology states none.
@@ -27,7 +30,7 @@ def run(ctx: StageContext) -> StageResult:
     """Place the macros and fix them in the DEF; a design without macros goes on as it is.
 
     Raises:
-        InputError: No legal placement exists, or none was found.
+        InputError: No legal placement exists, or none was found; or the file of the policy is none.
         ChipError: The result is not legal.
     """
     if "grouped_netlist" not in ctx.files:
@@ -38,10 +41,10 @@ def run(ctx: StageContext) -> StageResult:
     layout = read_layout(ctx.files["floorplan_def"], ctx.pdk, ctx.files["memories"])
     grouped, _ = ct_protobuf.read(ctx.files["grouped_netlist"])
     grouped, start = plc.read(ctx.files["grouped_start"], grouped)
-    search.compile_kernels(ctx.log)
     settings, gap_um = ctx.design.placement, ctx.design.macros.gap_um
+    place = _placer(settings.agent, settings.policy, ctx.log)
     history = CostHistory()
-    found = search.place(
+    found = place(
         grouped,
         start,
         budget_s=settings.budget_s,
@@ -71,7 +74,7 @@ def run(ctx: StageContext) -> StageResult:
     if gap < gap_um - _ROUNDING_UM:
         raise ChipError(f"two macros are {gap:g} um apart, expected {gap_um:g} um")
     cost = proxy_cost(grouped, found)
-    ctx.log(f"{len(macros)} macros, proxy cost {cost.total:.4f}")
+    ctx.log(f"{len(macros)} macros by {settings.agent}, proxy cost {cost.total:.4f}")
     return StageResult(
         files={
             "macros_def": "macros.def",
@@ -89,8 +92,21 @@ def run(ctx: StageContext) -> StageResult:
             "placement__outside__count": astray,
             "placement__macro__count": len(macros),
         },
-        note=f"{len(macros)} macros, proxy cost {cost.total:.4f}",
+        note=f"{len(macros)} macros by {settings.agent}, proxy cost {cost.total:.4f}",
     )
+
+
+def _placer(
+    agent: str, policy: Path | None, log: Callable[[str], None]
+) -> Callable[..., Placement]:
+    """The placer of that name, with its kernels compiled."""
+    if agent == "search":
+        search.compile_kernels(log)
+        return search.place
+    from agents import placer  # only here is PyTorch loaded
+
+    placer.compile_kernels(log)
+    return partial(placer.place, policy=policy or placer.POLICY)
 
 
 STAGE = Stage(
@@ -99,5 +115,6 @@ STAGE = Stage(
     reads=("floorplan_def", "memories"),
     may_read=("grouped_netlist", "grouped_start", "groups"),
     gives=("macros_def", "macro_placement", "macro_history", "macros_png"),
-    settings=("placement.budget_s", "placement.seed", "macros.gap_um"),
+    settings=("placement.agent", "placement.budget_s", "placement.seed", "macros.gap_um"),
+    sources=("placement.policy",),
 )

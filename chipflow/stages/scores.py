@@ -35,6 +35,8 @@ def run(ctx: StageContext) -> StageResult:
         # Positions are written in whole database units, which shifts a length a little.
         if abs(said - value) > 1e-4 * max(abs(value), 1.0):
             raise ChipError(f"{name} is {value:g} in the DEF, but its stage said {said:g}")
+    if not legality.legal:
+        raise ChipError(f"the chip is not legal: {legality.describe(netlist)}")
     numbers = {name: float(value) for name, value in (dict(ctx.metrics) | judged).items()}
     table = {
         name: {

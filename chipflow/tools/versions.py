@@ -53,9 +53,10 @@ TOOLS: dict[str, Tool] = {
         package="klayout",
     ),
     "coloquinte": Tool(
-        purpose="placement of standard cells",
+        purpose="a placer to compare ours with",
         install="pip install coloquinte",
         package="coloquinte",
+        optional=True,
     ),
     "numba": Tool(
         purpose="placement costs and search at machine speed",

@@ -77,9 +77,9 @@ def test_a_run_leaves_a_whole_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("phase", ["imitation", "ppo"])
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, phase: str) -> None:
     """After kill -9 at some checkpoint the resumed run ends with the weights of an unbroken one."""
-    arguments: dict[str, Any] = SHORT | {"total_steps": 960, "checkpoint_every": 2}
+    arguments: dict[str, Any] = SHORT | {"total_steps": 640, "checkpoint_every": 2}
     if phase == "imitation":
-        more = {"imitation_updates": 400, "teacher_moves": 2000, "checkpoint_every": 1}
+        more = {"imitation_updates": 200, "teacher_moves": 2000, "checkpoint_every": 1}
         arguments |= more | {"total_steps": 64}
     train(TrainingArguments(**arguments, out=str(tmp_path / "whole")), quiet=True)
     run = tmp_path / "killed" / "run"
@@ -91,7 +91,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, phase: 
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
     last = int(newest(run).name.removeprefix("update_"))
-    assert last < (400 if phase == "imitation" else 30)
+    assert last < (200 if phase == "imitation" else 20)
     subprocess.run([*command, "--resume", str(run)], cwd=ROOT, check=True, capture_output=True)
     whole, resumed = weights_of(tmp_path / "whole" / "run"), weights_of(run)
     for name, weight in whole.items():

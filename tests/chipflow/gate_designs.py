@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chipflow.design import Design, Floorplan, Macros, PlacementSettings
@@ -26,6 +26,12 @@ class StageBench:
     files: dict[str, Path] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
+
+    def beside(self, folder: Path, *, placement: PlacementSettings) -> StageBench:
+        """A bench with the files and the design of this one, and other settings of placement."""
+        folder.mkdir(exist_ok=True)
+        design = replace(self.design, placement=placement)
+        return StageBench(design, self.pdk, folder, dict(self.files))
 
     def run(self, stage: Stage) -> StageResult:
         """Run one stage with exactly the files that it declares."""

@@ -12,6 +12,8 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from agents.flat import placer as flat_placer
+from chipflow.design import PlacementSettings
 from chipflow.layout.placed import read_layout
 from chipflow.stages import (
     estimate_routes,
@@ -25,6 +27,7 @@ from chipflow.tools import spef
 from placement_env.errors import ChipError, InputError
 from placement_env.formats import def_file
 from placement_env.netlist import NodeKind, hpwl_um
+from placement_env.route_estimate import TrackSupply
 from placement_env.row_legality import check_rows
 from placement_env.steiner import steiner_trees
 from tests.chipflow.gate_designs import StageBench, stage_bench
@@ -52,6 +55,29 @@ def test_cells_are_placed_legally_and_the_metrics_are_those_of_the_def(placed):
         hpwl_um(layout.netlist, layout.placement)
     )
     assert matplotlib.image.imread(placed.files["placement_png"]).shape[0] > 500
+
+
+@pytest.mark.parametrize("routability", [False, True])
+def test_cells_get_room_for_wires_by_the_tracks_of_the_pdk(
+    placed, tmp_path, monkeypatch, routability
+):
+    asked = []
+
+    def place(*arguments, **options):
+        asked.append(options["tracks"])
+        return flat_placer.place_cells(*arguments, **options)
+
+    monkeypatch.setattr(place_cells, "place_cells", place)
+    settings = PlacementSettings(routability=routability)
+    bench = placed.beside(tmp_path, placement=settings)
+    bench.pdk = replace(
+        bench.pdk, h_tracks_per_um=4.0, v_tracks_per_um=3.0,
+        h_macro_tracks_per_um=2.0, v_macro_tracks_per_um=1.0,
+    )  # fmt: skip
+    bench.run(place_cells.STAGE)
+    layout = read_layout(bench.files["placed_def"], bench.pdk, bench.files["memories"])
+    assert check_rows(layout.netlist, layout.placement).legal
+    assert asked == [TrackSupply(4.0, 3.0, 2.0, 1.0) if routability else None]
 
 
 def test_congestion_comes_with_its_map_and_totals(placed):

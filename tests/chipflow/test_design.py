@@ -132,6 +132,22 @@ WRONG = [
     ('pdk = "nangate45"', 'spec = "gcd_tb.v"', "both rtl and spec", 11, "keep rtl"),
     ('pdk = "nangate45"', "pdk nangate45", "not valid TOML", 11, "key ="),
     ("[clock]", "[clock", "not valid TOML", 14, ""),
+    (
+        "[floorplan]",
+        '[placement]\nagent = "greedy"\n[floorplan]',
+        "no agent 'greedy'",
+        19,
+        "search",
+    ),
+    ("[floorplan]", "[placement]\nroutability = 1\n[floorplan]", "must be true or false", 19, ""),
+    ("[floorplan]", '[placement]\npolicy = "p.pt"\n[floorplan]', "there is no such file", 19, ""),
+    (
+        "[floorplan]",
+        '[placement]\npolicy = "gcd_tb.v"\nagent = "search"\n[floorplan]',
+        "the agent 'search' has none",
+        19,
+        "graph-rl",
+    ),
 ]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.placer import POLICY
+from chipflow.design import MACRO_AGENTS, PlacementSettings
 from chipflow.layout.macros import from_core, least_gap_um, on_core, plain_names
 from chipflow.layout.placed import read_layout
 from chipflow.stages import (
@@ -24,6 +28,7 @@ from chipflow.stages import (
     timing,
 )
 from chipflow.tools.versions import version_of
+from placement_env.errors import InputError
 from placement_env.formats import ct_protobuf, def_file, plc
 from placement_env.formats.def_design import Status
 from placement_env.legality import hard_overlaps
@@ -97,6 +102,28 @@ def test_the_history_runs_forward_and_the_cost_is_that_of_the_placement(bench):
     assert proxy_cost(grouped, found).total == pytest.approx(
         bench.metrics["placement__proxy__cost"], abs=1e-9
     )
+
+
+@pytest.mark.parametrize("agent", MACRO_AGENTS)
+def test_the_agent_is_the_one_that_the_design_names(tmp_path, bench, agent):
+    again = bench.beside(tmp_path, placement=PlacementSettings(agent=agent, budget_s=0.5))
+    result = again.run(place_macros.STAGE)
+    assert result.note.startswith(f"6 macros by {agent}, ")
+    assert result.metrics["placement__hard_overlaps__count"] == 0
+
+
+def test_a_policy_of_one_s_own_places_the_macros(tmp_path, bench):
+    policy = tmp_path / "mine.safetensors"
+    shutil.copyfile(POLICY, policy)
+    settings = PlacementSettings(policy=policy, budget_s=0.5)
+    good = bench.beside(tmp_path / "good", placement=settings)
+    assert good.run(place_macros.STAGE).metrics["placement__hard_overlaps__count"] == 0
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"no weights")
+    bad = bench.beside(tmp_path / "bad", placement=replace(settings, policy=broken))
+    with pytest.raises(InputError, match=r"broken\.safetensors") as caught:
+        bad.run(place_macros.STAGE)
+    assert caught.value.exit_code == 2
 
 
 def test_cells_lie_around_the_macros(bench):

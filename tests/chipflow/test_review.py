@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -310,6 +311,17 @@ def test_a_design_with_files_elsewhere_is_not_copied(finished: Path, tmp_path: P
     (tmp_path / "far.v").write_text("")
     with pytest.raises(InputError, match="outside its folder"):
         copy_design(replace(design, rtl=(tmp_path / "far.v",)), tmp_path / "copy")
+
+
+def test_a_copy_finds_a_policy_that_lies_elsewhere(finished: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.safetensors"
+    policy.write_bytes(b"weights")
+    design = tmp_path / "design"
+    shutil.copytree(finished, design)
+    with (design / "design.toml").open("a") as file:
+        file.write('\n[placement]\npolicy = "../policy.safetensors"\n')
+    copy_design(read_design(design), tmp_path / "far" / "copy")
+    assert read_design(tmp_path / "far" / "copy").placement.policy == policy
 
 
 def test_a_change_that_hides_from_one_tool_is_seen(finished: Path, tmp_path: Path) -> None:

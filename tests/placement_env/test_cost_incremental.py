@@ -212,7 +212,7 @@ def test_long_sequences_on_real_netlists(
     netlist, placement = plc.read(data_file(f"tilos/{design}/legalized.plc"), netlist)
     assert netlist.grid
     netlist = replace(netlist, grid=replace(netlist.grid, smoothing=smoothing))
-    _wander(netlist, placement, moves=12_000, check_every=600, seed=1)
+    _wander(netlist, placement, moves=6_000, check_every=400, seed=1)
 
 
 def test_fractional_weights_do_not_drift(data_file: Callable[[str], Path]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agents.flat.macro_legal import legalize_macros
-from agents.flat.macro_search import shorten_wires
+from agents.flat.macro_search import search_macros
 from placement_env.errors import InputError
 from placement_env.netlist import Netlist, NodeKind, Placement, hpwl_um, node_boxes
 from placement_env.row_legality import check_rows
@@ -76,7 +76,7 @@ def test_macros_stay_legal(seed: int, macros: int, cells: int, gap_um: float, st
     except InputError:
         assume(False)
         raise
-    found = shorten_wires(netlist, legal, gap_um=gap_um, seed=seed)
+    found = search_macros(netlist, legal, gap_um=gap_um, seed=seed)
     moved = macro & ~netlist.fixed
     assert np.array_equal(found.x_um[~moved], legal.x_um[~moved])
     assert np.array_equal(found.y_um[~moved], legal.y_um[~moved])
@@ -94,7 +94,7 @@ def test_macros_stay_legal(seed: int, macros: int, cells: int, gap_um: float, st
     assert steps == pytest.approx(np.rint(steps), abs=1e-6)
     if cells == 0:
         assert hpwl_um(netlist, found) <= hpwl_um(netlist, legal) + 1e-9
-    again = shorten_wires(netlist, legal, gap_um=gap_um, seed=seed)
+    again = search_macros(netlist, legal, gap_um=gap_um, seed=seed)
     assert np.array_equal(found.x_um, again.x_um)
     assert np.array_equal(found.y_um, again.y_um)
 
@@ -102,7 +102,7 @@ def test_macros_stay_legal(seed: int, macros: int, cells: int, gap_um: float, st
 def test_a_macro_goes_to_where_its_wires_are_shortest() -> None:
     netlist, start = squares([(15.0, 1.0)], [(30.0, 20.0), (34.0, 24.0), (46.0, 30.0)])
     netlist = wired(netlist, [(0, 1), (0, 2), (0, 3)])
-    found = shorten_wires(netlist, start)
+    found = search_macros(netlist, start)
     # Its centre is at the median pad, or as near as whole rows allow.
     assert found.x_um[0] == pytest.approx(34.0)
     assert abs(found.y_um[0] - 24.0) <= ROW_UM / 2
@@ -111,7 +111,7 @@ def test_a_macro_goes_to_where_its_wires_are_shortest() -> None:
 def test_two_macros_on_each_other_s_side_change_places() -> None:
     netlist, start = squares([(13.0, 1.0), (47.0, 1.0)], [(10.0, 1.0), (50.0, 1.0)])
     netlist = wired(netlist, [(0, 3), (1, 2)])
-    found = shorten_wires(netlist, start)
+    found = search_macros(netlist, start)
     assert found.x_um[:2] == pytest.approx(start.x_um[[1, 0]])
     assert found.y_um[:2] == pytest.approx(start.y_um[:2])
 
@@ -120,7 +120,7 @@ def test_a_macro_goes_around_others() -> None:
     netlist, start = squares([(15.0, 1.0), (33.0, 1.0)], [(33.0, 1.0)])
     netlist = replace(netlist, fixed=np.array([False, True, True]))
     netlist = wired(netlist, [(0, 2)])
-    found = shorten_wires(netlist, start)
+    found = search_macros(netlist, start)
     assert check_rows(netlist, found).legal
     # Beside the fixed macro, as near as any place without overlap.
     assert hpwl_um(netlist, found) == pytest.approx(6.0)
@@ -144,5 +144,5 @@ def test_a_macro_does_not_cover_cells_for_a_short_wire() -> None:
     ends = []
     for left_um in (31.0, 11.0):
         x_um[cell] = left_um + 2.0 * column
-        ends.append(shorten_wires(netlist, replace(start, x_um=x_um, y_um=y_um)).x_um[macro])
+        ends.append(search_macros(netlist, replace(start, x_um=x_um, y_um=y_um)).x_um[macro])
     assert ends == pytest.approx([27.0, 40.0])
