@@ -59,15 +59,7 @@ class PlacingRun:
         self, name: str, netlist: Netlist, before: Placement, work: Callable[[], Placement]
     ) -> Placement:
         """What `work` gives, which is quick: Ctrl-C has it done again, and then ends the run."""
-        began = time.perf_counter()
-        try:
-            self._tell(name, np.inf, before)
-            after = work()
-        except KeyboardInterrupt:
-            self.interrupted = True
-            after = work()
-        self._took(name, netlist, before, after, began)
-        return after
+        return self._short_step(name, netlist, before, work, otherwise=work)
 
     def improve(
         self, name: str, netlist: Netlist, legal: Placement, work: Callable[[], Placement]
@@ -75,15 +67,7 @@ class PlacingRun:
         """What `work` makes of a legal placement; that one once Ctrl-C was pressed."""
         if self.interrupted:
             return legal
-        began = time.perf_counter()
-        try:
-            self._tell(name, np.inf, legal)
-            after = work()
-        except KeyboardInterrupt:
-            self.interrupted = True
-            after = legal
-        self._took(name, netlist, legal, after, began)
-        return after
+        return self._short_step(name, netlist, legal, work, otherwise=lambda: legal)
 
     def spread(
         self,
@@ -180,6 +164,26 @@ class PlacingRun:
             for gain in gains:
                 self._on_step(gain)
         return at_hand
+
+    def _short_step(
+        self,
+        name: str,
+        netlist: Netlist,
+        before: Placement,
+        work: Callable[[], Placement],
+        *,
+        otherwise: Callable[[], Placement],
+    ) -> Placement:
+        """What `work` gives, or `otherwise` after Ctrl-C, which ends the run."""
+        began = time.perf_counter()
+        try:
+            self._tell(name, np.inf, before)
+            after = work()
+        except KeyboardInterrupt:
+            self.interrupted = True
+            after = otherwise()
+        self._took(name, netlist, before, after, began)
+        return after
 
     def _took(
         self, name: str, netlist: Netlist, before: Placement, after: Placement, began: float
