@@ -9,17 +9,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from agents import search
 from agents.legal_places import LegalPlaces
 from agents.netlist_graph import NetlistGraph, netlist_graph
 from agents.plan import as_planned
 from agents.policy import Encoding, GraphPolicy
 from agents.ppo import to_tensors
-from placement_env.cost.incremental import IncrementalCost
 from placement_env.env import MacroPlacementEnv
-from placement_env.netlist import Netlist, Placement
+from placement_env.netlist import Netlist, NodeKind, Placement
 
-# How often soft macros settle around the hard ones of each placement, and around those of the best.
-_SWEEPS, _LAST_SWEEPS = 2, 30
+# How often soft macros settle around the hard ones of each placement.
+_SWEEPS = 2
+# Moves of the search for each soft macro around the hard ones of the best. Settled ones alone cover
+# each other, and no step of a single one lowers the density: searched ones end 10 to 16 % cheaper.
+_SOFT_MOVES = 500
 
 
 def construct(
@@ -27,9 +30,9 @@ def construct(
 ) -> Placement:
     """What the policy alone makes of a netlist: the cheapest of `count` placements, made legal.
 
-    Soft macros settle around its hard ones; no hard macro is moved but for overlaps at dead ends.
-    Where all come to dead ends, it is the one with the most macros placed; the others go to where
-    they were planned, or near by.
+    The search then places soft macros around its hard ones, of which none is moved but for overlaps
+    at dead ends. Where all come to dead ends, it is the one with the most macros placed; the others
+    go to where they were planned, or near by.
 
     Args:
         policy: The policy.
@@ -51,9 +54,21 @@ def construct(
     built = _completed(envs[best], encoding) if missing[best] else envs[best].placement()
     places = LegalPlaces(netlist, at_first, gap_um=0.0, seed=seed)
     places.settle(built.x_um, built.y_um)
-    cost = IncrementalCost(places.model, places.x_um, places.y_um)
-    cost.settle(places.soft.astype(np.int32), sweeps=_LAST_SWEEPS)
-    return replace(places.placement(), x_um=cost.x_um, y_um=cost.y_um)
+    return with_soft_searched(netlist, places.placement(), seed=seed)
+
+
+def with_soft_searched(netlist: Netlist, placement: Placement, *, seed: int) -> Placement:
+    """The placement with soft macros where a short search has them; all other nodes stay.
+
+    Args:
+        netlist: A netlist with a grid.
+        placement: Legal.
+        seed: Seed of the search.
+    """
+    kinds = netlist.node_kind
+    around = replace(netlist, fixed=netlist.fixed | (kinds == NodeKind.HARD_MACRO))
+    moves = _SOFT_MOVES * int((~netlist.fixed & (kinds == NodeKind.SOFT_MACRO)).sum())
+    return search.place(around, placement, budget_s=np.inf, moves=moves, seed=seed)
 
 
 def build_up(
