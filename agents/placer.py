@@ -1,6 +1,7 @@
 """The agent in use: the graph policy and the exact search under one time budget.
 
-The search anneals as the learned control says (`agents.search_control`). In a run from nothing it
+The search anneals as the learned control says (`agents.search_control`), but for long anneals of a
+given placement, which go as tuned by hand. In a run from nothing it
 begins where the policy plans all macros at a glance, rather than where nets pull them: one pass of
 the graph network, which takes a fraction of a second. What the policy builds up macro by macro
 (`construct`) takes longer and is no better to begin with.
@@ -14,11 +15,12 @@ from functools import cache
 from pathlib import Path
 
 from agents import search
+from agents.annealing_schedule import Control
 from agents.checkpoint import load_policy
 from agents.plan import planned
 from agents.policy import GraphPolicy
 from agents.progress import ProgressCallback
-from agents.search_control import SearchControl, load_control
+from agents.search_control import load_control, trusted
 from placement_env.cost.toy import toy_netlist
 from placement_env.errors import InputError
 from placement_env.kernels import compile_notice
@@ -105,5 +107,5 @@ def _policy(path: Path) -> GraphPolicy:
 
 
 @cache
-def _control(path: Path) -> SearchControl:
-    return load_control(path)
+def _control(path: Path) -> Control:
+    return trusted(load_control(path))
