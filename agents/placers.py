@@ -15,7 +15,7 @@ Those up to random place macros by the proxy cost. A folder of a training run or
 checkpoints, or a file .safetensors, is graph-rl with the policy of that. Where a netlist has
 standard cells as well, the chosen one places the macros among groups of cells, and
 `agents.mixed_size` does the rest. The last two are for such netlists alone; flat is the default
-there, and search everywhere else. A floorplan, which has neither cells nor a grid for the proxy
+there, and graph-rl everywhere else. A floorplan, which has neither cells nor a grid for the proxy
 cost, is searched by `agents.floorplanner`. Placers of others go by their import path or their
 command (`agents.foreign`).
 """
@@ -157,9 +157,11 @@ def named(name: str) -> Placer:
 
 
 def default_for(netlist: Netlist) -> str:
-    """The placer that is best for the score of such a netlist, where users name none."""
+    """The placer of such a netlist where users name none."""
+    if is_floorplan(netlist):
+        return "search"
     has_cells = netlist.nodes_of(NodeKind.STANDARD_CELL).size > 0
-    return "flat" if has_cells else "search"
+    return "flat" if has_cells else AGENT
 
 
 def is_policy(name: str) -> bool:

@@ -138,7 +138,7 @@ def draw_placement(
         )  # fmt: skip
     if labels and hard.size <= NAMED_MACROS:
         _name_macros(figure, axes, [netlist.node_name[k] for k in hard], boxes[hard])
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def draw_map(
@@ -188,7 +188,7 @@ def draw_map(
             corner = (float(placement.x_um[node]) - w / 2, float(placement.y_um[node]) - h / 2)
             axes.add_patch(Rectangle(corner, w, h, fill=False, edgecolor="#7FD6FF", linewidth=0.9))
     scale_bar(axes, "um")
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def canvas_axes(
@@ -328,8 +328,12 @@ def scale_bar(axes: Axes, unit: str) -> None:
     )  # fmt: skip
 
 
-def _save(figure: Figure, path: Path | str) -> Path:
-    """Write the figure; the suffix chooses the format."""
+def save_figure(figure: Figure, path: Path | str) -> Path:
+    """Write a figure and return its path; the suffix chooses the format.
+
+    Raises:
+        InputError: The suffix is neither .png nor .svg.
+    """
     path = Path(path)
     if path.suffix not in (".png", ".svg"):
         raise InputError(

@@ -60,7 +60,8 @@ def agent(
     out: Annotated[
         Path,
         typer.Option(
-            metavar="DIR", help="runs.json and results.md go here; runs that are there are kept."
+            metavar="DIR",
+            help="For runs.json, results.md and curves.png; runs that are there are kept.",
         ),
     ] = Path("ablation"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -74,6 +75,7 @@ def agent(
     from agents import placer
     from agents.training_netlists import load_netlists
     from benchmarks import ablation
+    from benchmarks.ablation_curves import draw_curves
     from chipflow.commands.inputs import chosen, make_folder
     from chipflow.commands.interrupt import interrupts
     from chipflow.commands.progress_lines import ProgressLines
@@ -121,6 +123,8 @@ def agent(
     table = ablation.to_markdown(runs, list(known), _BASELINE)
     table += "\n" + ablation.targets_to_markdown(runs, _BASELINE, _AGENT)
     write_text(out / "results.md", table)
+    if runs:
+        draw_curves(runs, (_AGENT, _BASELINE), out / "curves.png")
     typer.echo(table, nl=False)
     if ctrl_c.seen:
         typer.echo("interrupted: only the runs that were finished are kept", err=True)

@@ -48,7 +48,8 @@ def place(
             metavar="NAME",
             help="What places the macros: graph-rl, search, annealing, greedy, quadratic, random, "
             "a checkpoint of `chipflow train`, MODULE:FUNCTION or a command; flat and coloquinte "
-            "place macros and cells together (default: flat for netlists with cells, else search).",
+            "place macros and cells together (default: flat for netlists with cells, graph-rl for "
+            "others).",
         ),
     ] = None,
     cores: Annotated[

@@ -284,6 +284,18 @@ def test_names_stand_for_the_placers() -> None:
         assert_same(placers.named(name)(netlist, start, budget_s=1, seed=3, moves=40), expected)
 
 
+def test_each_kind_of_netlist_has_its_default() -> None:
+    netlist, _ = toy_netlist()
+    assert placers.default_for(netlist) == "graph-rl"
+    for kind, default in (
+        (NodeKind.STANDARD_CELL, "flat"),
+        (NodeKind.HARD_MACRO, "search"),  # blocks alone are floorplanned
+    ):
+        alike = np.full(netlist.num_nodes, kind, dtype=np.int64)
+        other = replace(netlist, grid=None, node_kind=alike)
+        assert placers.default_for(other) == default
+
+
 def test_an_unknown_name_is_refused_with_a_hint() -> None:
     with pytest.raises(InputError, match="'anealing'") as refused:
         placers.named("anealing")

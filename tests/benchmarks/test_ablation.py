@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib.image
+import numpy as np
 import pytest
 
 from benchmarks.ablation import (
@@ -15,6 +17,7 @@ from benchmarks.ablation import (
     to_markdown,
     write_runs,
 )
+from benchmarks.ablation_curves import draw_curves
 from placement_env.errors import InputError
 
 RUN = AblationRun("search", "a", "nothing", 3.0, 1, 0.60, 0.60, True, 3.0)
@@ -55,6 +58,21 @@ def test_the_shortest_budget_that_reaches_the_target() -> None:
     assert ("nothing", "a", 3.0, 3.0) in reached
     assert ("nothing", "a", 10.0, 7.0) in reached
     assert ("nothing", "b", 3.0, None) in reached
+
+
+def test_curves_are_drawn_of_arms_that_ran(tmp_path: Path) -> None:
+    both, one = (
+        matplotlib.image.imread(draw_curves(RUNS, arms, tmp_path / f"{len(arms)}.png"))
+        for arms in (("agent", "search", "absent"), ("search",))
+    )
+    assert both.shape == one.shape
+    orange = np.array([0xD5, 0x5E, 0x00]) / 255
+    seen = [
+        int((np.abs(picture[..., :3] - orange).max(axis=-1) < 0.02).sum())
+        for picture in (both, one)
+    ]
+    assert min(seen) > 50  # pixels of the first arm's curve
+    assert not np.array_equal(both, one)
 
 
 def test_runs_are_kept_if_made_alike(tmp_path: Path) -> None:
