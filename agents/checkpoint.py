@@ -35,7 +35,7 @@ class Progress:
     Attributes:
         update: Updates made.
         step: Environment steps taken.
-        best_costs: Lowest final cost of any episode, by netlist.
+        best_costs: Lowest final value of the objective of any episode, by netlist.
         imitated: Updates of the imitation made before.
         rows: Rows that metrics.csv had.
     """
@@ -122,7 +122,7 @@ def load_checkpoint(path: Path, policy: GraphPolicy, optimizer: torch.optim.Adam
         raise InputError(
             f"the checkpoint is of a policy of {said or 'unknown size'}, this run's is {ours}",
             where=str(folder),
-            hint="use the --width, --cells and --layers of the run that wrote it",
+            hint="use the --width, --cells, --layers and chipflow of the run that wrote it",
         )
     _load(folder / _WEIGHTS, policy)
     file = folder / _TRAINER

@@ -47,7 +47,8 @@ def construct(
     """
     first = MacroPlacementEnv(netlist, at_first, sweeps=_SWEEPS)
     envs = [first, *(first.twin() for _ in range(count - 1))]
-    graph = netlist_graph(netlist, first.placement(), first.board.order)
+    device = next(policy.parameters()).device
+    graph = netlist_graph(netlist, first.placement(), first.board.order).to(device)
     encoding, infos = build_up(policy, graph, envs, torch.Generator().manual_seed(seed))
     missing = [int((~env.board.standing).sum()) for env in envs]
     _, _, best = min((missing[i], infos[i]["reward_terms"]["cost"], i) for i in range(count))
@@ -116,4 +117,4 @@ def _completed(env: MacroPlacementEnv, encoding: Encoding) -> Placement:
     env.board.follow()
     env.board.settle(sweeps=_SWEEPS)
     missing = env.board.order[~env.board.standing]
-    return as_planned(env.netlist, env.placement(), encoding.plan.double().numpy(), missing)
+    return as_planned(env.netlist, env.placement(), encoding.plan.double().cpu().numpy(), missing)

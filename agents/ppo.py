@@ -14,6 +14,7 @@ References:
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from placement_env.env import MacroPlacementEnv
 from placement_env.errors import TrainingError
 from placement_env.netlist import Placement
 
+_SMALLER = "go on from the last checkpoint with a smaller --learning-rate"
+
 
 @dataclass(frozen=True)
 class PpoSettings:
@@ -41,6 +44,8 @@ class PpoSettings:
             alone.
         episodes: Episodes of each netlist between two updates, over all processes.
         tasks: Netlists that are played between two updates, in turn.
+        curriculum: Part of the steps in which netlists come in, those with the fewest macros first;
+            0: all of them from the beginning.
         learning_rate: Adam's step size; falls to zero over the run.
         gamma: Discount; an episode's rewards sum to its cost, so none by default.
         gae_lambda: Trade of bias for variance in the advantage.
@@ -56,6 +61,7 @@ class PpoSettings:
     total_steps: int = 20_000
     episodes: int = 16
     tasks: int = 1
+    curriculum: float = 0.0
     learning_rate: float = 1e-3
     gamma: float = 1.0
     gae_lambda: float = 0.95
@@ -94,6 +100,7 @@ class Episode:
         episodic_return: Sum of its rewards.
         length: Its steps.
         cost: Final proxy cost; None at a dead end.
+        objective: Final value of what the rewards are about; None at a dead end.
         placement: The final placement; None at a dead end.
     """
 
@@ -101,6 +108,7 @@ class Episode:
     episodic_return: float
     length: int
     cost: float | None
+    objective: float | None
     placement: Placement | None
 
 
@@ -145,10 +153,11 @@ def learn(
         first_update: Updates that an earlier run has made.
         first_step: Environment steps that it took.
         on_update: Called after each update.
-        time_is_up: Asked before each update whether to end early.
+        time_is_up: Asked before each update whether to end early; all processes end with the first.
 
     Raises:
-        TrainingError: A loss is not finite; the policy is as it was before that update.
+        TrainingError: A loss or a weight is not finite; the policy is as it was before that
+            update. What it says of a netlist is not finite, and no action can be drawn.
     """
     device = next(policy.parameters()).device
     rank, world = rank_and_number()
@@ -156,7 +165,7 @@ def learn(
     started = time.monotonic()
     step, update = first_step, first_update
 
-    while step < settings.total_steps and not time_is_up():
+    while step < settings.total_steps and not over_all(int(time_is_up()), device):
         # All that is random in an update follows from its number.
         torch.manual_seed(hash_of(settings.seed, update, rank))
         shuffle = np.random.default_rng([settings.seed, update, rank])
@@ -165,9 +174,10 @@ def learn(
         optimizer.param_groups[0]["lr"] = rate
 
         # Roll out whole episodes.
+        known = _curriculum(tasks, settings, step / settings.total_steps)
         chosen = [
-            tasks[(update * settings.tasks + i) % len(tasks)]
-            for i in range(min(settings.tasks, len(tasks)))
+            known[(update * settings.tasks + i) % len(known)]
+            for i in range(min(settings.tasks, len(known)))
         ]
         policy.eval()
         seeds = shuffle.integers(2**31, size=(len(chosen), share))
@@ -214,14 +224,22 @@ def learn(
                     f"the loss of update {update + 1} is not finite ({float(loss.detach())}, its "
                     f"gradient {float(norm)})",
                     where=task.name,
-                    hint="go on from the last checkpoint with a smaller --learning-rate",
+                    hint=_SMALLER,
                 )
             optimizer.step()
+            if not all(bool(torch.isfinite(weight).all()) for weight in policy.parameters()):
+                policy.load_state_dict(before)
+                raise TrainingError(
+                    f"the weights after update {update + 1} are not finite",
+                    where=task.name,
+                    hint=_SMALLER,
+                )
 
             for tag, number in (
                 ("losses/policy_loss", policy_loss),
                 ("losses/value_loss", value_loss),
                 ("losses/entropy", entropy_loss),
+                ("losses/old_approx_kl", -log_ratio.mean()),
                 ("losses/approx_kl", (ratio - 1 - log_ratio).mean()),
                 ("losses/clipfrac", ((ratio - 1).abs() > settings.clip_coef).float().mean()),
             ):
@@ -244,6 +262,15 @@ def learn(
         if costs := [episode.cost for episode in episodes if episode.cost is not None]:
             scalars["placement/proxy_cost"] = float(np.mean(costs))
         on_update(Update(update, step, scalars, episodes))
+
+
+def _curriculum(tasks: Sequence[Task], settings: PpoSettings, passed: float) -> Sequence[Task]:
+    """The netlists that are played after a part of the steps, of all of them."""
+    if passed >= settings.curriculum:
+        return tasks
+    by_size = sorted(tasks, key=lambda task: len(task.envs[0].board.order))
+    count = max(settings.tasks, math.ceil(len(tasks) * passed / settings.curriculum))
+    return by_size[:count]
 
 
 @dataclass(frozen=True)
@@ -274,7 +301,11 @@ class Memory:
 def play(
     task: Task, policy: GraphPolicy, settings: PpoSettings, seeds: Sequence[int]
 ) -> tuple[Memory, list[Episode]]:
-    """Play an episode for each seed, as many at a time as the task has environments."""
+    """Play an episode for each seed, as many at a time as the task has environments.
+
+    Raises:
+        TrainingError: What the policy says is not finite.
+    """
     device = next(policy.parameters()).device
     with torch.no_grad():
         encoding = policy.encode(task.graph)
@@ -290,14 +321,14 @@ def play(
             macros, macro_log_prob = None, torch.zeros(len(going), device=device)
             if envs[0].improves:
                 with torch.no_grad():
-                    distribution = _categorical(policy.macro(encoding, batch))
+                    distribution = _categorical(_finite(policy.macro(encoding, batch), task))
                     macros = distribution.sample()  # (B,)
                     macro_log_prob = distribution.log_prob(macros)
                 seen = [envs[i].look(m) for i, m in zip(going, macros.tolist(), strict=True)]
                 batch = to_tensors(seen, device) | {"maps_before": batch["maps"]}
             with torch.no_grad():
                 logits, value = policy.place(encoding, batch)
-                distribution = _categorical(logits)
+                distribution = _categorical(_finite(logits, task))
                 cells = distribution.sample()  # (B,)
                 log_prob = distribution.log_prob(cells) + macro_log_prob
             for j, i in enumerate(list(going)):
@@ -323,6 +354,7 @@ def play(
                             episodic_return=sum(s["reward"] for s in courses[i]) * task.scale,
                             length=len(courses[i]),
                             cost=info["reward_terms"]["cost"] if whole else None,
+                            objective=envs[i].objective() if whole else None,
                             placement=envs[i].placement() if whole else None,
                         )
                     )
@@ -385,6 +417,15 @@ def to_tensors(states: Sequence[Mapping[str, Any]], device: torch.device) -> dic
         key: torch.from_numpy(np.stack([state[key] for state in states])).to(device)
         for key in states[0]
     }
+
+
+def _finite(logits: Tensor, task: Task) -> Tensor:
+    """The logits, unless some are not finite: actions could not be drawn."""
+    if not bool(torch.isfinite(logits).all()):
+        raise TrainingError(
+            "what the policy says of a placement is not finite", where=task.name, hint=_SMALLER
+        )
+    return logits
 
 
 def _categorical(logits: Tensor) -> Categorical:

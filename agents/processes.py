@@ -16,15 +16,21 @@ from torch import nn
 
 
 @contextlib.contextmanager
-def joined() -> Iterator[tuple[int, int]]:
-    """Joins the processes that `torchrun` started; gives rank and number of them."""
+def joined(device: str) -> Iterator[tuple[int, int]]:
+    """Joins the processes that `torchrun` started; gives rank and number of them.
+
+    Args:
+        device: The device that was asked for. With "auto" or "cuda" each process takes a GPU of its
+            own; where there are fewer GPUs than processes, they share them and talk by gloo.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield 0, 1
         return
-    cuda = torch.cuda.is_available()
-    if cuda:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    dist.init_process_group("nccl" if cuda else "gloo")
+    gpus = torch.cuda.device_count() if device in ("auto", "cuda") else 0
+    if gpus:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % gpus)
+    own = gpus >= int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    dist.init_process_group("nccl" if own else "gloo")
     try:
         yield rank_and_number()
     finally:

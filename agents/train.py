@@ -12,7 +12,7 @@ import contextlib
 import random
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -57,7 +57,8 @@ class TrainingArguments(ImitationSettings, PpoSettings):
         start: A placement to start from, in the netlist's format, in place of its own.
         mode: "construct" from an empty canvas, or "improve" the start placement.
         out: Folder of runs.
-        run_name: Name of this run's folder; by default netlist, mode and seed.
+        run_name: Name of this run's folder; by default that of the run to go on from, or netlist,
+            mode and seed.
         num_envs: Environments of a netlist, played side by side.
         width: Features of nodes and nets in the policy.
         cells: Features of cells of the canvas in the policy.
@@ -109,8 +110,8 @@ class Record:
         policy: The policy.
         random_cost: Mean final cost of random legal actions, over the netlists.
         random_return: Mean return of random legal actions, over the netlists.
-        best_costs: Lowest final cost of any episode, by netlist.
-        best: The placements with those costs, of this process.
+        best_costs: Lowest final value of the objective of any episode, by netlist.
+        best: The placements with those values, of this process.
         recent: Mean final costs of the updates, in order.
         recent_returns: Mean returns of the updates, in order.
         greedy_cost: Final cost of the likeliest actions after the training, over the netlists.
@@ -128,7 +129,7 @@ class Record:
 
     @property
     def best_cost(self) -> float:
-        """The mean over the netlists of their lowest costs; NaN before the first."""
+        """The mean over the netlists of their lowest values; NaN before the first."""
         return _mean(list(self.best_costs.values()))
 
 
@@ -139,7 +140,7 @@ def train(arguments: TrainingArguments, *, quiet: bool = False) -> Record:
         InputError: A netlist or an argument cannot be used.
         TrainingError: A loss is not finite; the checkpoint before it is kept.
     """
-    with joined() as (rank, world):
+    with joined(arguments.device) as (rank, world):
         return _train(arguments, quiet=quiet or rank > 0, writes=rank == 0, world=world)
 
 
@@ -192,9 +193,8 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
     parameters = sum(weight.numel() for weight in policy.parameters())
     say(f"policy of {parameters} weights on {device}, {world} process(es)")
 
-    name = arguments.run_name or f"{tasks[0].name}_{arguments.mode}_{arguments.seed}"
     record = Record(
-        Path(arguments.out) / name.replace("/", "_"),
+        _folder(arguments, tasks[0].name),
         policy,
         _mean([_mean(random_play.costs) for random_play in played]),
         _mean([_mean(random_play.returns) for random_play in played]),
@@ -203,6 +203,7 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
     with contextlib.ExitStack() as stack:
         log = None
         if writes:
+            stack.enter_context(_interruptible(record.folder))
             log = stack.enter_context(
                 RunLog(record.folder, asdict(arguments), progress.rows if arguments.resume else 0)
             )
@@ -231,6 +232,7 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
             on_update=run.updated,
             time_is_up=lambda: 0 < 60 * arguments.minutes < time.monotonic() - began,
         )
+        run.save()
         if log and arguments.mode == "construct" and arguments.total_steps:
             reached = [play_likeliest(task, policy)[0] for task in tasks]
             costs = [cost for cost in reached if cost is not None]
@@ -252,6 +254,7 @@ class _Run:
     given: Mapping[str, TrainingNetlist]
     log: RunLog | None
     say: Callable[[str], None]
+    unsaved: Progress | None = None
 
     def imitated(self, update: int, scalars: Mapping[str, float]) -> None:
         """After an update of the imitation."""
@@ -271,10 +274,10 @@ class _Run:
             return
         record, total = self.record, self.arguments.total_steps
         for episode in update.episodes:
-            if episode.cost is None or episode.placement is None:
+            if episode.objective is None or episode.placement is None:
                 continue
-            if episode.cost < record.best_costs.get(episode.task, float("inf")):
-                record.best_costs[episode.task] = episode.cost
+            if episode.objective < record.best_costs.get(episode.task, float("inf")):
+                record.best_costs[episode.task] = episode.objective
                 record.best[episode.task] = episode.placement
                 self._write_best(episode.task, episode.placement)
         if "placement/proxy_cost" in update.scalars:
@@ -282,15 +285,11 @@ class _Run:
         record.recent_returns.append(update.scalars["charts/episodic_return"])
         scalars = {**update.scalars, "placement/best_cost": record.best_cost}
         self.log.write(update.step, scalars)
-        if update.number % self.arguments.checkpoint_every == 0 or update.step >= total:
-            self._save(
-                Progress(
-                    update.number,
-                    update.step,
-                    record.best_costs,
-                    self.arguments.imitation_updates,
-                )
-            )
+        self.unsaved = Progress(
+            update.number, update.step, record.best_costs, self.arguments.imitation_updates
+        )
+        if update.number % self.arguments.checkpoint_every == 0:
+            self.save()
         sps = update.scalars["charts/SPS"]
         self.say(
             f"step {update.step:>8}/{total}  "
@@ -306,6 +305,12 @@ class _Run:
             folder = folder / "placements" / name.replace("/", "_")
             folder.mkdir(parents=True, exist_ok=True)
         self.given[name].write(folder, placement)
+
+    def save(self) -> None:
+        """Write a checkpoint of the last update of PPO, unless there is one."""
+        if self.unsaved:
+            self._save(self.unsaved)
+            self.unsaved = None
 
     def _save(self, progress: Progress) -> None:
         assert self.log is not None
@@ -335,6 +340,27 @@ def _lessons(
     return lessons
 
 
+def _folder(arguments: TrainingArguments, first: str) -> Path:
+    """The run's folder, given the name of its first netlist."""
+    resumed = Path(arguments.resume)
+    if arguments.resume and not arguments.run_name:
+        for folder in (resumed, *resumed.absolute().parents[:2]):  # of a run or a checkpoint of it
+            if (folder / "settings.json").is_file():
+                return folder
+    name = arguments.run_name or f"{first}_{arguments.mode}_{arguments.seed}"
+    return Path(arguments.out) / name.replace("/", "_")
+
+
+@contextlib.contextmanager
+def _interruptible(folder: Path) -> Iterator[None]:
+    """Says after Ctrl-C how to go on with the run in the folder."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"interrupted; go on with --resume {folder}", file=sys.stderr)
+        raise
+
+
 def _mean(numbers: Sequence[float]) -> float:
     return float(np.mean(numbers)) if len(numbers) else float("nan")
 
@@ -351,6 +377,7 @@ def parse_arguments(
         at_least={
             **dict.fromkeys(_AT_LEAST_ONE, 1),
             "total_steps": 0,
+            "curriculum": 0,
             "imitation_updates": 0,
             "teacher_moves": 1,
         },
@@ -370,8 +397,6 @@ def main(words: Sequence[str] | None = None, program: str = "python -m agents.tr
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        folder = Path(arguments.out) / (arguments.run_name or "RUN")
-        print(f"interrupted; go on with --resume {folder}", file=sys.stderr)
         sys.exit(130)
 
 

@@ -183,6 +183,8 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
                 f"sweeps={sweeps}, shake={shake}, horizon={horizon}",
                 hint="expected sweeps of 0 or more, a shake from 0 to 1, a horizon of 1 or more",
             )
+        if min(columns or 1, rows or 1) < 1:
+            raise InputError(f"columns={columns}, rows={rows}", hint="expected 1 or more of each")
         self.netlist, self.start = load(netlist, placement, grid)
         self.render_mode = render_mode
         self.features = node_features(self.netlist).astype(np.float32)
@@ -245,7 +247,7 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         else:
             self.board.clear()
         self._update_mask()
-        self._first = self._value() if self.improves or self._dense else 0.0
+        self._first = self.objective() if self.improves or self._dense else 0.0
         return self._observation(), self._info()
 
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -256,7 +258,7 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         """
         if not self._mask.any() or self._steps >= self._horizon:
             raise InputError("the episode is over", hint="call reset() first")
-        before = self._value() if self._dense else 0.0
+        before = self.objective() if self._dense else 0.0
         if self.improves:
             self._move(action)
         else:
@@ -273,9 +275,9 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         over = whole or bool(self._dead_end)
         reward = 0.0
         if self._dense:
-            reward = before - self._value()
+            reward = before - self.objective()
         elif over:
-            reward = self._first - self._value()
+            reward = self._first - self.objective()
         if self._dead_end:
             reward -= self._penalty
         terminated, truncated = over and not self.improves, over and self.improves
@@ -324,6 +326,13 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         """The proxy cost of `placement()`."""
         return self.board.cost
 
+    def objective(self) -> float:
+        """The objective as things stand; a function of the user's is called for it."""
+        if callable(self._objective):
+            return float(self._objective(self.netlist, self.placement()))
+        cost = self.board.cost
+        return cost.wirelength if self._objective == "hpwl" else cost.total
+
     def graph(self) -> HeteroData:
         """The netlist, the action grid and the placement as PyTorch Geometric data."""
         grid = self.board.grid
@@ -353,9 +362,7 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         cell = self._checked(action)
         if not self._mask[cell]:
             raise InputError(
-                f"the macro {self._name(self._current)!r} cannot go to cell {cell} (row "
-                f"{cell // self.board.grid.columns}, column {cell % self.board.grid.columns}): "
-                f"{self._reason(self._current, cell)}",
+                self._refusal(self._current, cell),
                 where=self.netlist.name,
                 hint="take an action that the mask allows",
             )
@@ -368,7 +375,7 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         if self.board.legal(macro).ravel()[cell]:
             self.board.put(macro, cell)
         elif (other := self.board.on(cell)) in (-1, macro) or not self.board.can_swap(macro, other):
-            self._refused = self._reason(macro, cell)
+            self._refused = self._refusal(macro, cell)
             return
         else:
             self.board.swap(macro, other)
@@ -379,18 +386,30 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
     def _checked(self, action: Action) -> Any:
         """The action as int, or macro and cell."""
         wanted = np.asarray(action)
-        if not self.action_space.contains(wanted.astype(np.int64)):
-            raise InputError(f"action {action!r} is outside {self.action_space}")
+        if wanted.dtype.kind not in "iu" or not self.action_space.contains(wanted.astype(np.int64)):
+            raise InputError(
+                f"action {action!r} is outside {self.action_space}",
+                where=self.netlist.name,
+                hint="give whole numbers",
+            )
         return tuple(wanted.tolist()) if self.improves else int(wanted)
 
-    def _reason(self, macro: int, cell: int) -> str:
+    def _refusal(self, macro: int, cell: int) -> str:
+        """Why a macro cannot go to a cell."""
         row, column = divmod(cell, self.board.grid.columns)
         x, y = self.board.places[macro]
         if not (np.isfinite(x[column]) and np.isfinite(y[row])):
-            return "it is larger than the canvas"
-        other = self.board.on(cell)
-        name = f"the macro {self._name(other)!r}" if other not in (-1, macro) else "another macro"
-        return f"it would overlap {name}"
+            reason = "it is larger than the canvas"
+        else:
+            other = self.board.in_the_way(macro, cell)
+            named = (
+                f"the macro {self.netlist.node_name[other]!r}" if other >= 0 else "another macro"
+            )
+            reason = f"it would overlap {named}"
+        return (
+            f"the macro {self._name(macro)!r} cannot go to cell {cell} (row {row}, column "
+            f"{column}): {reason}"
+        )
 
     def _name(self, macro: int) -> str:
         return self.netlist.node_name[self.board.order[macro]]
@@ -409,13 +428,6 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
             self._mask = self.board.legal(self._current).ravel()
         else:
             self._mask[:] = False
-
-    def _value(self) -> float:
-        """The objective as things stand."""
-        if callable(self._objective):
-            return float(self._objective(self.netlist, self.placement()))
-        cost = self.board.cost
-        return cost.wirelength if self._objective == "hpwl" else cost.total
 
     def _observation(self) -> Observation:
         maps, position = self.board.observe(self._current)

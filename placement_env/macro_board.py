@@ -191,6 +191,14 @@ class MacroBoard:
         over = (left < x) & (x < right) & (bottom < y) & (y < top)
         return int(over.argmax()) if over.any() else -1
 
+    def in_the_way(self, macro: int, cell: int) -> int:
+        """The node of a macro, fixed or not, that another one would overlap in a cell, or -1."""
+        row, column = divmod(cell, self.grid.columns)
+        x, y = self.places[macro]
+        clash = self._clash(self._box(macro, float(x[column]), float(y[row])), macro)
+        nodes = np.concatenate([self._is_fixed, self.order])
+        return int(nodes[clash.argmax()]) if clash.any() else -1
+
     def can_swap(self, first: int, second: int) -> bool:
         """Whether two macros that stand may exchange their centres."""
         a, b = self.order[first], self.order[second]
@@ -299,10 +307,14 @@ class MacroBoard:
             return False
         if box[2] > canvas.right_um or box[3] > canvas.top_um:
             return False
+        return not self._clash(box, *own).any()
+
+    def _clash(self, box: FloatArray, *own: int) -> Mask:
+        """[fixed + M] which macros a box overlaps, but for some own ones."""
         left, bottom, right, top = self._boxes.T
         clash = (left < box[2]) & (right > box[0]) & (bottom < box[3]) & (top > box[1])
         clash[[len(self._is_fixed) + macro for macro in own]] = False
-        return not clash.any()
+        return clash
 
 
 def _uncover(grid: MacroGrid, box: FloatArray, occupancy: Map) -> None:

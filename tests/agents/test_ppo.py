@@ -22,8 +22,8 @@ CPU = torch.device("cpu")
 SMALL = {"macros": 3, "soft": 4, "ports": 8, "cells": 5}
 
 
-def task_of(mode: str = "construct", seed: int = 0) -> Task:
-    netlist, start = synthetic_netlist(**SMALL, seed=seed)
+def task_of(mode: str = "construct", seed: int = 0, **changes: int) -> Task:
+    netlist, start = synthetic_netlist(**{**SMALL, **changes}, seed=seed)
     given = TrainingNetlist(netlist.name, netlist, start, False, lambda folder, placement: folder)
     return make_task(given, num_envs=4, episodes=32, seed=1, device=CPU, start=mode)[0]
 
@@ -67,7 +67,8 @@ def test_updates_tell_steps_scalars_and_episodes() -> None:
     assert updates[0].scalars.keys() >= {
         *("charts/SPS", "charts/learning_rate", "charts/episodic_return"),
         *("charts/episodic_length", "losses/policy_loss", "losses/value_loss", "losses/entropy"),
-        *("losses/approx_kl", "losses/clipfrac", "losses/explained_variance"),
+        *("losses/old_approx_kl", "losses/approx_kl", "losses/clipfrac"),
+        "losses/explained_variance",
         "placement/proxy_cost",
     }
     assert all(np.isfinite(value) for value in updates[1].scalars.values())
@@ -81,6 +82,7 @@ def test_updates_tell_steps_scalars_and_episodes() -> None:
         assert hard_overlaps(netlist, episode.placement) == []
         cost = proxy_cost(netlist, episode.placement).total
         assert episode.cost == pytest.approx(cost, abs=1e-12)
+        assert episode.objective == episode.cost
 
 
 def test_it_plays_its_netlists_in_turn() -> None:
@@ -92,6 +94,15 @@ def test_it_plays_its_netlists_in_turn() -> None:
         ["synthetic_0", "synthetic_2"],
         ["synthetic_1", "synthetic_2"],
     ]
+
+
+def test_a_curriculum_begins_with_the_fewest_macros() -> None:
+    tasks = [task_of(macros=macros) for macros in (5, 3, 4)]
+    _, updates, _ = run(PpoSettings(total_steps=60, episodes=4, curriculum=1.0), tasks)
+    macros = [update.episodes[0].length for update in updates]
+    assert macros == [3, 3, 3, 4, 4]  # after 0, 20, 40, 60 and 87 % of the steps
+    _, updates, _ = run(PpoSettings(total_steps=60, episodes=4), tasks)
+    assert [update.episodes[0].length for update in updates][:3] == [5, 3, 4]
 
 
 def test_going_on_gives_the_weights_of_an_unbroken_run() -> None:

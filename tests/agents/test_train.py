@@ -104,6 +104,53 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, phase: 
     assert imitated == list(range(1, arguments.get("imitation_updates", 0) + 1))
 
 
+def test_a_run_that_ends_by_the_clock_keeps_its_last_update(tmp_path: Path) -> None:
+    longer = {"total_steps": 1_000_000, "checkpoint_every": 1_000_000, "minutes": 0.003}
+    train(TrainingArguments(**(SHORT | longer), out=str(tmp_path)), quiet=True)
+    with (tmp_path / "run" / "metrics.csv").open() as table:
+        updates = sum(row["tag"] == "charts/SPS" for row in csv.DictReader(table))
+    assert newest(tmp_path / "run").name == f"update_{updates:08d}"
+
+
+def test_a_resumed_run_stays_in_its_folder(tmp_path: Path) -> None:
+    started = SHORT | {"run_name": "named", "out": str(tmp_path)}
+    train(TrainingArguments(**started), quiet=True)
+    further = SHORT | {"run_name": "", "total_steps": 128}
+    for resume in (tmp_path / "named", newest(tmp_path / "named")):
+        record = train(TrainingArguments(**further, resume=str(resume)), quiet=True)
+        assert record.folder.samefile(tmp_path / "named")
+    with (tmp_path / "named" / "metrics.csv").open() as table:
+        steps = [row["step"] for row in csv.DictReader(table) if row["tag"] == "charts/SPS"]
+    assert steps == ["32", "64", "96", "128"]
+
+
+def test_a_run_that_blows_up_stops_with_a_sound_checkpoint(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """Steps of that size overflow the weights themselves."""
+    wild = {"learning_rate": 1e38, "max_grad_norm": 1e38, "checkpoint_every": 1}
+    calm = SHORT | {"total_steps": 32, "checkpoint_every": 1, "out": str(tmp_path)}
+    train(TrainingArguments(**calm), quiet=True)
+    words = words_of(SHORT | wild | {"total_steps": 640, "out": str(tmp_path)})
+    with pytest.raises(SystemExit) as caught:
+        main([*words, "--resume", str(tmp_path / "run")])
+    assert caught.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "not finite" in error
+    assert "--learning-rate" in error
+    kept = weights_of(tmp_path / "run")
+    assert all(bool(torch.isfinite(weight).all()) for weight in kept.values())
+
+
+def test_the_best_placement_is_the_best_for_the_objective(tmp_path: Path) -> None:
+    arguments = TrainingArguments(**SHORT, objective="hpwl", out=str(tmp_path))
+    record = train(arguments, quiet=True)
+    netlist, _ = synthetic_netlist()
+    cost = proxy_cost(netlist, record.best["toy"])
+    assert record.best_cost == pytest.approx(cost.wirelength, rel=1e-9)
+
+
 def test_two_processes_train_one_policy(tmp_path: Path) -> None:
     """`torchrun` with gloo: one run folder, and each process has played its share."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]

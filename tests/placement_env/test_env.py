@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -175,6 +176,20 @@ def test_an_illegal_action_is_explained() -> None:
     assert env.board.standing.sum() == 1  # nothing happened
 
 
+@pytest.mark.parametrize("start", ["construct", "improve"])
+def test_actions_are_whole_numbers_of_the_space(start: str) -> None:
+    env = toy(start=start)
+    env.reset()
+    for bad in (0.0, 10_000, -1, "0"):
+        action = bad if start == "construct" else (0, bad)
+        with pytest.raises(InputError, match="is outside") as caught:
+            env.step(action)
+        assert caught.value.where == env.netlist.name
+    for wrong in ({"columns": -3}, {"rows": -1}):
+        with pytest.raises(InputError, match="-"):
+            toy(start=start, **wrong)
+
+
 def test_no_steps_after_the_end() -> None:
     for start in ("construct", "improve"):
         env = toy(start=start)
@@ -213,7 +228,12 @@ def test_improving_moves_swaps_and_refuses_as_the_mask_says() -> None:
                 assert (after.x_um[b], after.y_um[b]) == (before.x_um[a], before.y_um[a])
         else:
             refused += 1
-            assert "overlap" in info["refused"]
+            name = env.netlist.node_name[hard[macro]]
+            said = (
+                f"the macro {name!r} cannot go to cell {cell} (row {cell // 8}, column {cell % 8})"
+            )
+            assert info["refused"].startswith(said)
+            assert re.search("overlap the macro '.+'$", info["refused"])
             assert len(moved) == 0
             assert np.array_equal(before.x_um, after.x_um)
     assert min(swapped, refused) > 10
