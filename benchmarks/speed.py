@@ -22,6 +22,7 @@ from benchmarks.plain_cost import plain_cost
 from placement_env.cost.incremental import IncrementalCost
 from placement_env.cost.model import CostModel, cost_model
 from placement_env.cost.proxy import evaluate
+from placement_env.env import MacroPlacementEnv
 from placement_env.errors import InputError
 from placement_env.formats import ct_protobuf, plc
 from placement_env.netlist import FloatArray, IntArray, Netlist, NodeKind, Placement
@@ -40,6 +41,8 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
         "soft_local": "exact cost of moving a soft macro nearby",
         "search_move": "move of the search, from proposal to decision",
         "search_move_all_cores": "the same with all cores at work",
+        "env_step": "step of the environment that places a macro at random",
+        "policy_step": "the same by the graph policy",
     }
 )
 
@@ -51,8 +54,21 @@ _EVALUATIONS, _SPREAD = 40, 0.01
 #: Macros that are priced in a round, each at so many places; "nearby" is a share of the canvas.
 _MACROS, _PLACES, _NEARBY = 20, 200, 0.02
 
+#: What is reported as a rate as well, and what it is called.
+RATES: Mapping[str, str] = MappingProxyType(
+    {
+        "search_move": "moves a second on one core",
+        "search_move_all_cores": "moves a second on all cores",
+        "env_step": "steps a second of the environment alone",
+        "policy_step": "steps a second with the graph policy",
+    }
+)
+
 #: Makes so many moves on so many cores from a placement, as a search does, kernels compiled.
 Search = Callable[[Netlist, Placement, int, int], object]
+#: Gives what builds up placements of a design from the empty canvas, on one core, and returns the
+#: steps that it took.
+Builder = Callable[[MacroPlacementEnv], Callable[[], int]]
 
 
 @dataclass(frozen=True)
@@ -84,27 +100,24 @@ class DesignSpeed:
     timings: Mapping[str, Timing]
     difference: float
 
-    @property
-    def moves_per_s(self) -> float:
-        """Moves of the search a second, on one core."""
-        return 1 / self.timings["search_move"].median_s
-
-    @property
-    def moves_per_s_all_cores(self) -> float:
-        """Moves of the search a second, on all cores together."""
-        return 1 / self.timings["search_move_all_cores"].median_s
+    def rate(self, quantity: str) -> float:
+        """How many times a second, by the median."""
+        return 1 / self.timings[quantity].median_s
 
     def ratio(self, quantity: str) -> float:
         """How many times the quantity goes into a plain evaluation, by medians."""
         return self.timings["plain"].median_s / self.timings[quantity].median_s
 
 
-def measure(design: str, search: Search, *, rounds: int, moves: int, seed: int = 0) -> DesignSpeed:
+def measure(
+    design: str, search: Search, build: Builder, *, rounds: int, moves: int, seed: int = 0
+) -> DesignSpeed:
     """Measure one clustered benchmark, about 4 s a round.
 
     Args:
         design: Name of a benchmark with a Circuit Training netlist.
         search: The search; its own start-up is measured and taken off.
+        build: A policy that builds placements up.
         rounds: How often all is measured.
         moves: Moves that the search makes in a round.
         seed: Seed of the placements that are evaluated.
@@ -129,8 +142,12 @@ def measure(design: str, search: Search, *, rounds: int, moves: int, seed: int =
     plain, exact = plain_cost(netlist, start), evaluate(model, start.x_um, start.y_um)
     parts = (exact.wirelength, exact.density, exact.congestion)
     difference = max(abs(a - b) for a, b in zip(plain, parts, strict=True))
+    env = MacroPlacementEnv(netlist, start)
     for kind in _macro_kinds(netlist):  # once without the clock
         list(_prices(model, netlist, start, kind, True, rng))
+    play = {"env_step": lambda: _random_steps(env, rng), "policy_step": build(env)}
+    for steps in play.values():
+        steps()
     for _ in range(rounds):
         samples["load_netlist"].append(_seconds(lambda: ct_protobuf.read(netlist_file)))
         samples["load_plc"].append(_seconds(lambda: plc.read(plc_file, without_grid)))
@@ -145,6 +162,10 @@ def measure(design: str, search: Search, *, rounds: int, moves: int, seed: int =
             begun_s = _seconds(lambda c=cores: search(netlist, start, moves // 10, c))
             ended_s = _seconds(lambda c=cores: search(netlist, start, moves, c))
             samples[name].append((ended_s - begun_s) / (moves - moves // 10))
+        for name, steps in play.items():
+            began = time.perf_counter()
+            taken = steps()
+            samples[name].append((time.perf_counter() - began) / taken)
     timings = {
         name: Timing(statistics.median(found), min(found), len(found))
         for name, found in samples.items()
@@ -166,6 +187,17 @@ def machine() -> dict[str, str | int]:
         "numba": numba.__version__,
         "numpy": np.__version__,
     }
+
+
+def _random_steps(env: MacroPlacementEnv, rng: np.random.Generator) -> int:
+    """Random legal actions to the end of an episode; how many there were."""
+    _, info = env.reset()
+    over, steps = False, 0
+    while not over:
+        action = int(rng.choice(np.flatnonzero(info["action_mask"])))
+        _, _, over, _, info = env.step(action)
+        steps += 1
+    return steps
 
 
 def _seconds(call: Callable[[], object]) -> float:

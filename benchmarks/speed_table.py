@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from benchmarks.speed import COSTS, QUANTITIES, DesignSpeed
+from benchmarks.speed import COSTS, QUANTITIES, RATES, DesignSpeed
 
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
@@ -17,8 +17,7 @@ def to_json(speeds: Sequence[DesignSpeed], machine: Mapping[str, str | int]) -> 
             {
                 "design": speed.design,
                 "timings": {name: vars(timing) for name, timing in speed.timings.items()},
-                "search_moves_per_s": speed.moves_per_s,
-                "search_moves_per_s_all_cores": speed.moves_per_s_all_cores,
+                "per_s": {name: speed.rate(name) for name in RATES},
                 "plain_over": {name: speed.ratio(name) for name in COSTS if name in speed.timings},
                 "plain_difference": speed.difference,
             }
@@ -36,10 +35,8 @@ def to_markdown(speeds: Sequence[DesignSpeed], machine: Mapping[str, str | int])
             timing = speed.timings.get(name)
             cells.append(_spell(timing.median_s, timing.least_s) if timing else "–")
         rows.append([meaning, *cells])
-    rows.append(["moves a second on one core", *(f"{s.moves_per_s:,.0f}" for s in speeds)])
-    rows.append(
-        ["moves a second on all cores", *(f"{s.moves_per_s_all_cores:,.0f}" for s in speeds)]
-    )
+    for name, meaning in RATES.items():
+        rows.append([meaning, *(f"{s.rate(name):,.0f}" for s in speeds)])
     for name in COSTS:
         cells = [f"{s.ratio(name):,.0f}x" if name in s.timings else "–" for s in speeds]
         rows.append([f"plain Python / {QUANTITIES[name]}", *cells])
