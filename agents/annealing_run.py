@@ -58,11 +58,13 @@ class Start:
         x: [N] legal centres, relative to the canvas's lower left corner.
         y: [N] legal centres.
         from_nothing: Whether it means nothing, as nobody chose it.
+        plan: [N] centres x and y that a policy plans, relative as well; they may overlap.
     """
 
     x: FloatArray
     y: FloatArray
     from_nothing: bool = False
+    plan: tuple[FloatArray, FloatArray] | None = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,7 @@ class AnnealingRun:
                 soft=self._soft,
                 seed=self._seed + trial * _NEXT_SEED,
                 flips=self._flips,
+                plan=self._start.plan,
             )
             for thread in range(len(self._board.counts))
         ]

@@ -37,6 +37,7 @@ class AnnealingThread:
         soft: Soft macros that move.
         seed: Seed of the moves.
         flips: Whether hard macros may be turned over.
+        plan: [N] centres that a policy plans, relative as well, two times; None without a policy.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class AnnealingThread:
         soft: IntArray,
         seed: int,
         flips: bool,
+        plan: tuple[FloatArray, FloatArray] | None = None,
     ) -> None:
         self._lattice = lattice
         self._board = board
@@ -75,6 +77,7 @@ class AnnealingThread:
             flips,
             np.empty(len(SoftMove)),
             np.empty(len(HardMove)),
+            *(plan or (np.empty(0), np.empty(0))),
         )
         self._share = Share(
             np.empty(len(hard), np.int32),

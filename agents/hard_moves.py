@@ -36,6 +36,8 @@ class HardMove(IntEnum):
         STRAIGHT: One goes some way off in its row or column.
         PULL: One goes where some of its nets pull it.
         NEAR_SWAP: It exchanges its centre with the nearest of a few others.
+        PLANNED: One goes where a policy plans it, on the canvas or beside a node that a net
+            connects it to; without a plan, STEP.
     """
 
     SWAP = 0
@@ -48,10 +50,11 @@ class HardMove(IntEnum):
     STRAIGHT = 7
     PULL = 8
     NEAR_SWAP = 9
+    PLANNED = 10
 
 
 # Numba takes plain integers as constants, members of an enumeration only as slow lookups.
-_SWAP, _TOWARD, _ANYWHERE, _ROUTES, _BESIDE, _FLIP, _STRAIGHT, _PULL, _NEAR_SWAP = (
+_SWAP, _TOWARD, _ANYWHERE, _ROUTES, _BESIDE, _FLIP, _STRAIGHT, _PULL, _NEAR_SWAP, _PLANNED = (
     int(kind) for kind in HardMove if kind != HardMove.STEP
 )
 # Steps off a target, as a share of a usual step.
@@ -155,6 +158,14 @@ def propose_hard(
     elif kind == _PULL:
         x = pull(node, points, nets, state.point_x, x, random)
         y = pull(node, points, nets, state.point_y, y, random)
+        x, y = step_off(x, y, _NEAR * spread, False, random)
+    elif kind == _PLANNED and len(movers.plan_x) > 0:
+        x, y = movers.plan_x[node], movers.plan_y[node]
+        point = connected_point(node, nets, random)
+        if point >= 0 and uniform(random) < 0.5:
+            mate: int = points.node[point]
+            x += state.x[mate] - movers.plan_x[mate]
+            y += state.y[mate] - movers.plan_y[mate]
         x, y = step_off(x, y, _NEAR * spread, False, random)
     else:
         x, y = step_off(x, y, spread, kind == _STRAIGHT, random)

@@ -37,6 +37,8 @@ class Movers(NamedTuple):
         flips: Whether hard macros may be turned over.
         soft_shares: [kinds] running sums of the shares of the kinds of moves of soft macros.
         hard_shares: [kinds] the same of hard macros.
+        plan_x: [N] centres that a policy plans for all nodes; empty where there is no plan.
+        plan_y: The same.
     """
 
     hard: Int32Array
@@ -50,6 +52,8 @@ class Movers(NamedTuple):
     flips: bool
     soft_shares: FloatArray
     hard_shares: FloatArray
+    plan_x: FloatArray
+    plan_y: FloatArray
 
 
 @lean

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -113,7 +114,8 @@ def place(
     first: Start | None = None
     if from_nothing and propose and (proposed := propose(start)):
         with contextlib.suppress(InputError):  # One that cannot be made legal is of no use.
-            first = legal(proposed, from_nothing=False)
+            plan = proposed.x_um - model.left_um, proposed.y_um - model.bottom_um
+            first = replace(legal(proposed, from_nothing=False), plan=plan)
     run = AnnealingRun(
         model,
         lattice,

@@ -29,7 +29,7 @@ from placement_env.errors import InputError
 from placement_env.netlist import FloatArray
 
 #: Of `features`; weights for others do not fit.
-VERSION = 2
+VERSION = 3
 FEATURES = (
     "one",
     "length",
@@ -75,6 +75,7 @@ _HARD = {
     HardMove.STRAIGHT: 0.18,
     HardMove.PULL: 0.03,
     HardMove.NEAR_SWAP: 0.07,
+    HardMove.PLANNED: 0.06,
 }
 # No correction is by more than a factor of e to this power.
 _MOST = 3.0

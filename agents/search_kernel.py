@@ -124,6 +124,8 @@ def anneal(
             movers.flips,
             movers.soft_shares,
             movers.hard_shares,
+            movers.plan_x,
+            movers.plan_y,
         )
         hard_share = role.hard_share if hard > 0 else 0.0
         if soft == 0:
