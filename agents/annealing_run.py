@@ -129,7 +129,12 @@ class AnnealingRun:
         canvas = grid.columns * grid.cell_width * grid.rows * grid.cell_height
         self._start = start
         self._situation = Situation(
-            start.from_nothing, len(hard), len(soft), model.num_cells, area / canvas
+            start.from_nothing,
+            len(hard),
+            len(soft),
+            model.num_cells,
+            area / canvas,
+            planned=start.plan is not None,
         )
         self._control = control
         self._schedule = control(self._situation)

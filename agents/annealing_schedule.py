@@ -72,6 +72,7 @@ class Situation:
         hard_area: Share of the canvas that movable hard macros cover.
         moves_per_macro: Length of an anneal; None as long as the run's speed is not known.
         accepted: Share of moves that succeed at PROBE; None as long as it is not known.
+        planned: Whether a policy has planned where nodes go.
     """
 
     from_nothing: bool
@@ -81,6 +82,7 @@ class Situation:
     hard_area: float
     moves_per_macro: float | None = None
     accepted: float | None = None
+    planned: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,10 +131,10 @@ def tuned(situation: Situation) -> Schedule:
     )
 
 
-def between(one: Schedule, other: Schedule, part: float) -> Schedule:
+def mixed(one: Schedule, other: Schedule, part: float) -> Schedule:
     """The schedule that is a part of the way from one to another; 0: the first, 1: the second.
 
-    Temperatures and lengths are mixed as logarithms, shares as they are.
+    Shares of kinds of moves are mixed as they are, all else by logarithms.
     """
 
     def factors(first: tuple[float, float], second: tuple[float, float]) -> tuple[float, float]:

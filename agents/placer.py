@@ -1,10 +1,12 @@
 """The agent in use: the graph policy and the exact search under one time budget.
 
 The search anneals as the learned control says (`agents.search_control`), but for long anneals of a
-given placement, which go as tuned by hand. In a run from nothing it
-begins where the policy plans all macros at a glance, rather than where nets pull them: one pass of
-the graph network, which takes a fraction of a second. What the policy builds up macro by macro
-(`construct`) takes longer and is no better to begin with.
+given placement, which go as tuned by hand. In a run from nothing it begins where the policy plans
+all macros at a glance, rather than where nets pull them: one pass of the graph network, which takes
+a fraction of a second. While it anneals, taking a macro to where the plan has it, on the canvas or
+beside a neighbour, is one of the kinds of moves that a bandit shares the time among by what they
+earn (`agents.move_shares`). What the policy builds up macro by macro (`construct`) takes longer and
+is no better to begin with.
 """
 
 from __future__ import annotations

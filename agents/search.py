@@ -72,7 +72,8 @@ def place(
         flips: Turn hard macros over as well (N, FN, FS and S, or W, FW, FE and E).
         cores: Threads to use; None: as many as there are cores, but not more than MOST_CORES.
         control: What chooses how the annealing goes.
-        propose: Is asked where to begin in a run from nothing; macros may overlap there.
+        propose: Is asked where to begin in a run from nothing, and where hard macros are moved to
+            now and then; macros may overlap there.
 
     Raises:
         InputError: The netlist has no grid, the start does not fit it or has a node without a
@@ -115,7 +116,7 @@ def place(
     if from_nothing and propose and (proposed := propose(start)):
         with contextlib.suppress(InputError):  # One that cannot be made legal is of no use.
             plan = proposed.x_um - model.left_um, proposed.y_um - model.bottom_um
-            first = replace(legal(proposed, from_nothing=False), plan=plan)
+            first = replace(legal(proposed, from_nothing=False), from_nothing=True, plan=plan)
     run = AnnealingRun(
         model,
         lattice,

@@ -22,7 +22,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from agents.annealing_schedule import Control, Schedule, Situation, between, tuned
+from agents.annealing_schedule import Control, Schedule, Situation, mixed, tuned
 from agents.hard_moves import HardMove
 from agents.soft_moves import SoftMove
 from placement_env.errors import InputError
@@ -85,7 +85,7 @@ _MOST_EAGERNESS = 1.5
 # same direction, and beyond that there is a direction of its own, up to the longest.
 _LONG, _LONGEST = 1000.0, 30_000.0
 # From a given placement, what was learned on short anneals is worse than what was tuned by hand in
-# anneals of 30,000 moves a macro (by 0.3 % on the training split), and no worse in those of 8,000.
+# anneals of 30,000 moves a macro (by 0.3 % on the training split), and no worse in those of 9,000.
 _TRUSTED = 10_000.0
 
 
@@ -119,7 +119,7 @@ class SearchControl:
                 min(last * factor["last hard share"], _MOST_HARD_SHARE),
             ),
             soft_shares=_corrected(np.array([_SOFT[kind] for kind in SoftMove]), self.soft @ few),
-            hard_shares=_corrected(np.array([_HARD[kind] for kind in HardMove]), self.hard @ few),
+            hard_shares=_corrected(_hard_shares(situation), self.hard @ few),
             eagerness=float(np.clip(by[-1], 0.0, _MOST_EAGERNESS)),
         )
 
@@ -136,7 +136,7 @@ def trusted(control: SearchControl) -> Control:
         if situation.from_nothing or length is None or length <= _TRUSTED:
             return learned
         part = min(log(length / _TRUSTED) / log(_LONGEST / _TRUSTED), 1.0)
-        return between(learned, tuned(situation), part)
+        return mixed(learned, tuned(situation), part)
 
     return within
 
@@ -202,13 +202,24 @@ def load_control(file: Path) -> SearchControl:
     except (OSError, SafetensorError) as error:
         raise InputError(f"the file cannot be read: {error}", where=str(file)) from None
     shapes = {name: part.shape for name, part in vars(untrained()).items()}
-    if version != json.dumps(VERSION) or {k: v.shape for k, v in parts.items()} != shapes:
+    found = {name: part.shape for name, part in parts.items()}
+    if version != json.dumps(VERSION) or found != shapes:
         raise InputError(
-            f"the search control is of version {version}, this chipflow uses version {VERSION}",
+            f"the search control is of version {version}, this chipflow uses version {VERSION}"
+            if version != json.dumps(VERSION)
+            else f"the weights of the search control are {found}, expected {shapes}",
             where=str(file),
             hint="train it again, or use the version of chipflow that wrote it",
         )
     return SearchControl(**parts)
+
+
+def _hard_shares(situation: Situation) -> FloatArray:
+    """Shares of the kinds of moves of hard macros before they are corrected."""
+    shares = np.array([_HARD[kind] for kind in HardMove])
+    if not situation.planned:
+        shares[HardMove.PLANNED] = 0.0
+    return shares
 
 
 def _corrected(shares: FloatArray, by: FloatArray) -> tuple[tuple[float, ...], tuple[float, ...]]:

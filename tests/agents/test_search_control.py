@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from agents import train_control
 from agents.annealing_schedule import Situation, tuned
+from agents.hard_moves import HardMove
 from agents.placer import CONTROL
 from agents.search_control import (
     FEATURES,
@@ -84,17 +85,25 @@ def test_long_anneals_of_a_given_placement_go_as_tuned_by_hand() -> None:
     )
 
 
+def test_moves_to_a_plan_need_one() -> None:
+    for control in (untrained(), load_control(CONTROL), trusted(load_control(CONTROL))):
+        for planned in (True, False):
+            shares = control(replace(SEEN, planned=planned)).hard_shares
+            assert all((share[HardMove.PLANNED] > 0) == planned for share in shares)
+    assert all(share[HardMove.PLANNED] == 0 for share in tuned(SEEN).hard_shares)
+
+
 @given(
     st.integers(0, 2**32 - 1), st.floats(0, 100), st.integers(0, 10_000), st.integers(0, 10_000),
     st.integers(1, 100_000), st.floats(0, 1), st.one_of(st.none(), st.floats(0, 1e9)),
-    st.one_of(st.none(), st.floats(0, 1)), st.booleans(),
+    st.one_of(st.none(), st.floats(0, 1)), st.booleans(), st.booleans(),
 )  # fmt: skip
 def test_no_weights_lead_astray(
     seed: int, size: float, hard: int, soft: int, cells: int, area: float,
-    length: float | None, accepted: float | None, nothing: bool,
+    length: float | None, accepted: float | None, nothing: bool, planned: bool,
 ) -> None:  # fmt: skip
     weights = size * np.random.default_rng(seed).standard_normal(len(to_vector(untrained())))
-    situation = Situation(nothing, hard, soft, cells, area, length, accepted)
+    situation = Situation(nothing, hard, soft, cells, area, length, accepted, planned)
     usual, course = tuned(situation), from_vector(weights)(situation)
     assert np.isfinite(features(situation)).all()
     for now, before in ((course.heat, usual.heat), (course.step, usual.step)):
@@ -103,7 +112,7 @@ def test_no_weights_lead_astray(
     assert 0 <= course.eagerness <= 1.5
     for pair in (course.soft_shares, course.hard_shares):
         assert np.isfinite(pair).all()
-        assert np.min(pair) > 0
+        assert np.min(pair) >= 0
 
 
 def test_a_file_keeps_it(tmp_path: Path) -> None:
