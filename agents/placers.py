@@ -11,13 +11,13 @@
 | flat       | macros and cells together, by wirelength (`agents.flat.placer`)          |
 | coloquinte | macros in pieces, placed as cells are (`agents.pieces`), a baseline      |
 
-Those up to random place macros by the proxy cost. A folder of a training run or one of its
-checkpoints, or a file .safetensors, is graph-rl with the policy of that. Where a netlist has
+Those up to random place macros, hard and soft ones, on a grid. A folder of a training run or one of
+its checkpoints, or a file .safetensors, is graph-rl with the policy of that. Where a netlist has
 standard cells as well, the chosen one places the macros among groups of cells, and
 `agents.mixed_size` does the rest. The last two are for such netlists alone; flat is the default
-there, and graph-rl everywhere else. A floorplan, which has neither cells nor a grid for the proxy
-cost, is searched by `agents.floorplanner`. Placers of others go by their import path or their
-command (`agents.foreign`).
+there, and graph-rl elsewhere. A floorplan, which has neither cells nor a grid for the proxy cost,
+is searched by `agents.floorplanner`, which goes by the name search. Placers of others go by their
+import path or their command (`agents.foreign`).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Placer(Protocol):
             gap_um: Least distance between hard macros.
             from_nothing: Ignore where movable macros are in `start`.
             options: Further options of the named placer. All that watch the clock have `moves`, a
-                number of moves to try instead, which gives the same result on every machine.
+                number of moves to try instead, which gives the same result on as many cores.
 
         Raises:
             InputError: The placer has no such option, or the netlist cannot be placed.
@@ -157,7 +157,7 @@ def named(name: str) -> Placer:
 
 
 def default_for(netlist: Netlist) -> str:
-    """The placer of such a netlist where users name none."""
+    """The placer of such a netlist where users name none; of blocks alone, the floorplanner."""
     if is_floorplan(netlist):
         return "search"
     has_cells = netlist.nodes_of(NodeKind.STANDARD_CELL).size > 0

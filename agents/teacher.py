@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ def _read(file: Path, given: TrainingNetlist) -> Placement:
     try:
         with np.load(file, allow_pickle=False) as kept:
             placement = Placement(kept["x_um"], kept["y_um"], kept["orient"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(
             f"the kept placement of {given.name} cannot be read: {error}",
             where=str(file),

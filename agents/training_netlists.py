@@ -14,6 +14,7 @@ from agents.placers import is_floorplan
 from agents.variants import family_of, vary
 from benchmarks import files, registry
 from benchmarks.generated import generate, random_recipe
+from benchmarks.known_optimum import known_optimum
 from placement_env.errors import InputError
 from placement_env.gridding import default_grid
 from placement_env.grouping import group_cells
@@ -24,6 +25,7 @@ from placement_env.synthetic import synthetic_netlist
 #: over blocks.
 _FLOORPLAN_ROUTES = 1000.0
 _GENERATED = re.compile(r"generated:(\d+)(?:-(\d+))?(?:x([\d.]+))?")
+_OPTIMUM = re.compile(r"optimum:(\d+):(\d+)(?:-(\d+))?")
 _VARIANTS = re.compile(r"variant:(\w+):(\d+)(?:-(\d+))?")
 
 #: Writes a placement into a folder and returns the file.
@@ -58,8 +60,9 @@ def load_netlists(names: str, start: str = "") -> list[TrainingNetlist]:
 
     A name is "toy"; a benchmark; a netlist file; "generated:7", "generated:0-99" or, at a tenth of
     the size, "generated:0-99x0.1", for netlists of `benchmarks.generated` by their seeds; or
-    "variant:NAME:0-19" for variants of a benchmark (`agents.variants`). Cells of flat netlists are
-    grouped. Floorplans, which have no grid, get one to place on.
+    "variant:NAME:0-19" for variants of a benchmark (`agents.variants`); or "optimum:8:0-19" for
+    netlists of 8 x 8 macros whose least wirelength is known (`benchmarks.known_optimum`). Cells of
+    flat netlists are grouped. Floorplans, which have no grid, get one to place on.
 
     Args:
         names: The names.
@@ -82,6 +85,14 @@ def load_netlists(names: str, start: str = "") -> list[TrainingNetlist]:
             found += [_generated(seed, size) for seed in range(first, last + 1)]
         elif match := _VARIANTS.fullmatch(name):
             found += _variants(match[1], range(int(match[2]), int(match[3] or match[2]) + 1))
+        elif match := _OPTIMUM.fullmatch(name):
+            side, first, last = int(match[1]), int(match[2]), int(match[3] or match[2])
+            if side < 2 or last < first:
+                raise InputError(
+                    f"{name!r} names no netlist",
+                    hint="expected optimum:SIDE:FIRST-LAST, with a side of 2 macros or more",
+                )
+            found += [_with_optimum(side, seed) for seed in range(first, last + 1)]
         elif name == "toy":
             netlist, placement = synthetic_netlist()
             found.append(
@@ -95,6 +106,12 @@ def load_netlists(names: str, start: str = "") -> list[TrainingNetlist]:
 def _generated(seed: int, size: float) -> TrainingNetlist:
     netlist, hidden = generate(random_recipe(seed, size=size), seed)
     name = f"generated:{seed}" + (f"x{size:g}" if size != 1 else "")
+    return TrainingNetlist(name, netlist, hidden, True, partial(files.write_plc, netlist))
+
+
+def _with_optimum(side: int, seed: int) -> TrainingNetlist:
+    netlist, hidden, _ = known_optimum(side, seed=seed)
+    name = f"optimum:{side}:{seed}"
     return TrainingNetlist(name, netlist, hidden, True, partial(files.write_plc, netlist))
 
 

@@ -1,4 +1,4 @@
-"""Curves of what each part of the agent reaches in how much time, as a picture."""
+"""Curves of what some parts of the agent reach in how much time, as a picture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def draw_curves(runs: Sequence[AblationRun], arms: Sequence[str], path: Path) ->
 
     Args:
         runs: At least one.
-        arms: Names of the arms, in the order of the colours.
+        arms: Names of the arms to draw, six at most; those that did not run are left out.
         path: The .png or .svg file to write.
 
     Returns:

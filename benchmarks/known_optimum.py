@@ -1,9 +1,9 @@
 """Netlists whose least wirelength is known: how far from the optimum does a placer end?
 
-Equal square macros fill a square canvas edge to edge. Each net joins macros that are as close
-together as macros without overlap can be, all nets at once in one hidden placement, so that no
-placement has shorter nets. The optimum holds for the half-perimeter wirelength of legal placements
-with pins in the middle of macros.
+Equal square macros fill a square edge to edge, on a canvas of that size or a larger one. Each net
+joins macros that are as close together as macros without overlap can be, all nets at once in one
+hidden placement, so that no placement has shorter nets. The optimum holds for the half-perimeter
+wirelength of legal placements with pins in the middle of macros.
 
 References:
     C.-C. Chang, J. Cong, M. Romesis, M. Xie, "Optimality and scalability study of existing
@@ -20,13 +20,16 @@ from placement_env.netlist import Canvas, Grid, Netlist, NodeKind, Placement
 _DEGREES = (0.55, 0.2, 0.12, 0.08, 0.05)
 
 
-def known_optimum(side: int, *, nets: int = 0, seed: int = 0) -> tuple[Netlist, Placement, float]:
+def known_optimum(
+    side: int, *, nets: int = 0, seed: int = 0, room: float = 0.0
+) -> tuple[Netlist, Placement, float]:
     """A netlist of side x side macros, an optimal placement, and its wirelength in um.
 
     Args:
-        side: Macros along a side of the canvas.
+        side: Macros along a side of the square.
         nets: Number of nets; three for each macro where 0.
         seed: The same seed gives the same netlist.
+        room: By how much the canvas's sides are longer than the square's, as a share of them.
     """
     rng = np.random.default_rng(seed)
     count, macro_um = side * side, 10.0
@@ -43,7 +46,7 @@ def known_optimum(side: int, *, nets: int = 0, seed: int = 0) -> tuple[Netlist, 
         optimum_um += (wide - 1 + tall - 1) * macro_um
     order = rng.permutation(count)  # so that numbers say nothing about places
     pins = order[np.concatenate(chosen)]
-    canvas_um = side * macro_um
+    canvas_um = side * macro_um * (1 + room)
     netlist = Netlist(
         name=f"known_optimum_{side}_{seed}",
         node_name=tuple(f"m{i}" for i in range(count)),

@@ -13,6 +13,7 @@ from chipflow.commands.bench_all import run_all, show_scoreboard
 from chipflow.commands.bench_flat import flat
 from chipflow.commands.bench_gate import gate
 from chipflow.commands.bench_list import list_suites
+from chipflow.commands.bench_optimum import optimum
 from chipflow.commands.bench_routability import routability
 from chipflow.commands.bench_speed import speed
 from chipflow.commands.bench_verilog import verilog
@@ -29,6 +30,7 @@ bench.command("agent")(bench_agent)
 bench.command("all")(run_all)
 bench.command("scoreboard")(show_scoreboard)
 bench.command()(gate)
+bench.command()(optimum)
 bench.command()(flat)
 bench.command()(routability)
 bench.command()(verilog)

@@ -40,10 +40,11 @@ def test_the_teacher_is_the_search_and_is_asked_once(
     with pytest.raises(TypeError):  # other moves are another placement
         taught_placement(given, moves=20_001, seed=1, folder=tmp_path)
     (file,) = tmp_path.iterdir()
-    file.write_bytes(b"junk")
-    with pytest.raises(InputError, match="cannot be read") as caught:
-        taught_placement(given, moves=20_000, seed=1, folder=tmp_path)
-    assert str(file) == caught.value.where
+    for damaged in (b"junk", file.read_bytes()[:-30]):
+        file.write_bytes(damaged)
+        with pytest.raises(InputError, match="cannot be read") as caught:
+            taught_placement(given, moves=20_000, seed=1, folder=tmp_path)
+        assert str(file) == caught.value.where
 
 
 def test_a_lesson_puts_macros_next_to_where_they_are(given: TrainingNetlist) -> None:

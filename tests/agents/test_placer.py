@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,17 @@ import pytest
 import torch
 
 from agents import placer, placers, search
+from agents.annealing_run import AnnealingRun, Start
+from agents.annealing_schedule import Schedule, Situation, tuned
 from agents.checkpoint import save_weights
+from agents.hard_moves import HardMove
+from agents.lattice import make_lattice
+from agents.legal_start import movable
 from agents.plan import planned
 from agents.policy import GraphPolicy, PolicySize
 from agents.search_control import save_control, untrained
+from agents.without_search import place_random
+from placement_env.cost.model import cost_model
 from placement_env.cost.proxy import proxy_cost
 from placement_env.errors import InputError
 from placement_env.netlist import Netlist, Placement
@@ -85,6 +93,51 @@ def test_a_run_from_nothing_begins_at_the_plan(
     assert asked
     monkeypatch.setattr(placer, "planned", lambda *_: None)
     assert helped < 0.99 * reached(200_000, from_nothing=True)
+
+
+def test_moves_to_a_plan_lead_there() -> None:
+    """With no others, and so hot that each is taken, hard macros end where they are planned."""
+    netlist, start = synthetic_netlist()
+    scattered, goal = (place_random(netlist, start, budget_s=1, seed=seed) for seed in (1, 2))
+    model = cost_model(netlist, start.orient)
+    lattice = make_lattice(netlist, model, gap_um=0.0, grid_um=None)
+    hard, soft = movable(netlist, model)
+    x_um, y_um = scattered.x_um.copy(), scattered.y_um.copy()
+    x_um[hard], y_um[hard] = goal.x_um[hard], goal.y_um[hard]
+    only = tuple(float(kind == HardMove.PLANNED) for kind in HardMove)
+
+    def control(situation: Situation) -> Schedule:
+        assert situation.planned
+        return replace(
+            tuned(situation),
+            heat=(1e6, 1e6),
+            step=(1e-6, 1e-6),
+            hard_share=(1.0, 1.0),
+            hard_shares=(only, only),
+        )
+
+    left, bottom = model.left_um, model.bottom_um
+    plan = x_um - left, y_um - bottom
+    run = AnnealingRun(
+        model,
+        lattice,
+        start,
+        Start(scattered.x_um - left, scattered.y_um - bottom, plan=plan),
+        hard=hard,
+        soft=soft,
+        seed=1,
+        flips=False,
+        threads=1,
+        control=control,
+    )
+    seen: list[Placement] = []
+    with contextlib.closing(run):
+        run.count(200_000, lambda now: seen.append(now.snapshot()) if now.snapshot else None)
+    placed = seen[-1]
+    far_um = np.hypot(placed.x_um - x_um, placed.y_um - y_um)[hard]
+    before_um = np.hypot(scattered.x_um - x_um, scattered.y_um - y_um)[hard]
+    assert np.median(before_um) > 0.1 * netlist.canvas.width_um
+    assert np.median(far_um) < 0.01 * netlist.canvas.width_um
 
 
 def test_a_checkpoint_takes_the_place_of_the_policy(

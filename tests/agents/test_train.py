@@ -301,11 +301,11 @@ def test_wrong_input_exits_with_2_and_one_error(
 def test_netlists_are_found_by_name(data_file: Callable[[str], Path]) -> None:
     data_file("tilos/ariane133_ng45/netlist.pb.txt.gz")
     data_file("iccad04/ibm01/ibm01.aux.gz")
-    found = load_netlists("toy, ariane133_ng45,generated:3-4x0.1,ibm01")
+    found = load_netlists("toy, ariane133_ng45,generated:3-4x0.1,optimum:4:2,ibm01")
     assert [one.name for one in found] == [
-        *("toy", "ariane133_ng45", "generated:3x0.1", "generated:4x0.1", "ibm01")
+        *("toy", "ariane133_ng45", "generated:3x0.1", "generated:4x0.1", "optimum:4:2", "ibm01")
     ]
-    assert [one.is_placed for one in found] == [False, True, True, True, False]
+    assert [one.is_placed for one in found] == [False, True, True, True, True, False]
     grouped = found[-1].netlist
     assert len(grouped.nodes_of(NodeKind.STANDARD_CELL)) == 0
     assert 300 < len(grouped.nodes_of(NodeKind.SOFT_MACRO)) < 900
@@ -313,7 +313,7 @@ def test_netlists_are_found_by_name(data_file: Callable[[str], Path]) -> None:
         env = MacroPlacementEnv(one.netlist, one.start)
         env.reset()
         assert len(env.board.order) >= 8
-    for wrong in ("generated:4-3", "generated:1x0", "generated:x"):
+    for wrong in ("generated:4-3", "generated:1x0", "generated:x", "optimum:1:0", "optimum:4:2-1"):
         with pytest.raises(InputError):
             load_netlists(wrong)
 
