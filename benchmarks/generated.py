@@ -6,7 +6,7 @@ that their lengths in this hidden placement follow Rent's rule, and macros of a 
 macros about one point. So the hidden placement is a good one, though seldom the best.
 
 `random_recipe` draws from ranges that the TILOS and ICCAD04 designs span
-(`python -m benchmarks.netlist_statistics` prints both side by side).
+(`python -m benchmarks.netlist_statistics` prints two of TILOS beside some of its own).
 
 References:
     W. E. Donath, "Placement and average interconnection lengths of computer logic", IEEE Trans.
