@@ -134,7 +134,7 @@ def tuned(situation: Situation) -> Schedule:
 def mixed(one: Schedule, other: Schedule, part: float) -> Schedule:
     """The schedule that is a part of the way from one to another; 0: the first, 1: the second.
 
-    Shares of kinds of moves are mixed as they are, all else by logarithms.
+    Shares of kinds of moves and eagerness are mixed as they are, all else by logarithms.
     """
 
     def factors(first: tuple[float, float], second: tuple[float, float]) -> tuple[float, float]:

@@ -2,11 +2,11 @@
 
 The search anneals as the learned control says (`agents.search_control`), but for long anneals of a
 given placement, which go as tuned by hand. In a run from nothing it begins where the policy plans
-all macros at a glance, rather than where nets pull them: one pass of the graph network, which takes
-a fraction of a second. While it anneals, taking a macro to where the plan has it, on the canvas or
-beside a neighbour, is one of the kinds of moves that a bandit shares the time among by what they
-earn (`agents.move_shares`). What the policy builds up macro by macro (`construct`) takes longer and
-is no better to begin with.
+all macros at a glance, rather than where nets pull them, unless that costs much more: one pass of
+the graph network, which takes a fraction of a second. While it anneals, taking a macro to where the
+plan has it, on the canvas or beside a neighbour, is one of the kinds of moves that a bandit shares
+the time among by what they earn (`agents.move_shares`). What the policy builds up macro by macro
+(`construct`) takes longer and is no better to begin with.
 """
 
 from __future__ import annotations
@@ -100,7 +100,11 @@ def compile_kernels(report: Callable[[str], None] | None = None) -> float:
 
 
 def _toy_proposal() -> None:
-    planned(GraphPolicy(), *toy_netlist())
+    netlist, start = toy_netlist()
+    planned(GraphPolicy(), netlist, start)
+    search.place(
+        netlist, start, budget_s=1, seed=1, moves=0, from_nothing=True, propose=lambda at: at
+    )
 
 
 @cache

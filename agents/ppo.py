@@ -227,7 +227,7 @@ def learn(
                     hint=_SMALLER,
                 )
             optimizer.step()
-            if not all(bool(torch.isfinite(weight).all()) for weight in policy.parameters()):
+            if not bool(torch.stack([w.isfinite().all() for w in policy.parameters()]).all()):
                 policy.load_state_dict(before)
                 raise TrainingError(
                     f"the weights after update {update + 1} are not finite",

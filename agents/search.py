@@ -22,6 +22,7 @@ from agents.lattice import Lattice, make_lattice
 from agents.legal_start import check_fits, legal_start, movable, nowhere
 from agents.progress import Progress, ProgressCallback
 from placement_env.cores import usable_cores
+from placement_env.cost.incremental import IncrementalCost
 from placement_env.cost.model import CostModel, cost_model
 from placement_env.cost.proxy import check_positions, robust_cost
 from placement_env.cost.toy import toy_netlist
@@ -31,6 +32,12 @@ from placement_env.netlist import IntArray, Netlist, Placement
 
 #: A placement to begin with, given where nodes are that stay; None where there is none.
 Propose = Callable[[Placement], Placement | None]
+#: A proposal that costs so many times as much as where nets pull tells nothing to begin with.
+#: Trained policies' cost up to 1.11 times as much on the training split, those of untrained ones
+#: 1.04 to 1.46 times.
+_WORSE = 1.15
+#: How often soft macros settle before that is judged.
+_SWEEPS = 10
 #: Shares of a placement become too small for more threads.
 MOST_CORES = 8
 
@@ -112,16 +119,19 @@ def place(
         )
         return Start(x, y, from_nothing)
 
-    first: Start | None = None
+    first = legal(start, from_nothing=from_nothing)
     if from_nothing and propose and (proposed := propose(start)):
-        with contextlib.suppress(InputError):  # One that cannot be made legal is of no use.
-            plan = proposed.x_um - model.left_um, proposed.y_um - model.bottom_um
-            first = replace(legal(proposed, from_nothing=False), from_nothing=True, plan=plan)
+        plan = proposed.x_um - model.left_um, proposed.y_um - model.bottom_um
+        with contextlib.suppress(InputError):  # It cannot be made legal.
+            planned = legal(proposed, from_nothing=False)
+            if _settled_cost(model, planned, soft) < _WORSE * _settled_cost(model, first, soft):
+                first = planned
+        first = replace(first, plan=plan)
     run = AnnealingRun(
         model,
         lattice,
         start,
-        first or legal(start, from_nothing=from_nothing),
+        first,
         hard=hard,
         soft=soft,
         seed=seed,
@@ -136,6 +146,13 @@ def place(
             else:
                 run.count(moves, progress)
         return run.best()
+
+
+def _settled_cost(model: CostModel, start: Start, soft: IntArray) -> float:
+    """The cost of a start after its soft macros have settled."""
+    cost = IncrementalCost(model, start.x + model.left_um, start.y + model.bottom_um)
+    cost.settle(soft.astype(np.int32), sweeps=_SWEEPS)
+    return cost.cost.total
 
 
 def compile_kernels(report: Callable[[str], None] | None = None) -> float:

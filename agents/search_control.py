@@ -28,7 +28,7 @@ from agents.soft_moves import SoftMove
 from placement_env.errors import InputError
 from placement_env.netlist import FloatArray
 
-#: Of `features`; weights for others do not fit.
+#: Of `features` and the kinds of moves; weights for others do not fit.
 VERSION = 3
 FEATURES = (
     "one",
@@ -133,7 +133,8 @@ def trusted(control: SearchControl) -> Control:
 
     def within(situation: Situation) -> Schedule:
         learned, length = control(situation), situation.moves_per_macro
-        if situation.from_nothing or length is None or length <= _TRUSTED:
+        chosen = not (situation.from_nothing or situation.planned)
+        if not chosen or length is None or length <= _TRUSTED:
             return learned
         part = min(log(length / _TRUSTED) / log(_LONGEST / _TRUSTED), 1.0)
         return mixed(learned, tuned(situation), part)

@@ -52,8 +52,9 @@ class TrainingArguments(ImitationSettings, PpoSettings):
     """Arguments of a training run, on top of the hyperparameters.
 
     Attributes:
-        netlist: "toy", names of benchmarks, netlist files (.pb.txt, .aux) or "generated:FIRST-LAST"
-            with seeds of generated netlists, separated by commas.
+        netlist: "toy", names of benchmarks, netlist files (.pb.txt, .aux), "generated:FIRST-LAST"
+            with seeds of generated netlists, "variant:NAME:FIRST-LAST" or
+            "optimum:SIDE:FIRST-LAST", separated by commas.
         start: A placement to start from, in the netlist's format, in place of its own.
         mode: "construct" from an empty canvas, or "improve" the start placement.
         out: Folder of runs.

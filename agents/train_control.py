@@ -29,6 +29,7 @@ import numpy as np
 from agents import search
 from agents.annealing_run import AnnealingRun, Start
 from agents.command_options import parsed_options
+from agents.hard_moves import HardMove
 from agents.lattice import Lattice, make_lattice
 from agents.legal_start import legal_start, movable
 from agents.search_control import (
@@ -172,6 +173,7 @@ def train(arguments: ControlArguments) -> SearchControl:
     drawn = [(part.name, True) for part in load_netlists(arguments.netlist)]
     if arguments.given:
         drawn += [(part.name, False) for part in load_netlists(arguments.given)]
+    trained = _trained()
     weights = to_vector(load_control(Path(arguments.weights)) if arguments.weights else untrained())
     rng = np.random.default_rng(arguments.seed)
     mean, square = np.zeros_like(weights), np.zeros_like(weights)
@@ -191,7 +193,7 @@ def train(arguments: ControlArguments) -> SearchControl:
         table = csv.writer(log)
         table.writerow(("iteration", "netlist", "from_nothing", "budget_s", "gain_percent"))
         for iteration in range(1, arguments.iterations + 1):
-            directions = rng.standard_normal((arguments.pairs, len(weights)))
+            directions = rng.standard_normal((arguments.pairs, len(weights))) * trained
             span = np.log([arguments.shortest_s, arguments.longest_s])
             runs = [
                 Run(
@@ -226,6 +228,13 @@ def train(arguments: ControlArguments) -> SearchControl:
                 flush=True,
             )
     return from_vector(weights)
+
+
+def _trained() -> FloatArray:
+    """1 for each weight that the searches depend on, 0 for the others: none of them has a plan."""
+    every = SearchControl(*(np.ones_like(part) for part in vars(untrained()).values()))
+    every.hard[:, HardMove.PLANNED] = 0.0
+    return to_vector(every)
 
 
 def main(words: Sequence[str] | None = None) -> None:

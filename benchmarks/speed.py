@@ -1,7 +1,7 @@
 """How long costs, moves and reading take, beside a plain-Python implementation in the same run.
 
 All quantities of a design are measured in turn, round by round, so that a neighbour's load falls on
-all of them alike and their ratios stand. The search enters as a function, as a placer does.
+all of them alike and their ratios stand. Search and policy enter as functions, as placers do.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class DesignSpeed:
 def measure(
     design: str, search: Search, build: Builder, *, rounds: int, moves: int, seed: int = 0
 ) -> DesignSpeed:
-    """Measure one clustered benchmark, about 4 s a round.
+    """Measure one clustered benchmark, about 5 s a round.
 
     Args:
         design: Name of a benchmark with a Circuit Training netlist.

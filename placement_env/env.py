@@ -183,7 +183,7 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
                 f"sweeps={sweeps}, shake={shake}, horizon={horizon}",
                 hint="expected sweeps of 0 or more, a shake from 0 to 1, a horizon of 1 or more",
             )
-        if min(columns or 1, rows or 1) < 1:
+        if any(count is not None and count < 1 for count in (columns, rows)):
             raise InputError(f"columns={columns}, rows={rows}", hint="expected 1 or more of each")
         self.netlist, self.start = load(netlist, placement, grid)
         self.render_mode = render_mode

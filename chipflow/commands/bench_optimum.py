@@ -33,12 +33,13 @@ def optimum(
     from placement_env.legality import hard_overlaps, outside
     from placement_env.netlist import hpwl_um
 
+    chosen = _numbers(sides)
     if out:
         make_folder(out)
     show = ProgressLines(quiet=quiet)
     floorplanner.compile_kernels(show.say)
     rows = [["macros", "nets", "wirelength over the least: median", "least", "most"]]
-    for side in _numbers(sides):
+    for side in chosen:
         ratios, nets = [], 0
         for seed in range(1, seeds + 1):
             netlist, hidden, least_um = known_optimum(side, seed=seed, room=_ROOM)

@@ -18,7 +18,7 @@ def speed(
         str, typer.Option(metavar="A,B,...", help="Only these (default: all of the suite tilos).")
     ] = "",
     rounds: Annotated[
-        int, typer.Option(help="How often all is measured, about 4 s each.", min=1)
+        int, typer.Option(help="How often all is measured, about 5 s each.", min=1)
     ] = 5,
     moves: Annotated[
         int, typer.Option(help="Moves of the search in a round.", min=10_000)

@@ -24,10 +24,10 @@ from agents.without_search import place_random
 from placement_env.cost.model import cost_model
 from placement_env.cost.proxy import proxy_cost
 from placement_env.errors import InputError
-from placement_env.netlist import Netlist, Placement
+from placement_env.netlist import Netlist, NodeKind, Placement
 from placement_env.soft_rule import SoftRule
 from placement_env.synthetic import synthetic_netlist
-from tests.agents.legality import assert_legal, assert_others_stay
+from tests.agents.legality import assert_legal, assert_others_stay, assert_same
 
 SMALL = PolicySize(width=8, cells=4, layers=1)
 
@@ -93,6 +93,45 @@ def test_a_run_from_nothing_begins_at_the_plan(
     assert asked
     monkeypatch.setattr(placer, "planned", lambda *_: None)
     assert helped < 0.99 * reached(200_000, from_nothing=True)
+
+
+def test_a_plan_that_costs_much_more_is_not_begun_with(ariane: tuple[Netlist, Placement]) -> None:
+    """The schedule tuned by hand does not move to plans, so that only the start can tell."""
+    netlist, start = ariane
+    good = search.place(netlist, start, budget_s=1, seed=1, moves=100_000, cores=1)
+    bad = place_random(netlist, start, budget_s=1, seed=1)
+    none, begun, refused = (
+        search.place(
+            netlist,
+            start,
+            budget_s=1,
+            seed=1,
+            moves=2000,
+            cores=1,
+            from_nothing=True,
+            propose=lambda _, plan=plan: plan,
+        )
+        for plan in (None, good, bad)
+    )
+    assert_same(none, refused)
+    assert proxy_cost(netlist, begun).total < 0.9 * proxy_cost(netlist, none).total
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_a_plan_leads_to_is_legal(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Around a fixed macro, in two threads."""
+    netlist, start = synthetic_netlist(macros=12, seed=seed)
+    fixed = netlist.fixed.copy()
+    fixed[netlist.nodes_of(NodeKind.HARD_MACRO)[0]] = True
+    netlist = replace(netlist, fixed=fixed)
+    asked: list[Placement | None] = []
+    monkeypatch.setattr(placer, "planned", lambda *of: asked.append(planned(*of)) or asked[-1])
+    placed = placer.place(
+        netlist, start, budget_s=1, seed=seed, moves=60_000, cores=2, from_nothing=True
+    )
+    assert asked[-1] is not None
+    assert_legal(netlist, placed)
+    assert_others_stay(netlist, start, placed)
 
 
 def test_moves_to_a_plan_lead_there() -> None:

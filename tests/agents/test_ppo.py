@@ -141,6 +141,35 @@ def test_it_learns_a_small_netlist_well_above_random(mode: str) -> None:
         assert reached < np.mean(costs) - np.std(costs)
 
 
+def test_weights_that_overflow_are_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    policy = GraphPolicy(PolicySize(width=16, cells=8, layers=2))
+    before: dict[str, Any] = {key: value.clone() for key, value in policy.state_dict().items()}
+    optimizer = torch.optim.Adam(policy.parameters(), lr=1e-3)
+
+    def blow_up() -> None:
+        with torch.no_grad():
+            policy.query.weight[0, 0] = float("inf")
+
+    monkeypatch.setattr(optimizer, "step", blow_up)
+    with pytest.raises(TrainingError, match="weights after update 1 are not finite"):
+        learn([task_of()], policy, optimizer, PpoSettings(total_steps=48, episodes=4))
+    for key, value in policy.state_dict().items():
+        assert torch.equal(value, before[key])
+
+
+@pytest.mark.parametrize("mode", ["construct", "improve"])
+def test_a_policy_that_says_nothing_finite_stops_the_run(mode: str) -> None:
+    policy = GraphPolicy(PolicySize(width=16, cells=8, layers=2))
+    with torch.no_grad():
+        policy.embed_net.weight.fill_(float("nan"))
+    optimizer = torch.optim.Adam(policy.parameters(), lr=1e-3)
+    with pytest.raises(TrainingError, match="is not finite") as caught:
+        learn([task_of(mode)], policy, optimizer, PpoSettings(total_steps=48, episodes=4))
+    assert caught.value.where == "synthetic_0"
+    assert "learning-rate" in caught.value.hint
+
+
 def test_a_loss_that_is_not_finite_stops_with_the_weights_before_it() -> None:
     task = task_of()
     broken = replace(task, scale=1e-300)  # rewards of 1e299 are not finite in float32

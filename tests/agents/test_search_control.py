@@ -80,9 +80,8 @@ def test_long_anneals_of_a_given_placement_go_as_tuned_by_hand() -> None:
     long = replace(seen, moves_per_macro=30_000.0)
     shares = np.array(tuned(long).soft_shares[0])
     assert trusted(control)(long).soft_shares[0] == pytest.approx(shares / shares.sum())
-    assert trusted(control)(replace(long, from_nothing=True)).heat[0] == pytest.approx(
-        3 * tuned(SEEN).heat[0]
-    )
+    for free in (replace(long, from_nothing=True), replace(long, planned=True)):
+        assert trusted(control)(free).heat[0] == pytest.approx(3 * tuned(free).heat[0])
 
 
 def test_moves_to_a_plan_need_one() -> None:
@@ -112,7 +111,8 @@ def test_no_weights_lead_astray(
     assert 0 <= course.eagerness <= 1.5
     for pair in (course.soft_shares, course.hard_shares):
         assert np.isfinite(pair).all()
-        assert np.min(pair) >= 0
+    assert np.min(course.soft_shares) > 0
+    assert np.min(np.delete(course.hard_shares, HardMove.PLANNED, axis=1)) > 0
 
 
 def test_a_file_keeps_it(tmp_path: Path) -> None:

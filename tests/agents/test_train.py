@@ -127,7 +127,6 @@ def test_a_resumed_run_stays_in_its_folder(tmp_path: Path) -> None:
 def test_a_run_that_blows_up_stops_with_a_sound_checkpoint(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    """Steps of that size overflow the weights themselves."""
     wild = {"learning_rate": 1e38, "max_grad_norm": 1e38, "checkpoint_every": 1}
     calm = SHORT | {"total_steps": 32, "checkpoint_every": 1, "out": str(tmp_path)}
     train(TrainingArguments(**calm), quiet=True)

