@@ -105,7 +105,11 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, phase: 
 
 
 def test_a_run_that_ends_by_the_clock_keeps_its_last_update(tmp_path: Path) -> None:
-    longer = {"total_steps": 1_000_000, "checkpoint_every": 1_000_000, "minutes": 0.003}
+    longer: dict[str, Any] = {
+        "total_steps": 1_000_000,
+        "checkpoint_every": 1_000_000,
+        "minutes": 0.003,
+    }
     train(TrainingArguments(**(SHORT | longer), out=str(tmp_path)), quiet=True)
     with (tmp_path / "run" / "metrics.csv").open() as table:
         updates = sum(row["tag"] == "charts/SPS" for row in csv.DictReader(table))
@@ -113,9 +117,9 @@ def test_a_run_that_ends_by_the_clock_keeps_its_last_update(tmp_path: Path) -> N
 
 
 def test_a_resumed_run_stays_in_its_folder(tmp_path: Path) -> None:
-    started = SHORT | {"run_name": "named", "out": str(tmp_path)}
+    started: dict[str, Any] = SHORT | {"run_name": "named", "out": str(tmp_path)}
     train(TrainingArguments(**started), quiet=True)
-    further = SHORT | {"run_name": "", "total_steps": 128}
+    further: dict[str, Any] = SHORT | {"run_name": "", "total_steps": 128}
     for resume in (tmp_path / "named", newest(tmp_path / "named")):
         record = train(TrainingArguments(**further, resume=str(resume)), quiet=True)
         assert record.folder.samefile(tmp_path / "named")
@@ -127,8 +131,8 @@ def test_a_resumed_run_stays_in_its_folder(tmp_path: Path) -> None:
 def test_a_run_that_blows_up_stops_with_a_sound_checkpoint(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    wild = {"learning_rate": 1e38, "max_grad_norm": 1e38, "checkpoint_every": 1}
-    calm = SHORT | {"total_steps": 32, "checkpoint_every": 1, "out": str(tmp_path)}
+    wild: dict[str, Any] = {"learning_rate": 1e38, "max_grad_norm": 1e38, "checkpoint_every": 1}
+    calm: dict[str, Any] = SHORT | {"total_steps": 32, "checkpoint_every": 1, "out": str(tmp_path)}
     train(TrainingArguments(**calm), quiet=True)
     words = words_of(SHORT | wild | {"total_steps": 640, "out": str(tmp_path)})
     with pytest.raises(SystemExit) as caught:
