@@ -6,9 +6,9 @@ which `search` stands for.
 
 from __future__ import annotations
 
-_MACROS = ("search", "annealing", "greedy", "quadratic", "random")
+_MACROS = ("search", "graph-rl", "annealing", "greedy", "quadratic", "random")
 
-#: The placers of each suite, the best one first.
+#: The placers of each suite; the first one is what `bench placement` runs where none is named.
 PLACERS = {
     "tilos": _MACROS,
     "tilos_sky130hd": _MACROS,

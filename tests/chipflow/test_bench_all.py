@@ -31,7 +31,7 @@ def test_all_placers_come_onto_one_scoreboard(chipflow: CommandLine, tmp_path: P
     assert ended.out == text
     first, second = text.split("## tilos_sky130hd")
     for section in (first, second):
-        for placer in ("search", "annealing", "greedy", "quadratic", "random"):
+        for placer in ("search", "graph-rl", "annealing", "greedy", "quadratic", "random"):
             assert f"| {placer} | 0.1 | 1 |" in section
     assert "thinkorplace E74 [" in first
     page = (tmp_path / "b/scoreboard.html").read_text()
