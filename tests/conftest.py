@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from placement_env.errors import ChipError
 
 # Prompt packs that somebody has tuned on this machine are no part of what is tested.
 os.environ["CHIPFLOW_PROMPTS"] = "none"
+
+# A shell starts what it runs in the background with Ctrl-C ignored, which children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
