@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-#: The canvas's sides are by so much longer than the macros need, a usual share of free room.
-_ROOM = 0.1
+#: The canvas's sides are by so much longer than the macros need; with less, the floorplanner often
+#: finds no way to fit equal squares in.
+_ROOM = 0.3
 
 
 def optimum(
@@ -29,6 +30,7 @@ def optimum(
     from benchmarks.table import markdown_table
     from chipflow.commands.inputs import make_folder
     from chipflow.commands.progress_lines import ProgressLines
+    from placement_env.errors import ChipError
     from placement_env.formats.text import write_text
     from placement_env.legality import hard_overlaps, outside
     from placement_env.netlist import hpwl_um
@@ -38,20 +40,25 @@ def optimum(
         make_folder(out)
     show = ProgressLines(quiet=quiet)
     floorplanner.compile_kernels(show.say)
-    rows = [["macros", "nets", "wirelength over the least: median", "least", "most"]]
+    rows = [["macros", "nets", "fitted", "wirelength over the least: median", "least", "most"]]
     for side in chosen:
         ratios, nets = [], 0
         for seed in range(1, seeds + 1):
             netlist, hidden, least_um = known_optimum(side, seed=seed, room=_ROOM)
+            nets = netlist.num_nets
             blocks = replace(netlist, grid=None)
-            placed = floorplanner.place(blocks, hidden, budget_s=budget, seed=seed)
+            try:
+                placed = floorplanner.place(blocks, hidden, budget_s=budget, seed=seed)
+            except ChipError as error:
+                show.say(f"{side} x {side} macros, netlist {seed}: {error}")
+                continue
             assert not hard_overlaps(blocks, placed)
             assert not len(outside(blocks, placed))
-            nets = netlist.num_nets
             ratios.append(hpwl_um(blocks, placed) / least_um)
             show.say(f"{side} x {side} macros, netlist {seed}: {ratios[-1]:.3f}")
-        found = (statistics.median(ratios), min(ratios), max(ratios))
-        rows.append([str(side * side), str(nets), *(f"{ratio:.3f}" for ratio in found)])
+        found = (statistics.median(ratios), min(ratios), max(ratios)) if ratios else ()
+        cells = [f"{ratio:.3f}" for ratio in found] or ["–"] * 3
+        rows.append([str(side * side), str(nets), str(len(ratios)), *cells])
     note = (
         f"Equal square macros without ports, {_ROOM:.0%} more canvas along each side than they "
         f"need; the floorplanner, {budget:g} s, {seeds} netlists of each size."
