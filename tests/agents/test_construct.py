@@ -33,6 +33,18 @@ def test_placements_are_legal_and_the_same_for_a_seed(ariane: tuple[Netlist, Pla
     assert_same(three, construct(stranger(), netlist, start, count=3, seed=1))
 
 
+def test_more_placements_of_the_policy_that_ships_are_no_worse(
+    ariane: tuple[Netlist, Placement],
+) -> None:
+    netlist, start = ariane
+    policy = load_policy(POLICY).eval()
+    one, three = (
+        proxy_cost(netlist, construct(policy, netlist, start, count=count, seed=1)).total
+        for count in (1, 3)
+    )
+    assert three <= 1.01 * one
+
+
 def test_the_policy_that_ships_is_a_quarter_below_random_placements(
     ariane: tuple[Netlist, Placement],
 ) -> None:
