@@ -33,6 +33,7 @@ from agents.hard_moves import HardMove
 from agents.lattice import Lattice, make_lattice
 from agents.legal_start import legal_start, movable
 from agents.search_control import (
+    FEATURES,
     SearchControl,
     from_vector,
     load_control,
@@ -42,7 +43,7 @@ from agents.search_control import (
 )
 from agents.training_netlists import TrainingNetlist, load_netlists
 from placement_env.cost.model import CostModel, cost_model
-from placement_env.errors import ChipError
+from placement_env.errors import ChipError, InputError
 from placement_env.netlist import FloatArray, IntArray
 
 _DECAY, _DECAY_OF_SQUARES = 0.9, 0.98
@@ -146,6 +147,8 @@ class ControlArguments:
         processes: Searches at a time.
         seed: Seed of the perturbations; the course also depends on the machine's speed.
         weights: A control to begin with.
+        features: Of what the corrections may depend on, all by default (`FEATURES` of
+            `agents.search_control`); fewer are learned faster and carry over more easily.
         out: Folder for control.safetensors and gains.csv.
     """
 
@@ -160,6 +163,7 @@ class ControlArguments:
     processes: int = 2
     seed: int = 1
     weights: str = ""
+    features: str = ",".join(FEATURES)
     out: str = "runs/control"
 
 
@@ -167,13 +171,13 @@ def train(arguments: ControlArguments) -> SearchControl:
     """Run the training; the control of the last iteration is also in the folder.
 
     Raises:
-        InputError: A netlist or the weights cannot be used.
+        InputError: A netlist, the weights or a feature cannot be used.
     """
     search.compile_kernels(print)
     drawn = [(part.name, True) for part in load_netlists(arguments.netlist)]
     if arguments.given:
         drawn += [(part.name, False) for part in load_netlists(arguments.given)]
-    trained = _trained()
+    trained = _trained(arguments.features)
     weights = to_vector(load_control(Path(arguments.weights)) if arguments.weights else untrained())
     rng = np.random.default_rng(arguments.seed)
     mean, square = np.zeros_like(weights), np.zeros_like(weights)
@@ -230,9 +234,19 @@ def train(arguments: ControlArguments) -> SearchControl:
     return from_vector(weights)
 
 
-def _trained() -> FloatArray:
-    """1 for each weight that the searches depend on, 0 for the others: none of them has a plan."""
-    every = SearchControl(*(np.ones_like(part) for part in vars(untrained()).values()))
+def _trained(features: str) -> FloatArray:
+    """1 for each weight to train, 0 for the others: no search of the training has a plan."""
+    names = [name.strip() for name in features.split(",")]
+    unknown = sorted(set(names) - set(FEATURES))
+    if unknown:
+        raise InputError(
+            f"--features names {', '.join(map(repr, unknown))}",
+            hint=f"the features are {', '.join(FEATURES)}",
+        )
+    of = np.array([float(name in names) for name in FEATURES])
+    every = SearchControl(
+        *(np.ones_like(part) * of[: part.shape[-1]] for part in vars(untrained()).values())
+    )
     every.hard[:, HardMove.PLANNED] = 0.0
     return to_vector(every)
 

@@ -46,9 +46,10 @@ def code_behind(module: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def digest_behind(module: str) -> str:
-    """One short hash of `code_behind`."""
-    listed = "\n".join(f"{name} {content}" for name, content in code_behind(module).items())
+def digest_behind(*modules: str) -> str:
+    """One short hash of `code_behind` of all these modules."""
+    found = {name: content for module in modules for name, content in code_behind(module).items()}
+    listed = "\n".join(f"{name} {content}" for name, content in sorted(found.items()))
     return hashlib.sha256(listed.encode()).hexdigest()[:16]
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: Designs that nothing of the agent was trained or tuned on.
 _TEST_SPLIT = "ariane133_ng45,ariane136_asap7,ariane133_sky130hd,ibm01"
 _AGENT, _BASELINE = "graph-rl", "search"
+#: What the arms run.
+_MODULES = ("agents.placer", "agents.annealing", "agents.without_search")
 
 _Placer = Callable[..., "Placement"]
 
@@ -83,16 +85,16 @@ def agent(
     from placement_env.formats.text import write_text
 
     make_folder(out)
+    show = ProgressLines(quiet=quiet)
     if construct:
         from chipflow.commands.construct_table import construct_table
 
-        table = construct_table(load_netlists(designs), fine_tune, seeds, out)
+        table = construct_table(load_netlists(designs), fine_tune, seeds, out, show.say)
         write_text(out / "construct.md", table)
         typer.echo(table, nl=False)
         return
     known = _arms(out)
     named = chosen(arms, list(known), "there is no arm") or list(known)
-    show = ProgressLines(quiet=quiet)
     placer.compile_kernels(show.say)
     jobs = [
         _Job(arm, given, start, budget_s, seed)
@@ -189,7 +191,7 @@ def _made_with() -> dict[str, object]:
 
     return {
         "chipflow": version("chipflow-hybrid"),
-        "code": code_version.digest_behind("agents.placer"),
+        "code": code_version.digest_behind(*_MODULES),
         "cores": usable_cores(),
     }
 

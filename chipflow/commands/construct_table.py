@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import typer
 
 from agents import greedy, placer, without_search
 from agents.checkpoint import load_policy
@@ -28,7 +26,11 @@ _ROLLOUTS = 8
 
 
 def construct_table(
-    designs: Sequence[TrainingNetlist], fine_tune_min: float, seeds: int, folder: Path
+    designs: Sequence[TrainingNetlist],
+    fine_tune_min: float,
+    seeds: int,
+    folder: Path,
+    say: Callable[[str], None],
 ) -> str:
     """The table in Markdown, with medians of proxy costs over seeds.
 
@@ -37,8 +39,9 @@ def construct_table(
         fine_tune_min: Minutes of PPO on each design, for another column; 0 for none.
         seeds: Runs of the policy with seeds 1 to N.
         folder: For the runs of the training.
+        say: Is told each row as it is made.
     """
-    placer.compile_kernels(lambda line: typer.echo(line, err=True))
+    placer.compile_kernels(say)
     policy = load_policy(placer.POLICY).eval()
     tuned = [f"after {fine_tune_min:g} min of training", "change"] if fine_tune_min else []
     head = ["design", "random, mean", "greedy", "s", "soft searched"]
@@ -71,7 +74,7 @@ def construct_table(
         if fine_tune_min:
             further, _ = _alone(_fine_tuned(given, fine_tune_min, folder), given, seeds)
             row += [number(further), f"{further / cost - 1:+.1%}"]
-        typer.echo("  ".join(row), err=True)
+        say("  ".join(row))
         rows.append(row)
     note = (
         f"Proxy costs. Random: mean of {_RANDOM} legal placements. Greedy: from nothing, in up to "

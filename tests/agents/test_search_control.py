@@ -129,8 +129,9 @@ def test_the_control_that_ships_can_be_read() -> None:
     assert np.abs(to_vector(load_control(CONTROL))).max() > 0
 
 
+@pytest.mark.parametrize("learned", [FEATURES, ("from nothing",)])
 def test_training_finds_what_the_search_lacks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    learned: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Judged by the first heat alone, which is to be doubled, the weights come to double it."""
 
@@ -152,10 +153,19 @@ def test_training_finds_what_the_search_lacks(
     monkeypatch.setattr(train_control, "ProcessPoolExecutor", Here)
     control = train(
         ControlArguments(
-            netlist="toy", iterations=60, pairs=16, noise=0.1, rate=0.5, out=str(tmp_path)
+            netlist="toy",
+            iterations=60,
+            pairs=16,
+            noise=0.1,
+            rate=0.5,
+            features=", ".join(learned),
+            out=str(tmp_path),
         )
     )
     assert control(SEEN).heat[0] / tuned(SEEN).heat[0] == pytest.approx(2, rel=0.15)
+    changed = np.flatnonzero(control.scalars.any(axis=0))
+    assert tuple(FEATURES[feature] for feature in changed) == learned
+    assert control.soft.any(axis=(0, 1)).sum() == len(set(learned) & set(FEATURES[:4]))
     saved = load_control(tmp_path / "control.safetensors")
     assert np.array_equal(to_vector(saved), to_vector(control))
     assert len((tmp_path / "gains.csv").read_text().splitlines()) == 1 + 60 * 16
@@ -176,6 +186,7 @@ def test_a_search_is_judged_by_the_cost_it_reaches() -> None:
         (["--shortest-s", "5", "--longest-s", "3"], "--longest-s is less than --shortest-s"),
         (["--netlist", "generated:3-2"], "generated:FIRST-LAST"),
         (["--weights", "no/such"], "no/such"),
+        (["--features", "one, lenght"], "--features names 'lenght'"),
     ],
 )
 def test_a_wrong_option_is_told(

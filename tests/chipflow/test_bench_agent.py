@@ -49,9 +49,10 @@ def test_arms_can_be_chosen(chipflow: CommandLine, tmp_path: Path) -> None:
 def test_what_the_policy_builds_up_alone(chipflow: CommandLine, tmp_path: Path) -> None:
     ended = chipflow(
         *("bench", "agent", "--construct", "--designs", DESIGN, "--fine-tune", 0.02),
-        *("--seeds", 1, "--out", tmp_path / "out"),
+        *("--seeds", 1, "--out", tmp_path / "out", "--quiet"),
     )
     assert ended.code == 0, ended
+    assert ended.err == ""
     row = next(line for line in ended.out.splitlines() if DESIGN in line).split("|")
     random, greedy, searched, alone = (float(row[k]) for k in (2, 3, 5, 6))
     assert 0 < searched <= 1.01 * greedy < random
