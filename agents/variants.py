@@ -16,9 +16,8 @@ from agents.mixed_size import grouped_problem
 from benchmarks import registry
 from benchmarks.data import find, find_here
 from benchmarks.fetch import origins
-from benchmarks.files import SOFT_MACRO_BLOAT, group_numbers, with_soft_macros_as_wide
+from benchmarks.files import SOFT_MACRO_BLOAT, flat_with_groups, with_soft_macros_as_wide
 from placement_env.errors import InputError
-from placement_env.formats import ct_protobuf
 from placement_env.grouping import (
     group_cells,
     grouped_netlist,
@@ -108,11 +107,8 @@ def family_of(name: str) -> Family:
     file = f"tilos/{name}/full.pb.txt.gz"
     if file not in origins() and not find_here(file):
         raise InputError("it has no variants, as it is not published before grouping", where=name)
-    path = find(file)
-    flat, flat_start = ct_protobuf.read(path)
-    assert flat.source_index is not None
-    number = group_numbers(find(f"tilos/{name}/groups.final.gz"), path)[flat.source_index]
-    group = np.where(flat.node_kind == NodeKind.STANDARD_CELL, number, -1)
+    groups = find(f"tilos/{name}/groups.final.gz")
+    flat, flat_start, group = flat_with_groups(find(file), groups)
     flat = replace(flat, canvas=netlist.canvas, grid=netlist.grid)
     return Family(netlist, start, flat, flat_start, group, True, SOFT_MACRO_BLOAT)
 

@@ -113,17 +113,28 @@ def grouped(path: Path, groups: Path, plc_files: Mapping[str, Path]) -> Benchmar
     Raises:
         InputError: As `clustered`, or `groups` does not give every node a group.
     """
-    flat, _ = ct_protobuf.read(path)
-    assert flat.source_index is not None
-    is_cell = flat.node_kind == NodeKind.STANDARD_CELL
-    number = group_numbers(groups, path)[flat.source_index]
-    netlist = grouped_netlist(flat, np.where(is_cell, number, -1), bloat=SOFT_MACRO_BLOAT)
+    flat, _, group = flat_with_groups(path, groups)
+    netlist = grouped_netlist(flat, group, bloat=SOFT_MACRO_BLOAT)
     if plc_files:
         netlist = _as_in_circuit_training(netlist, next(iter(plc_files.values())))
     return _with_plc(netlist, plc_files, path)
 
 
-def group_numbers(groups: Path, netlist: Path) -> IntArray:
+def flat_with_groups(path: Path, groups: Path) -> tuple[Netlist, Placement, IntArray]:
+    """A Circuit Training netlist before grouping, its placement, and the groups of its cells.
+
+    The groups are [N], by number, -1 for nodes that are not cells.
+
+    Raises:
+        InputError: As `ct_protobuf.read`, or `groups` does not give every node a group.
+    """
+    flat, placement = ct_protobuf.read(path)
+    assert flat.source_index is not None
+    number = _group_numbers(groups, path)[flat.source_index]
+    return flat, placement, np.where(flat.node_kind == NodeKind.STANDARD_CELL, number, -1)
+
+
+def _group_numbers(groups: Path, netlist: Path) -> IntArray:
     """The number that a file of groups gives each node of the netlist's file, pins included.
 
     Raises:
