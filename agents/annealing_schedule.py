@@ -131,35 +131,6 @@ def tuned(situation: Situation) -> Schedule:
     )
 
 
-def mixed(one: Schedule, other: Schedule, part: float) -> Schedule:
-    """The schedule that is a part of the way from one to another; 0: the first, 1: the second.
-
-    Shares of kinds of moves and eagerness are mixed as they are, all else by logarithms.
-    """
-
-    def factors(first: tuple[float, float], second: tuple[float, float]) -> tuple[float, float]:
-        at_first, in_the_end = np.array(first) ** (1 - part) * np.array(second) ** part
-        return float(at_first), float(in_the_end)
-
-    def kinds(
-        first: tuple[tuple[float, ...], tuple[float, ...]],
-        second: tuple[tuple[float, ...], tuple[float, ...]],
-    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        shared = [np.array(pair) / np.sum(pair, axis=1, keepdims=True) for pair in (first, second)]
-        at_first, in_the_end = (1 - part) * shared[0] + part * shared[1]  # [kinds] each
-        return tuple(at_first.tolist()), tuple(in_the_end.tolist())
-
-    return Schedule(
-        heat=factors(one.heat, other.heat),
-        bend=one.bend ** (1 - part) * other.bend**part,
-        step=factors(one.step, other.step),
-        hard_share=factors(one.hard_share, other.hard_share),
-        soft_shares=kinds(one.soft_shares, other.soft_shares),
-        hard_shares=kinds(one.hard_shares, other.hard_shares),
-        eagerness=(1 - part) * one.eagerness + part * other.eagerness,
-    )
-
-
 def temperature(schedule: Schedule, part: float, cells: int) -> float:
     """In units of the cost."""
     first, last = schedule.heat

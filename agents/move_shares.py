@@ -1,5 +1,8 @@
 """Which kinds of moves a run proposes how often: a bandit over what each kind has lately earned.
 
+Moves to a policy's plan always get what they earn, so that a bad plan costs little; hand-made kinds
+of moves do as far as the schedule is eager.
+
 References:
     S. Yang et al., "RLPlace: using reinforcement learning and smart perturbations to optimize FPGA
     placement", IEEE TCAD 41(8), 2022: an agent that chooses the kinds of moves while it anneals.
@@ -24,6 +27,8 @@ _PRIOR = 20.0
 # All kinds together keep this part of their scheduled shares, or nobody would learn of what has
 # become worth it.
 _KEPT = 0.1
+# How eager the bandit is about moves to a policy's plan at least.
+_PLANNED_EAGERNESS = 1.0
 
 
 class MoveShares:
@@ -42,19 +47,21 @@ class MoveShares:
         """Running sums of the shares of kinds of moves of soft macros, and of hard ones."""
         soft = shares(schedule.soft_shares, part)
         hard = shares(schedule.hard_shares, part)
-        if schedule.eagerness > 0:
-            cut = len(SoftMove)
-            soft = _preferred(soft, self._tried[:cut], self._earned[:cut], schedule.eagerness)
-            hard = _preferred(hard, self._tried[cut:], self._earned[cut:], schedule.eagerness)
+        power = np.full(KINDS, schedule.eagerness)
+        cut = len(SoftMove)
+        if hard[HardMove.PLANNED] > 0:
+            power[cut + HardMove.PLANNED] = max(schedule.eagerness, _PLANNED_EAGERNESS)
+        soft = _preferred(soft, self._tried[:cut], self._earned[:cut], power[:cut])
+        hard = _preferred(hard, self._tried[cut:], self._earned[cut:], power[cut:])
         return np.cumsum(soft), np.cumsum(hard)
 
 
 def _preferred(
-    shares: FloatArray, tried: FloatArray, earned: FloatArray, power: float
+    shares: FloatArray, tried: FloatArray, earned: FloatArray, power: FloatArray
 ) -> FloatArray:
-    """Shares times a power of what a move of each kind has earned."""
+    """Shares times a power, of each kind, of what a move of the kind has earned."""
     usual = earned.sum() / max(tried.sum(), 1.0)
-    if usual <= 0:
+    if usual <= 0 or not power.any():
         return shares
     rate = (earned / usual + _PRIOR) / (tried + _PRIOR)
     preferred = shares * rate**power

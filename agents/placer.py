@@ -1,12 +1,11 @@
 """The agent in use: the graph policy and the exact search under one time budget.
 
-The search anneals as the learned control says (`agents.search_control`), but for long anneals of a
-given placement, which go as tuned by hand. In a run from nothing it begins where the policy plans
-all macros at a glance, rather than where nets pull them, unless that costs much more: one pass of
-the graph network, which takes a fraction of a second. While it anneals, taking a macro to where the
-plan has it, on the canvas or beside a neighbour, is one of the kinds of moves that a bandit shares
-the time among by what they earn (`agents.move_shares`). What the policy builds up macro by macro
-(`construct`) takes longer and is no better to begin with.
+The search anneals as the learned control says (`agents.search_control`). In a run from nothing the
+policy plans all macros at a glance: one pass of the graph network, which takes a fraction of a
+second. The search begins there where that costs less than where nets pull macros. While it anneals,
+taking a macro to where the plan has it, on the canvas or beside a neighbour, is one of the kinds of
+moves, to which a bandit gives as much time as they earn (`agents.move_shares`). What the policy
+builds up macro by macro (`construct`) takes longer and is no better to begin with.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from agents.checkpoint import load_policy
 from agents.plan import planned
 from agents.policy import GraphPolicy
 from agents.progress import ProgressCallback
-from agents.search_control import load_control, trusted
+from agents.search_control import load_control
 from placement_env.cost.toy import toy_netlist
 from placement_env.errors import InputError
 from placement_env.kernels import compile_notice
@@ -114,4 +113,4 @@ def _policy(path: Path) -> GraphPolicy:
 
 @cache
 def _control(path: Path) -> Control:
-    return trusted(load_control(path))
+    return load_control(path)

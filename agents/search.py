@@ -32,11 +32,7 @@ from placement_env.netlist import IntArray, Netlist, Placement
 
 #: A placement to begin with, given where nodes are that stay; None where there is none.
 Propose = Callable[[Placement], Placement | None]
-#: A proposal that costs so many times as much as where nets pull tells nothing to begin with.
-#: Trained policies' cost up to 1.11 times as much on the training split, those of untrained ones
-#: 1.04 to 1.46 times.
-_WORSE = 1.15
-#: How often soft macros settle before that is judged.
+#: How often soft macros settle before two starts are compared.
 _SWEEPS = 10
 #: Shares of a placement become too small for more threads.
 MOST_CORES = 8
@@ -79,8 +75,8 @@ def place(
         flips: Turn hard macros over as well (N, FN, FS and S, or W, FW, FE and E).
         cores: Threads to use; None: as many as there are cores, but not more than MOST_CORES.
         control: What chooses how the annealing goes.
-        propose: Is asked where to begin in a run from nothing, and where hard macros are moved to
-            now and then; macros may overlap there.
+        propose: Is asked, in a run from nothing, where hard macros are moved to now and then, and
+            where the run begins if that costs less than where nets pull; macros may overlap there.
 
     Raises:
         InputError: The netlist has no grid, the start does not fit it or has a node without a
@@ -105,7 +101,7 @@ def place(
         budget = budget_s if moves is None else np.inf
         progress(Progress("legal start", 0.0, budget, np.inf, 0))
 
-    def legal(wanted: Placement, *, from_nothing: bool) -> Start:
+    def legal(wanted: Placement, *, ignored: bool = False) -> Start:
         x, y = legal_start(
             netlist,
             model,
@@ -115,16 +111,16 @@ def place(
             hard=hard,
             soft=soft,
             seed=seed,
-            from_nothing=from_nothing,
+            from_nothing=ignored,
         )
         return Start(x, y, from_nothing)
 
-    first = legal(start, from_nothing=from_nothing)
+    first = legal(start, ignored=from_nothing)
     if from_nothing and propose and (proposed := propose(start)):
         plan = proposed.x_um - model.left_um, proposed.y_um - model.bottom_um
         with contextlib.suppress(InputError):  # It cannot be made legal.
-            planned = legal(proposed, from_nothing=False)
-            if _settled_cost(model, planned, soft) < _WORSE * _settled_cost(model, first, soft):
+            planned = legal(proposed)
+            if _settled_cost(model, planned, soft) < _settled_cost(model, first, soft):
                 first = planned
         first = replace(first, plan=plan)
     run = AnnealingRun(

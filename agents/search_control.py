@@ -22,7 +22,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from agents.annealing_schedule import Control, Schedule, Situation, mixed, tuned
+from agents.annealing_schedule import Schedule, Situation, tuned
 from agents.hard_moves import HardMove
 from agents.soft_moves import SoftMove
 from placement_env.errors import InputError
@@ -84,9 +84,6 @@ _MOST_EAGERNESS = 1.5
 # Anneals of so many moves a macro are long: what is right for short ones goes no further in the
 # same direction, and beyond that there is a direction of its own, up to the longest.
 _LONG, _LONGEST = 1000.0, 30_000.0
-# From a given placement, what was learned on short anneals is worse than what was tuned by hand in
-# anneals of 30,000 moves a macro (by 0.3 % on the training split), and no worse in those of 9,000.
-_TRUSTED = 10_000.0
 
 
 @dataclass(frozen=True)
@@ -122,24 +119,6 @@ class SearchControl:
             hard_shares=_corrected(_hard_shares(situation), self.hard @ few),
             eagerness=float(np.clip(by[-1], 0.0, _MOST_EAGERNESS)),
         )
-
-
-def trusted(control: SearchControl) -> Control:
-    """The control where it knows its way, and the schedule tuned by hand elsewhere.
-
-    From a given placement, anneals of more than 10,000 moves a macro come nearer to the latter the
-    longer they are, and those of 30,000 have it.
-    """
-
-    def within(situation: Situation) -> Schedule:
-        learned, length = control(situation), situation.moves_per_macro
-        chosen = not (situation.from_nothing or situation.planned)
-        if not chosen or length is None or length <= _TRUSTED:
-            return learned
-        part = min(log(length / _TRUSTED) / log(_LONGEST / _TRUSTED), 1.0)
-        return mixed(learned, tuned(situation), part)
-
-    return within
 
 
 def features(situation: Situation) -> FloatArray:

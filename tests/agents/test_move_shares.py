@@ -42,6 +42,27 @@ def test_what_earns_is_preferred_by_the_eager_alone() -> None:
     assert soft_shares(shares, eager=False) == pytest.approx(before)
 
 
+@pytest.mark.parametrize(("earns", "more"), [(3.0, True), (0.0, False)])
+def test_moves_to_a_plan_get_what_they_earn_though_nobody_is_eager(
+    earns: float, more: bool
+) -> None:
+    """And the hand-made kinds keep their shares among themselves."""
+    usual = np.array(PLAIN.hard_shares[0])
+    usual[HardMove.PLANNED] = 0.1
+    usual /= usual.sum()
+    schedule = replace(PLAIN, hard_shares=(tuple(usual), tuple(usual)))
+    shares = MoveShares()
+    earned = np.ones(KINDS)
+    earned[HardMove.PLANNED - len(HardMove)] = earns
+    earned[HardMove.STEP - len(HardMove)] = 2.0
+    shares.learn(np.full(KINDS, 1000), earned)
+    now = np.diff(shares.at(schedule, 0.5)[1], prepend=0.0)
+    assert (now[HardMove.PLANNED] > usual[HardMove.PLANNED]) == more
+    assert 0.005 < now[HardMove.PLANNED] < 0.5
+    made = np.arange(len(HardMove)) != HardMove.PLANNED
+    assert now[made] / now[made].sum() == pytest.approx(usual[made] / usual[made].sum())
+
+
 def test_old_earnings_are_forgotten() -> None:
     shares = MoveShares()
     for best in (SoftMove.STEP, SoftMove.PIN):

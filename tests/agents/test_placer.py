@@ -95,7 +95,7 @@ def test_a_run_from_nothing_begins_at_the_plan(
     assert helped < 0.99 * reached(200_000, from_nothing=True)
 
 
-def test_a_plan_that_costs_much_more_is_not_begun_with(ariane: tuple[Netlist, Placement]) -> None:
+def test_a_plan_that_costs_more_is_not_begun_with(ariane: tuple[Netlist, Placement]) -> None:
     """The schedule tuned by hand does not move to plans, so that only the start can tell."""
     netlist, start = ariane
     good = search.place(netlist, start, budget_s=1, seed=1, moves=100_000, cores=1)

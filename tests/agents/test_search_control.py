@@ -23,7 +23,6 @@ from agents.search_control import (
     load_control,
     save_control,
     to_vector,
-    trusted,
     untrained,
 )
 from agents.train_control import ControlArguments, Run, final_cost, main, train
@@ -65,27 +64,8 @@ def test_weights_correct_by_what_is_seen() -> None:
         assert control(replace(SEEN, moves_per_macro=None)).bend == pytest.approx(usual)
 
 
-def test_long_anneals_of_a_given_placement_go_as_tuned_by_hand() -> None:
-    control = corrected("first heat", "one", np.log(3))
-    seen = replace(SEEN, from_nothing=False)
-    heats = []
-    for length in (8000.0, 12_000.0, 20_000.0, 30_000.0, 60_000.0):
-        long = replace(seen, moves_per_macro=length)
-        schedule, usual = trusted(control)(long), tuned(long)
-        heats.append(schedule.heat[0] / usual.heat[0])
-    assert heats[0] == pytest.approx(3)
-    assert heats == sorted(heats, reverse=True)
-    assert heats[1] > heats[2] > 1
-    assert heats[3:] == pytest.approx([1, 1])
-    long = replace(seen, moves_per_macro=30_000.0)
-    shares = np.array(tuned(long).soft_shares[0])
-    assert trusted(control)(long).soft_shares[0] == pytest.approx(shares / shares.sum())
-    for free in (replace(long, from_nothing=True), replace(long, planned=True)):
-        assert trusted(control)(free).heat[0] == pytest.approx(3 * tuned(free).heat[0])
-
-
 def test_moves_to_a_plan_need_one() -> None:
-    for control in (untrained(), load_control(CONTROL), trusted(load_control(CONTROL))):
+    for control in (untrained(), load_control(CONTROL)):
         for planned in (True, False):
             shares = control(replace(SEEN, planned=planned)).hard_shares
             assert all((share[HardMove.PLANNED] > 0) == planned for share in shares)
