@@ -100,8 +100,14 @@ def save_checkpoint(
     shutil.rmtree(target, ignore_errors=True)
     part.rename(target)
     for old in _whole(folder)[:-_KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+        if old != target:
+            shutil.rmtree(old, ignore_errors=True)
     return target
+
+
+def has_checkpoints(run: Path) -> bool:
+    """Whether a run's folder holds checkpoints."""
+    return bool(_whole(run / "checkpoints"))
 
 
 def load_checkpoint(path: Path, policy: GraphPolicy, optimizer: torch.optim.Adam) -> Progress:
@@ -156,7 +162,7 @@ def newest(path: Path) -> Path:
         raise InputError(
             "there is no checkpoint here",
             where=str(path),
-            hint="give the folder of a training run, of one of its checkpoints, or a .safetensors",
+            hint="give the folder of a training run or of one of its checkpoints",
         )
     return found[-1]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from types import MappingProxyType
 from typing import Any
 
 
@@ -16,6 +17,8 @@ def parsed_options(
     about: str,
     at_least: Mapping[str, float],
     wrong: Callable[[Mapping[str, Any]], str],
+    at_most: Mapping[str, float] = MappingProxyType({}),
+    given: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Values of the fields of `kind`, each of which is an option of the command line.
 
@@ -29,6 +32,8 @@ def parsed_options(
         about: What it does.
         at_least: The smallest values allowed, by field.
         wrong: What is wrong with values that are allowed by themselves; empty if nothing is.
+        at_most: The largest values allowed, by field.
+        given: Values, by field, that take the place of those defaults.
     """
     parser = argparse.ArgumentParser(prog=program, description=about)
     helps: dict[str, str] = {}
@@ -38,7 +43,7 @@ def parsed_options(
         parser.add_argument(
             _option(item.name),
             type=type(item.default),
-            default=item.default,
+            default=given.get(item.name, item.default),
             metavar=type(item.default).__name__.upper(),
             help=f"{helps[item.name]} (default: {item.default or 'none'})",
         )
@@ -46,6 +51,9 @@ def parsed_options(
     for name, least in at_least.items():
         if not values[name] >= least:
             parser.error(f"{_option(name)} is {values[name]}, expected at least {least}")
+    for name, most in at_most.items():
+        if not values[name] <= most:
+            parser.error(f"{_option(name)} is {values[name]}, expected at most {most}")
     if complaint := wrong(values):
         parser.error(complaint)
     return values

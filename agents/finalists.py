@@ -98,9 +98,10 @@ class Finalists:
         return Placement(centres[0], centres[1], orient)
 
     def _robust_cost(self, found: _Found) -> float:
-        points = self._model.points
-        turned = points._replace(
-            dx=points.dx * found.turn_x[points.node], dy=points.dy * found.turn_y[points.node]
-        )
-        model = replace(self._model, points=turned)
+        model, points = self._model, self._model.points
+        if (found.turn_x < 0).any() or (found.turn_y < 0).any():
+            turned = points._replace(
+                dx=points.dx * found.turn_x[points.node], dy=points.dy * found.turn_y[points.node]
+            )
+            model = replace(model, points=turned)
         return robust_cost(model, found.placement.x_um, found.placement.y_um, seed=self._seed)

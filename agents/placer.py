@@ -16,8 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from agents import search
-from agents.annealing_schedule import Control
-from agents.checkpoint import load_policy
+from agents.checkpoint import load_policy, newest
 from agents.plan import planned
 from agents.policy import GraphPolicy
 from agents.progress import ProgressCallback
@@ -63,7 +62,7 @@ def place(
     None for none, and `control`.
     """
     compile_kernels()
-    chosen = policy and _policy(policy)
+    chosen = policy and _policy(newest(policy) if policy.is_dir() else policy)
     time_s = budget_s if moves is None else moves / _MOVES_PER_S
 
     def propose(at_first: Placement) -> Placement | None:
@@ -83,7 +82,7 @@ def place(
         from_nothing=from_nothing,
         flips=flips,
         cores=cores,
-        control=_control(control),
+        control=load_control(control),
         propose=propose,
     )
 
@@ -109,8 +108,3 @@ def _toy_proposal() -> None:
 @cache
 def _policy(path: Path) -> GraphPolicy:
     return load_policy(path).eval()
-
-
-@cache
-def _control(path: Path) -> Control:
-    return load_control(path)

@@ -29,10 +29,10 @@ from agents.netlist_graph import NetlistGraph
 from agents.policy import GraphPolicy
 from agents.processes import average_gradients, over_all, rank_and_number
 from placement_env.env import MacroPlacementEnv
-from placement_env.errors import TrainingError
-from placement_env.netlist import Placement
+from placement_env.errors import InputError, TrainingError
+from placement_env.netlist import IntArray, Placement
 
-_SMALLER = "go on from the last checkpoint with a smaller --learning-rate"
+_SMALLER = "go on from the last checkpoint, or begin again, with a smaller --learning-rate"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class PpoSettings:
     Attributes:
         total_steps: Environment steps in all, over all processes; 0 after an imitation for that
             alone.
-        episodes: Episodes of each netlist between two updates, over all processes.
+        episodes: Episodes of each netlist between two updates, shared among all processes.
         tasks: Netlists that are played between two updates, in turn.
         curriculum: Part of the steps in which netlists come in, those with the fewest macros first;
             0: all of them from the beginning.
@@ -120,7 +120,7 @@ class Update:
         number: Which one, from 1.
         step: Environment steps taken so far, over all environments and processes.
         scalars: TensorBoard tags to numbers.
-        episodes: Episodes played for it, of this process.
+        episodes: Episodes played for it, of this process; so are the means among the scalars.
     """
 
     number: int
@@ -156,12 +156,18 @@ def learn(
         time_is_up: Asked before each update whether to end early; all processes end with the first.
 
     Raises:
+        InputError: There are more processes than episodes.
         TrainingError: A loss or a weight is not finite; the policy is as it was before that
             update. What it says of a netlist is not finite, and no action can be drawn.
     """
     device = next(policy.parameters()).device
     rank, world = rank_and_number()
-    share = max(1, settings.episodes // world)
+    if settings.episodes < world:
+        raise InputError(
+            f"{settings.episodes} episodes cannot be shared among {world} processes",
+            hint="give more --episodes, or start fewer processes",
+        )
+    share = settings.episodes // world + (rank < settings.episodes % world)
     started = time.monotonic()
     step, update = first_step, first_update
 
@@ -194,9 +200,7 @@ def learn(
             (task, memory, part)
             for _ in range(settings.update_epochs)
             for task, (memory, _) in zip(chosen, played, strict=True)
-            for part in np.array_split(
-                shuffle.permutation(len(memory.reward)), settings.num_minibatches
-            )
+            for part in _parts(len(memory.reward), settings.num_minibatches, shuffle)
         ]
         losses: dict[str, list[float]] = {}
         for task, memory, part in minibatches:
@@ -264,6 +268,14 @@ def learn(
         on_update(Update(update, step, scalars, episodes))
 
 
+def _parts(steps: int, count: int, rng: np.random.Generator) -> list[IntArray]:
+    """Steps in random order, in so many parts; some come twice where there are fewer steps.
+
+    All processes have to make as many parts, and the mean over an empty one is not a number.
+    """
+    return np.array_split(np.resize(rng.permutation(steps), max(steps, count)), count)
+
+
 def _curriculum(tasks: Sequence[Task], settings: PpoSettings, passed: float) -> Sequence[Task]:
     """The netlists that are played after a part of the steps, of all of them."""
     if passed >= settings.curriculum:
@@ -278,7 +290,8 @@ class Memory:
     """The steps of some episodes of one netlist, one after the other.
 
     Attributes:
-        observation: (S, ...) each; of improve `maps_before` as well, seen when choosing a macro.
+        observation: (S, ...) each; of improve also `maps_before` and `current_before`, seen when
+            choosing a macro.
         macro: (S,) chosen macros; of construct None.
         cell: (S,) chosen cells.
         log_prob: (S,) of the actions when they were chosen.
@@ -325,9 +338,14 @@ def play(
                     macros = distribution.sample()  # (B,)
                     macro_log_prob = distribution.log_prob(macros)
                 seen = [envs[i].look(m) for i, m in zip(going, macros.tolist(), strict=True)]
-                batch = to_tensors(seen, device) | {"maps_before": batch["maps"]}
+                batch = to_tensors(seen, device) | {
+                    "maps_before": batch["maps"],
+                    "current_before": batch["current"],
+                }
             with torch.no_grad():
                 logits, value = policy.place(encoding, batch)
+                if envs[0].improves:
+                    value = policy.place(encoding, _before_macro(batch))[1]
                 distribution = _categorical(_finite(logits, task))
                 cells = distribution.sample()  # (B,)
                 log_prob = distribution.log_prob(cells) + macro_log_prob
@@ -399,11 +417,23 @@ def judge(
     distribution = _categorical(logits)
     log_prob, entropy = distribution.log_prob(memory.cell[pick]), distribution.entropy()
     if memory.macro is not None:
-        before = observation | {"maps": observation["maps_before"]}
+        before = _before_macro(observation)
+        # A baseline must not depend on the action: it is that of the state before the choice.
+        value = policy.place(encoding, before)[1]
         distribution = _categorical(policy.macro(encoding, before))
         log_prob = log_prob + distribution.log_prob(memory.macro[pick])
         entropy = entropy + distribution.entropy()
     return log_prob, entropy, value
+
+
+def _before_macro(observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What improve saw when it chose the macro: every action was allowed."""
+    return {
+        **observation,
+        "maps": observation["maps_before"],
+        "current": observation["current_before"],
+        "mask": torch.ones_like(observation["mask"]),
+    }
 
 
 def hash_of(*numbers: int) -> int:

@@ -22,13 +22,16 @@ class RunLog:
         folder: The run's folder.
         settings: All settings of the run, by name.
         rows: Rows of metrics.csv to keep, of the run that goes on.
+        step: The step that it goes on from; TensorBoard drops what came after.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], rows: int = 0) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, Any], *, rows: int = 0, step: int = 0
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "settings.json").write_text(json.dumps(dict(settings), indent=1) + "\n", "utf-8")
         kept = _first_rows(folder / "metrics.csv", rows)
-        self._board = SummaryWriter(str(folder))
+        self._board = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
         table = [f"| {name} | {value} |" for name, value in settings.items()]
         table = ["| setting | value |", "| --- | --- |", *table]
         self._board.add_text("settings", "\n".join(table))

@@ -54,6 +54,7 @@ def place(
     cores: int | None = None,
     control: Control = tuned,
     propose: Propose | None = None,
+    until_interrupted: bool = True,
 ) -> Placement:
     """Place the movable hard and soft macros of `netlist`; all other nodes stay.
 
@@ -78,6 +79,8 @@ def place(
         control: What chooses how the annealing goes.
         propose: Is asked, in a run from nothing, where hard macros are moved to now and then, and
             where the run begins if that costs less than where nets pull; macros may overlap there.
+        until_interrupted: Whether Ctrl-C ends the search with the best placement so far; otherwise
+            it is raised.
 
     Raises:
         InputError: The netlist has no grid, the start does not fit it or has a node without a
@@ -137,7 +140,7 @@ def place(
         control=control,
     )
     with contextlib.closing(run):
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(*([KeyboardInterrupt] if until_interrupted else [])):
             if moves is None:
                 run.until(began, budget_s, progress)
             else:

@@ -49,6 +49,7 @@ def taught_placement(given: TrainingNetlist, *, moves: int, seed: int, folder: P
         moves=moves,
         cores=1,
         from_nothing=from_nothing,
+        until_interrupted=False,
     )
     folder.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(f".{os.getpid()}.part")

@@ -8,41 +8,59 @@ that was killed goes on with `--resume` as if nothing had happened. On many proc
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from agents import search
-from agents.checkpoint import Progress, load_checkpoint, load_policy, save_checkpoint
+from agents.checkpoint import (
+    Progress,
+    has_checkpoints,
+    load_checkpoint,
+    load_policy,
+    save_checkpoint,
+)
 from agents.command_options import parsed_options
 from agents.device import usable_device
 from agents.imitation import ImitationSettings, Lesson, imitate, lesson
 from agents.policy import GraphPolicy, PolicySize
 from agents.ppo import PpoSettings, Update, learn
 from agents.processes import joined
+from agents.run_folder import check_same, kept_settings, resumed_folder, run_folder
 from agents.run_log import RunLog
 from agents.teacher import taught_placement
 from agents.training_netlists import TrainingNetlist, load_netlists
 from agents.training_tasks import make_task, play_likeliest
 from placement_env.cost.proxy import proxy_cost
 from placement_env.cost.toy import toy_netlist
-from placement_env.errors import ChipError
+from placement_env.errors import ChipError, InputError
 from placement_env.kernels import compile_notice
 from placement_env.netlist import Placement
 
 #: Episodes of random actions for each of a few netlists; fewer for each of many.
 _RANDOM_EPISODES, _FEW = 32, 8
 _AT_LEAST_ONE = (
-    *("episodes", "tasks", "num_envs", "num_minibatches", "update_epochs"),
-    *("width", "cells", "layers", "threads", "checkpoint_every"),
+    *("episodes", "tasks", "num_envs", "num_minibatches", "update_epochs", "imitation_batch"),
+    *("width", "cells", "layers", "threads", "checkpoint_every", "teacher_moves"),
 )
+_AT_LEAST_NOTHING = (
+    *("total_steps", "curriculum", "imitation_updates", "seed", "learning_rate", "imitation_rate"),
+    *("columns", "rows", "sweeps", "minutes"),
+)
+#: What a run that goes on cannot change: its best placements and its step are about that.
+_SAME = ("netlist", "start", "mode", "objective", "reward", "columns", "rows", "sweeps")
+#: What it does not take from its settings.
+_ANEW = ("run_name", "weights", "resume")
+#: A checkpoint is written after so many seconds at the latest.
+_CHECKPOINT_S = 300.0
 #: Updates of the imitation are short: so many count as one for lines and checkpoints.
 _IMITATION_PACE = 50
 
@@ -59,11 +77,11 @@ class TrainingArguments(ImitationSettings, PpoSettings):
         mode: "construct" from an empty canvas, or "improve" the start placement.
         out: Folder of runs.
         run_name: Name of this run's folder; by default that of the run to go on from, or netlist,
-            mode and seed.
+            mode and seed, with a number where there is such a run.
         num_envs: Environments of a netlist, played side by side.
-        width: Features of nodes and nets in the policy.
-        cells: Features of cells of the canvas in the policy.
-        layers: Rounds of messages in the graph network.
+        width: Features of nodes and nets in the policy; that of `weights` where those are given.
+        cells: Features of cells of the canvas in the policy, likewise.
+        layers: Rounds of messages in the graph network, likewise.
         columns: Columns of the action grid; 0 for those of the netlist's grid.
         rows: Rows of the action grid; 0 for those of the netlist's grid.
         reward: "dense" or "terminal".
@@ -75,8 +93,9 @@ class TrainingArguments(ImitationSettings, PpoSettings):
         minutes: End PPO after so many minutes, if it has not made all its steps by then; 0 for no
             limit.
         threads: Threads of PyTorch on the CPU; more than one pays for large netlists only.
-        checkpoint_every: Updates between two checkpoints.
-        resume: Folder of a run or of a checkpoint to go on from.
+        checkpoint_every: Updates between two checkpoints, or fewer where they take minutes.
+        resume: Folder of a run or of a checkpoint to go on from; options that are not given are as
+            they were then.
     """
 
     netlist: str = "toy"
@@ -111,8 +130,9 @@ class Record:
         policy: The policy.
         random_cost: Mean final cost of random legal actions, over the netlists.
         random_return: Mean return of random legal actions, over the netlists.
-        best_costs: Lowest final value of the objective of any episode, by netlist.
-        best: The placements with those values, of this process.
+        best_costs: Lowest final value of the objective of an episode, by netlist; with several
+            processes, of the first one's episodes.
+        best: The placements with those values.
         recent: Mean final costs of the updates, in order.
         recent_returns: Mean returns of the updates, in order.
         greedy_cost: Final cost of the likeliest actions after the training, over the netlists.
@@ -138,11 +158,18 @@ def train(arguments: TrainingArguments, *, quiet: bool = False) -> Record:
     """Run the training and write its folder.
 
     Raises:
-        InputError: A netlist or an argument cannot be used.
+        InputError: A netlist or an argument cannot be used, or the folder cannot be written.
         TrainingError: A loss is not finite; the checkpoint before it is kept.
     """
-    with joined(arguments.device) as (rank, world):
-        return _train(arguments, quiet=quiet or rank > 0, writes=rank == 0, world=world)
+    try:
+        with joined(arguments.device) as (rank, world):
+            return _train(arguments, quiet=quiet or rank > 0, writes=rank == 0, world=world)
+    except OSError as error:
+        raise InputError(
+            f"cannot write: {error.strerror or error}",
+            where=str(error.filename or arguments.out),
+            hint="give another folder with --out, or make room",
+        ) from error
 
 
 def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: int) -> Record:
@@ -158,14 +185,34 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
 
     compile_notice("proxy cost", lambda: proxy_cost(*toy_netlist()), say)
     size = PolicySize(arguments.width, arguments.cells, arguments.layers)
-    policy = load_policy(Path(arguments.weights)) if arguments.weights else GraphPolicy(size)
+    policy = GraphPolicy(size)
+    if arguments.weights and not arguments.resume:
+        policy = load_policy(Path(arguments.weights))
+        ours = policy.size
+        arguments = replace(arguments, width=ours.width, cells=ours.cells, layers=ours.layers)
     policy = policy.to(device)
     optimizer = torch.optim.Adam(policy.parameters(), lr=arguments.learning_rate, eps=1e-5)
-    progress = Progress()
-    if arguments.resume:
-        progress = load_checkpoint(Path(arguments.resume), policy, optimizer)
+    progress, resume = Progress(), Path(arguments.resume) if arguments.resume else None
+    if resume:
+        kept = kept_settings(resume)
+        check_same(resume, kept, {name: getattr(arguments, name) for name in _SAME})
+        progress = load_checkpoint(resume, policy, optimizer)
+        if progress.update and arguments.imitation_updates > progress.imitated:
+            raise InputError(
+                f"the run has made {progress.imitated} updates of the imitation, and then "
+                f"{progress.update} of PPO; there is no way back to the imitation",
+                where=str(resume),
+                hint=f"begin a new run from its weights: --weights {resume}",
+            )
 
     given = load_netlists(arguments.netlist, arguments.start)
+    fallback = f"{given[0].name}_{arguments.mode}_{arguments.seed}"
+    folder = run_folder(Path(arguments.out), arguments.run_name, fallback, resume)
+    if writes:
+        folder.mkdir(parents=True, exist_ok=True)  # An error comes before the work.
+    goes_on = resume and resumed_folder(resume)
+    if not (goes_on and folder.resolve() == goes_on.resolve()):
+        progress = replace(progress, best_costs={}, rows=0)
     tasks, played = [], []
     episodes = _RANDOM_EPISODES if len(given) <= _FEW else _FEW
     episodes = episodes if arguments.total_steps else 1
@@ -195,7 +242,7 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
     say(f"policy of {parameters} weights on {device}, {world} process(es)")
 
     record = Record(
-        _folder(arguments, tasks[0].name),
+        folder,
         policy,
         _mean([_mean(random_play.costs) for random_play in played]),
         _mean([_mean(random_play.returns) for random_play in played]),
@@ -206,9 +253,15 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
         if writes:
             stack.enter_context(_interruptible(record.folder))
             log = stack.enter_context(
-                RunLog(record.folder, asdict(arguments), progress.rows if arguments.resume else 0)
+                RunLog(
+                    record.folder,
+                    asdict(arguments),
+                    rows=progress.rows,
+                    step=progress.step or progress.imitated,
+                )
             )
         run = _Run(arguments, record, optimizer, {one.name: one for one in given}, log, say)
+        run.step, run.imitation = progress.step, max(progress.imitated, arguments.imitation_updates)
         if progress.imitated < arguments.imitation_updates:
             lessons = _lessons(arguments, given, say)
             imitate(
@@ -239,7 +292,7 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
             costs = [cost for cost in reached if cost is not None]
             record.greedy_cost = float(np.mean(costs)) if len(costs) == len(tasks) else None
             if record.greedy_cost is not None:
-                log.write(arguments.total_steps, {"placement/greedy_cost": record.greedy_cost})
+                log.write(run.step, {"placement/greedy_cost": record.greedy_cost})
     likeliest = f"proxy cost {record.greedy_cost:.4f}" if record.greedy_cost else "not played"
     say(f"likeliest actions: {likeliest}; best {record.best_cost:.4f}; run folder {record.folder}")
     return record
@@ -255,7 +308,10 @@ class _Run:
     given: Mapping[str, TrainingNetlist]
     log: RunLog | None
     say: Callable[[str], None]
+    step: int = 0
+    imitation: int = 0
     unsaved: Progress | None = None
+    saved_at_s: float = field(default_factory=time.monotonic)
 
     def imitated(self, update: int, scalars: Mapping[str, float]) -> None:
         """After an update of the imitation."""
@@ -263,7 +319,8 @@ class _Run:
             return
         self.log.write(update, scalars)
         last = update == self.arguments.imitation_updates
-        if update % (_IMITATION_PACE * self.arguments.checkpoint_every) == 0 or last:
+        pace = _IMITATION_PACE * self.arguments.checkpoint_every
+        if update % pace == 0 or last or self._is_long_ago():
             self._save(Progress(imitated=update))
         if update % _IMITATION_PACE == 0 or last:
             losses = "  ".join(f"{tag} {value:.3f}" for tag, value in scalars.items())
@@ -286,10 +343,9 @@ class _Run:
         record.recent_returns.append(update.scalars["charts/episodic_return"])
         scalars = {**update.scalars, "placement/best_cost": record.best_cost}
         self.log.write(update.step, scalars)
-        self.unsaved = Progress(
-            update.number, update.step, record.best_costs, self.arguments.imitation_updates
-        )
-        if update.number % self.arguments.checkpoint_every == 0:
+        self.step = update.step
+        self.unsaved = Progress(update.number, update.step, record.best_costs, self.imitation)
+        if update.number % self.arguments.checkpoint_every == 0 or self._is_long_ago():
             self.save()
         sps = update.scalars["charts/SPS"]
         self.say(
@@ -318,6 +374,10 @@ class _Run:
         progress = replace(progress, rows=self.log.rows)
         folder = self.record.folder / "checkpoints"
         save_checkpoint(folder, self.record.policy, self.optimizer, progress)
+        self.saved_at_s = time.monotonic()
+
+    def _is_long_ago(self) -> bool:
+        return time.monotonic() - self.saved_at_s > _CHECKPOINT_S
 
 
 def _lessons(
@@ -341,24 +401,14 @@ def _lessons(
     return lessons
 
 
-def _folder(arguments: TrainingArguments, first: str) -> Path:
-    """The run's folder, given the name of its first netlist."""
-    resumed = Path(arguments.resume)
-    if arguments.resume and not arguments.run_name:
-        for folder in (resumed, *resumed.absolute().parents[:2]):  # of a run or a checkpoint of it
-            if (folder / "settings.json").is_file():
-                return folder
-    name = arguments.run_name or f"{first}_{arguments.mode}_{arguments.seed}"
-    return Path(arguments.out) / name.replace("/", "_")
-
-
 @contextlib.contextmanager
 def _interruptible(folder: Path) -> Iterator[None]:
     """Says after Ctrl-C how to go on with the run in the folder."""
     try:
         yield
     except KeyboardInterrupt:
-        print(f"interrupted; go on with --resume {folder}", file=sys.stderr)
+        further = f"go on with --resume {folder}" if has_checkpoints(folder) else "nothing to keep"
+        print(f"interrupted; {further}", file=sys.stderr)
         raise
 
 
@@ -369,21 +419,36 @@ def _mean(numbers: Sequence[float]) -> float:
 def parse_arguments(
     words: Sequence[str], program: str = "python -m agents.train"
 ) -> TrainingArguments:
-    """`TrainingArguments` from the command line; every field is an option."""
+    """`TrainingArguments` from the command line; every field is an option.
+
+    Raises:
+        InputError: The settings of the run to go on from cannot be read.
+    """
+    ahead = argparse.ArgumentParser(add_help=False)
+    ahead.add_argument("--resume", default="")
+    resume = ahead.parse_known_args(words)[0].resume
+    kept = kept_settings(Path(resume)) if resume else {}
     values = parsed_options(
         TrainingArguments,
         words,
         program=program,
+        given={
+            item.name: kept[item.name]
+            for item in fields(TrainingArguments)
+            if item.name not in _ANEW and type(kept.get(item.name)) is type(item.default)
+        },
         about="Train the graph policy on netlists.",
         at_least={
             **dict.fromkeys(_AT_LEAST_ONE, 1),
-            "total_steps": 0,
-            "curriculum": 0,
-            "imitation_updates": 0,
-            "teacher_moves": 1,
+            **dict.fromkeys(_AT_LEAST_NOTHING, 0),
         },
+        at_most={"curriculum": 1, "seed": 2**32 - 1},
         wrong=lambda values: (
-            "" if values["total_steps"] or values["imitation_updates"] else "--total-steps is 0"
+            "--weights and --resume exclude each other"
+            if values["weights"] and values["resume"]
+            else ""
+            if values["total_steps"] or values["imitation_updates"]
+            else "--total-steps is 0"
         ),
     )
     return TrainingArguments(**values)
@@ -391,9 +456,8 @@ def parse_arguments(
 
 def main(words: Sequence[str] | None = None, program: str = "python -m agents.train") -> None:
     """Entry point of `python -m agents.train` and `chipflow train`."""
-    arguments = parse_arguments(sys.argv[1:] if words is None else words, program)
     try:
-        train(arguments)
+        train(parse_arguments(sys.argv[1:] if words is None else words, program))
     except ChipError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

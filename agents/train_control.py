@@ -43,10 +43,13 @@ from agents.search_control import (
 )
 from agents.training_netlists import TrainingNetlist, load_netlists
 from placement_env.cost.model import CostModel, cost_model
+from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import ChipError, InputError
 from placement_env.netlist import FloatArray, IntArray
 
 _DECAY, _DECAY_OF_SQUARES = 0.9, 0.98
+# Searches of more than a day teach nothing in time.
+_LONGEST_S = 86_400.0
 # Gains of a pair beyond so many usual ones of the netlist count no more.
 _CLIP = 2.5
 
@@ -241,7 +244,7 @@ def _trained(features: str) -> FloatArray:
     if unknown:
         raise InputError(
             f"--features names {', '.join(map(repr, unknown))}",
-            hint=f"the features are {', '.join(FEATURES)}",
+            hint=did_you_mean(unknown[0], FEATURES) or f"there are {', '.join(FEATURES)}",
         )
     of = np.array([float(name in names) for name in FEATURES])
     every = SearchControl(
@@ -259,6 +262,7 @@ def main(words: Sequence[str] | None = None) -> None:
         program="python -m agents.train_control",
         about="Train the control of the search on netlists.",
         at_least={"iterations": 1, "pairs": 1, "processes": 1, "shortest_s": 0.1, "seed": 0},
+        at_most={"longest_s": _LONGEST_S},
         wrong=lambda values: (
             "--longest-s is less than --shortest-s"
             if values["longest_s"] < values["shortest_s"]

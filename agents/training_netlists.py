@@ -24,7 +24,7 @@ from placement_env.synthetic import synthetic_netlist
 #: Routes across the canvas each way, for floorplans: their files state none, and wires may pass
 #: over blocks.
 _FLOORPLAN_ROUTES = 1000.0
-_GENERATED = re.compile(r"generated:(\d+)(?:-(\d+))?(?:x([\d.]+))?")
+_GENERATED = re.compile(r"generated:(\d+)(?:-(\d+))?(?:x(\d+\.?\d*|\.\d+))?")
 _OPTIMUM = re.compile(r"optimum:(\d+):(\d+)(?:-(\d+))?")
 _VARIANTS = re.compile(r"variant:(\w+):(\d+)(?:-(\d+))?")
 
@@ -74,6 +74,12 @@ def load_netlists(names: str, start: str = "") -> list[TrainingNetlist]:
     """
     found: list[TrainingNetlist] = []
     for name in (word.strip() for word in names.split(",")):
+        if start and (name == "toy" or re.match("(generated|variant|optimum):", name)):
+            raise InputError(
+                f"{name!r} brings its own placement",
+                where=start,
+                hint="--start is for a benchmark or a netlist file",
+            )
         if match := _GENERATED.fullmatch(name):
             first, last = int(match[1]), int(match[2] or match[1])
             size = float(match[3] or 1)
@@ -84,7 +90,12 @@ def load_netlists(names: str, start: str = "") -> list[TrainingNetlist]:
                 )
             found += [_generated(seed, size) for seed in range(first, last + 1)]
         elif match := _VARIANTS.fullmatch(name):
-            found += _variants(match[1], range(int(match[2]), int(match[3] or match[2]) + 1))
+            first, last = int(match[2]), int(match[3] or match[2])
+            if last < first:
+                raise InputError(
+                    f"{name!r} names no netlist", hint="expected variant:NAME:FIRST-LAST"
+                )
+            found += _variants(match[1], range(first, last + 1))
         elif match := _OPTIMUM.fullmatch(name):
             side, first, last = int(match[1]), int(match[2]), int(match[3] or match[2])
             if side < 2 or last < first:

@@ -15,12 +15,12 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from placement_env.cost.proxy import ProxyCost
+from placement_env.cost.proxy import ProxyCost, check_positions
 from placement_env.env_input import load
 from placement_env.errors import InputError
 from placement_env.graph import node_features, to_hetero
 from placement_env.macro_board import MacroBoard
-from placement_env.netlist import Grid, Netlist, NodeKind, Placement
+from placement_env.netlist import Grid, Netlist, NodeKind, Placement, oriented_size
 from placement_env.raster import raster
 from placement_env.soft_rule import SPREAD
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 Observation = dict[str, Any]
 Action = Any
 Objective = Callable[[Netlist, Placement], float]
+
+#: Files round positions; fixed macros nearer than this are where they were.
+_SAME_UM = 1e-3
 
 
 class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
@@ -233,7 +236,8 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         """Begin an episode.
 
         Raises:
-            InputError: The netlist has no movable hard macro, or one that has no legal place.
+            InputError: The netlist has no movable hard macro, or one that has no legal place; or
+                the placement to improve does not fit the environment's own.
         """
         super().reset(seed=seed)
         if not self._feasible:
@@ -242,7 +246,7 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
         self._steps = self._current = 0
         self._dead_end = self._refused = ""
         if self.improves:
-            self.board.stand((options or {}).get("placement", self.start))
+            self.board.stand(self._improved((options or {}).get("placement", self.start)))
             self._shake_macros()
         else:
             self.board.clear()
@@ -357,6 +361,35 @@ class MacroPlacementEnv(gymnasium.Env[Observation, Action]):
                 (last_box, (230, 159, 0), (150, 100, 0)),
             ],
         )
+
+    def _improved(self, placement: Any) -> Placement:
+        """The placement to improve, unless macros lie or fixed ones are elsewhere than at first."""
+        if placement is self.start:
+            return self.start
+        if not isinstance(placement, Placement):
+            raise InputError(
+                f"the placement to improve is {type(placement).__name__!r}",
+                where=self.netlist.name,
+                hint="give a placement_env.netlist.Placement",
+            )
+        check_positions(self.netlist, placement)
+        sizes = [np.array(oriented_size(self.netlist, one)) for one in (self.start, placement)]
+        fixed = self.netlist.fixed & (self.netlist.node_kind == NodeKind.HARD_MACRO)
+        moved = ~np.isclose(placement.x_um, self.start.x_um, rtol=0, atol=_SAME_UM)
+        moved |= ~np.isclose(placement.y_um, self.start.y_um, rtol=0, atol=_SAME_UM)
+        for what, differs in (
+            ("the orientation", placement.orient != self.start.orient),
+            ("the shape", (sizes[0] != sizes[1]).any(axis=0)),
+            ("the fixed place", fixed & moved),
+        ):
+            if differs.any():
+                name = self.netlist.node_name[int(differs.argmax())]
+                raise InputError(
+                    f"{what} of {name!r} is another than in the environment's placement",
+                    where=self.netlist.name,
+                    hint="make an environment with this placement",
+                )
+        return placement
 
     def _construct(self, action: Action) -> None:
         cell = self._checked(action)

@@ -70,6 +70,9 @@ def load(
             hint="group its cells into smaller ones",
         )
     check_positions(netlist, placement)
+    if placement.size_um is not None:  # Soft blocks keep the shapes that they have.
+        width_um, height_um = placement.size_um.T
+        netlist = replace(netlist, width_um=width_um, height_um=height_um)
     return netlist, placement
 
 

@@ -108,7 +108,7 @@ class MacroBoard:
         """Where everything is now; macros that do not stand are where their nets pull them."""
         x, y = self._cost.x_um, self._cost.y_um
         x[self.order], y[self.order] = self._x[self.order], self._y[self.order]
-        return Placement(x, y, self.start.orient.copy())
+        return Placement(x, y, self.start.orient.copy(), self.start.size_um)
 
     def twin(self) -> MacroBoard:
         """A board of the same netlist, empty, that shares what never changes."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: Designs that nothing of the agent was trained or tuned on.
 _TEST_SPLIT = "ariane133_ng45,ariane136_asap7,ariane133_sky130hd,ibm01"
 _AGENT, _BASELINE = "graph-rl", "search"
+#: What is left to a search at least.
+_LEAST_S = 1e-3
 #: What the arms run.
 _MODULES = ("agents.placer", "agents.annealing", "agents.without_search")
 
@@ -108,6 +110,8 @@ def agent(
     ]
     file, made_with = out / "runs.json", _made_with()
     runs = ablation.read_runs(file, made_with)
+    if file.exists() and not runs:
+        show.say(f"{file}: of another chipflow or machine; its runs are replaced")
     done = {run.key for run in runs}
     with interrupts() as ctrl_c, show:
         for number, job in enumerate(jobs, 1):
@@ -116,6 +120,8 @@ def agent(
             if job.key in done:
                 continue
             run = _run(job, known[job.arm])
+            if ctrl_c.seen:  # The placer ended early, with the best so far.
+                break
             runs.append(run)
             ablation.write_runs(file, made_with, runs)
             show.say(
@@ -172,14 +178,23 @@ def _untrained(folder: Path) -> tuple[Path, Path]:
 def _search_from_random(
     netlist: Netlist, start: Placement, *, budget_s: float, seed: int, from_nothing: bool
 ) -> Placement:
-    """The search from random places."""
+    """The search from random places, with the schedule that it has from nothing."""
+    from dataclasses import replace
+
     from agents import search, without_search
+    from agents.annealing_schedule import tuned
 
     assert from_nothing
     began = time.perf_counter()
     random = without_search.place_random(netlist, start, budget_s=budget_s, seed=seed)
-    left_s = budget_s - (time.perf_counter() - began)
-    return search.place(netlist, random, budget_s=left_s, seed=seed)
+    left_s = max(budget_s - (time.perf_counter() - began), _LEAST_S)
+    return search.place(
+        netlist,
+        random,
+        budget_s=left_s,
+        seed=seed,
+        control=lambda situation: tuned(replace(situation, from_nothing=True)),
+    )
 
 
 def _made_with() -> dict[str, object]:

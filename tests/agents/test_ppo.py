@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from agents.policy import GraphPolicy, PolicySize
-from agents.ppo import Episode, PpoSettings, Task, Update, learn
+from agents.ppo import Episode, PpoSettings, Task, Update, judge, learn, play
 from agents.training_netlists import TrainingNetlist
 from agents.training_tasks import make_task, play_likeliest, play_randomly
 from placement_env.cost.proxy import proxy_cost
@@ -19,6 +19,7 @@ from placement_env.legality import hard_overlaps
 from placement_env.synthetic import synthetic_netlist
 
 CPU = torch.device("cpu")
+LOSSES = ("policy_loss", "value_loss", "entropy", "old_approx_kl", "approx_kl", "clipfrac")
 SMALL = {"macros": 3, "soft": 4, "ports": 8, "cells": 5}
 
 
@@ -139,6 +140,31 @@ def test_it_learns_a_small_netlist_well_above_random(mode: str) -> None:
         costs = play_randomly(tasks[0].envs[0], seed=0, episodes=32).costs
         assert reached is not None
         assert reached < np.mean(costs) - np.std(costs)
+
+
+def test_the_value_knows_nothing_of_the_macro_that_is_chosen() -> None:
+    """A baseline that depends on the action would bias the gradient of its choice."""
+    task = task_of("improve")
+    torch.manual_seed(1)
+    policy = GraphPolicy(PolicySize(width=16, cells=8, layers=2)).eval()
+    first: dict[int, float] = {}
+    memory, episodes = play(task, policy, PpoSettings(), seeds=list(range(12)))
+    begins = np.cumsum([0, *(episode.length for episode in episodes[:-1])])
+    assert memory.macro is not None
+    for step in begins.tolist():
+        first[int(memory.macro[step])] = float(memory.value[step])
+    assert len(first) > 1
+    assert len(set(first.values())) == 1
+    pick = torch.arange(len(memory.reward))
+    with torch.no_grad():
+        log_prob, _, value = judge(policy, policy.encode(task.graph), memory, pick)
+    assert torch.allclose(value, memory.value, atol=1e-5)
+    assert torch.allclose(log_prob, memory.log_prob, atol=1e-5)
+
+
+def test_fewer_steps_than_minibatches_give_sound_losses() -> None:
+    _, updates, _ = run(PpoSettings(total_steps=6, episodes=1, num_minibatches=8))
+    assert all(np.isfinite(updates[0].scalars[f"losses/{name}"]) for name in LOSSES)
 
 
 def test_weights_that_overflow_are_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:

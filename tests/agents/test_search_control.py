@@ -166,7 +166,8 @@ def test_a_search_is_judged_by_the_cost_it_reaches() -> None:
         (["--shortest-s", "5", "--longest-s", "3"], "--longest-s is less than --shortest-s"),
         (["--netlist", "generated:3-2"], "generated:FIRST-LAST"),
         (["--weights", "no/such"], "no/such"),
-        (["--features", "one, lenght"], "--features names 'lenght'"),
+        (["--features", "one, lenght"], "did you mean length?"),
+        (["--longest-s", "inf"], "--longest-s is inf, expected at most"),
     ],
 )
 def test_a_wrong_option_is_told(

@@ -20,8 +20,17 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from agents import floorplanner
-from agents.checkpoint import Progress, load_checkpoint, load_policy, newest, save_checkpoint
+from agents.annealing_run import AnnealingRun
+from agents.checkpoint import (
+    Progress,
+    load_checkpoint,
+    load_policy,
+    newest,
+    save_checkpoint,
+    save_weights,
+)
 from agents.policy import GraphPolicy, PolicySize
+from agents.teacher import taught_placement
 from agents.train import TrainingArguments, main, parse_arguments, train
 from agents.training_netlists import load_netlists
 from benchmarks import registry
@@ -126,6 +135,114 @@ def test_a_resumed_run_stays_in_its_folder(tmp_path: Path) -> None:
     with (tmp_path / "named" / "metrics.csv").open() as table:
         steps = [row["step"] for row in csv.DictReader(table) if row["tag"] == "charts/SPS"]
     assert steps == ["32", "64", "96", "128"]
+
+
+def test_a_new_run_leaves_an_earlier_one_alone(tmp_path: Path) -> None:
+    """Of a used folder the oldest checkpoints by number would be deleted: those of the new run."""
+    unnamed: dict[str, Any] = SHORT | {"run_name": "", "out": str(tmp_path), "checkpoint_every": 1}
+    train(TrainingArguments(**unnamed), quiet=True)
+    first = tmp_path / "toy_construct_1"
+    before = weights_of(first)
+    shorter: dict[str, Any] = unnamed | {"total_steps": 32}
+    other = train(TrainingArguments(**shorter), quiet=True)
+    assert other.folder == tmp_path / "toy_construct_1-2"
+    assert newest(other.folder).name == "update_00000001"
+    after = weights_of(first)
+    assert all(torch.equal(weight, after[name]) for name, weight in before.items())
+    named: dict[str, Any] = unnamed | {"run_name": "toy_construct_1"}
+    with pytest.raises(InputError, match="there is a training run already") as caught:
+        train(TrainingArguments(**named), quiet=True)
+    assert str(first) in caught.value.hint
+
+
+def test_a_checkpoint_just_written_is_not_the_one_deleted(tmp_path: Path) -> None:
+    policy = GraphPolicy(PolicySize(8, 8, 1))
+    optimizer = torch.optim.Adam(policy.parameters())
+    for update in (100, 200, 10):
+        written = save_checkpoint(tmp_path, policy, optimizer, Progress(update=update))
+    assert written.is_dir()
+
+
+def test_a_resumed_run_has_the_options_that_it_had(tmp_path: Path) -> None:
+    """`--resume FOLDER` alone goes on with the run's own netlist, and with what is given beside."""
+    begun = words_of(SHORT | {"netlist": "generated:1x0.02", "episodes": 2, "out": str(tmp_path)})
+    main(begun)
+    run = tmp_path / "run"
+    told = parse_arguments(["--resume", str(run), "--total-steps", "128"])
+    assert told.netlist == "generated:1x0.02"
+    assert (told.episodes, told.total_steps, told.width) == (2, 128, 8)
+    assert (told.run_name, told.weights) == ("", "")
+    main(["--resume", str(newest(run)), "--total-steps", "128"])
+    assert json.loads((run / "settings.json").read_text())["netlist"] == "generated:1x0.02"
+    policy = load_policy(run)
+    assert load_checkpoint(run, policy, torch.optim.Adam(policy.parameters())).step >= 128
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--netlist", "toy"], "--netlist generated:1x0.02, not toy"),
+        (["--mode", "improve"], "--mode construct, not improve"),
+        (["--imitation-updates", "5"], "no way back to the imitation"),
+    ],
+)
+def test_a_resumed_run_stays_what_it_was(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    main(words_of(SHORT | {"netlist": "generated:1x0.02", "out": str(tmp_path)}))
+    before = weights_of(tmp_path / "run")
+    with pytest.raises(SystemExit) as caught:
+        main([*words, "--resume", str(tmp_path / "run")])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "--weights" in error
+    after = weights_of(tmp_path / "run")
+    assert all(torch.equal(weight, after[name]) for name, weight in before.items())
+
+
+def test_the_steps_after_an_imitation_are_kept(tmp_path: Path) -> None:
+    taught = {"imitation_updates": 60, "teacher_moves": 2000, "out": str(tmp_path)}
+    main(words_of(SHORT | taught | {"total_steps": 0}))
+    run = tmp_path / "run"
+    imitated = weights_of(run)
+    further: dict[str, Any] = SHORT | {"total_steps": 64, "checkpoint_every": 1, "run_name": ""}
+    train(TrainingArguments(**further, resume=str(run)), quiet=True)
+    assert newest(run).name == "update_00000062"
+    trained = weights_of(run)
+    assert any(not torch.equal(weight, trained[name]) for name, weight in imitated.items())
+
+
+def test_the_size_of_given_weights_is_the_run_s(tmp_path: Path) -> None:
+    save_weights(tmp_path / "w.safetensors", GraphPolicy(PolicySize(16, 4, 2)))
+    words = words_of(SHORT | {"weights": tmp_path / "w.safetensors", "out": str(tmp_path)})
+    main(words)
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert [settings[name] for name in ("width", "cells", "layers")] == [16, 4, 2]
+    main(["--resume", str(tmp_path / "run"), "--total-steps", "96"])
+    assert load_policy(tmp_path / "run").size == PolicySize(16, 4, 2)
+
+
+def test_the_greedy_cost_is_of_the_last_step(tmp_path: Path) -> None:
+    longer: dict[str, Any] = {"total_steps": 1_000_000, "minutes": 0.003}
+    train(TrainingArguments(**(SHORT | longer), out=str(tmp_path)), quiet=True)
+    with (tmp_path / "run" / "metrics.csv").open() as table:
+        rows = list(csv.DictReader(table))
+    (greedy,) = (int(row["step"]) for row in rows if row["tag"] == "placement/greedy_cost")
+    assert greedy == max(int(row["step"]) for row in rows if row["tag"] == "charts/SPS")
+
+
+def test_an_interrupted_lesson_is_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ctrl-C in the search: what it had is not what so many moves teach."""
+    (toy,) = load_netlists("toy")
+
+    def interrupted(self: AnnealingRun, moves: int, progress: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(AnnealingRun, "count", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        taught_placement(toy, moves=1000, seed=1, folder=tmp_path / "teachers")
+    assert list(tmp_path.rglob("*.npz")) == []
 
 
 def test_a_run_that_blows_up_stops_with_a_sound_checkpoint(
@@ -273,7 +390,11 @@ def test_every_argument_is_an_option_with_a_help_text(capsys: pytest.CaptureFixt
         assert f"--{name.replace('_', '-')}" in text
     parsed = parse_arguments(["--total-steps", "9", "--learning-rate", "0.5", "--netlist", "x"])
     assert (parsed.total_steps, parsed.learning_rate, parsed.netlist) == (9, 0.5, "x")
-    for wrong in (["--num-envs", "0"], ["--no-such"], ["--seed", "x"], ["--total-steps", "0"]):
+    for wrong in (
+        *(["--num-envs", "0"], ["--no-such"], ["--seed", "x"], ["--total-steps", "0"]),
+        *(["--seed", "-1"], ["--learning-rate", "nan"], ["--imitation-batch", "0"]),
+        *(["--curriculum", "2"], ["--weights", "a", "--resume", "b"]),
+    ):
         with pytest.raises(SystemExit) as caught:
             parse_arguments(wrong)
         assert caught.value.code == 2
@@ -288,6 +409,8 @@ def test_every_argument_is_an_option_with_a_help_text(capsys: pytest.CaptureFixt
         (["--resume", "no/such"], "no/such"),
         (["--weights", "no/such.safetensors"], "no/such.safetensors"),
         (["--mode", "destroy"], "'construct' or 'improve'"),
+        (["--netlist", "toy", "--start", "no/such.plc"], "brings its own placement"),
+        (["--out", "/dev/null/runs"], "/dev/null"),
     ],
 )
 def test_wrong_input_exits_with_2_and_one_error(
@@ -316,7 +439,10 @@ def test_netlists_are_found_by_name(data_file: Callable[[str], Path]) -> None:
         env = MacroPlacementEnv(one.netlist, one.start)
         env.reset()
         assert len(env.board.order) >= 8
-    for wrong in ("generated:4-3", "generated:1x0", "generated:x", "optimum:1:0", "optimum:4:2-1"):
+    for wrong in (
+        *("generated:4-3", "generated:1x0", "generated:x", "generated:1x1.2.3"),
+        *("optimum:1:0", "optimum:4:2-1", "variant:ibm01:5-2"),
+    ):
         with pytest.raises(InputError):
             load_netlists(wrong)
 

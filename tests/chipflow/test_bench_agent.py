@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from tests.chipflow.command_line import CommandLine
+from tests.chipflow.interrupted import interrupted
 
 DESIGN = "generated:5x0.05"
 
@@ -34,6 +35,35 @@ def test_every_arm_runs_and_is_kept(chipflow: CommandLine, tmp_path: Path) -> No
     again = chipflow(*words)
     assert again.out == ended.out
     assert "seed" not in again.err
+
+
+def test_an_interrupted_run_is_not_kept(tmp_path: Path) -> None:
+    """The search answers Ctrl-C by the best so far, which is not what 60 s reach."""
+    ended = interrupted(
+        *("bench", "agent", "--designs", DESIGN, "--arms", "search", "--seeds", 1),
+        *("--from-nothing", "0.2,60", "--from-given", "", "--out", tmp_path / "out"),
+        phase=": search",
+        after_s=0.5,
+        limit_s=60,
+    )
+    assert ended.code == 130, ended
+    record = json.loads((tmp_path / "out/runs.json").read_text())
+    assert [run["budget_s"] for run in record["runs"]] == [0.2]
+
+
+def test_runs_of_other_code_are_replaced_and_it_says_so(
+    chipflow: CommandLine, tmp_path: Path
+) -> None:
+    words = ("bench", "agent", "--designs", DESIGN, "--from-nothing", "0.1", "--from-given", "")
+    words = (*words, "--arms", "search", "--seeds", 1, "--out", tmp_path)
+    assert "replaced" not in chipflow(*words).err
+    record = json.loads((tmp_path / "runs.json").read_text())
+    record["made_with"]["code"] = "older"
+    record["runs"][0]["robust_cost"] = 123.0
+    (tmp_path / "runs.json").write_text(json.dumps(record))
+    again = chipflow(*words)
+    assert "its runs are replaced" in again.err
+    assert "123" not in again.out
 
 
 def test_arms_can_be_chosen(chipflow: CommandLine, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from placement_env.env import MacroPlacementEnv
 from placement_env.errors import InputError
 from placement_env.legality import hard_overlaps, outside
 from placement_env.macro_grid import MacroGrid
-from placement_env.netlist import Canvas, Netlist, NodeKind, Placement
+from placement_env.netlist import Canvas, Netlist, NodeKind, Orient, Placement
 from placement_env.synthetic import synthetic_netlist
 
 
@@ -281,6 +281,46 @@ def test_an_illegal_start_is_mended_at_reset() -> None:
     hard = env.board.order
     assert np.array_equal(env.placement().x_um[hard], legal.x_um[hard])
     assert np.array_equal(env.placement().y_um[hard], legal.y_um[hard])
+
+
+def test_a_placement_to_improve_has_to_fit_the_environment() -> None:
+    netlist, placement = synthetic_netlist()
+    first, second = np.flatnonzero(netlist.node_kind == NodeKind.HARD_MACRO)[:2]
+    everyone = np.arange(netlist.num_nodes)
+    netlist = replace(netlist, fixed=netlist.fixed | (everyone == first))
+    env = MacroPlacementEnv(netlist, placement, start="improve")
+    env.reset()
+    legal = env.placement()
+    turned = replace(legal, orient=np.where(everyone == second, Orient.S, legal.orient))
+    moved = replace(legal, x_um=legal.x_um + (everyone == first))
+    for wrong, message in (
+        (turned, f"orientation of '{netlist.node_name[second]}'"),
+        (moved, f"fixed place of '{netlist.node_name[first]}'"),
+        (replace(legal, x_um=legal.x_um[:-1]), "nodes, the netlist"),
+        (replace(legal, x_um=np.full_like(legal.x_um, np.nan)), "finite"),
+        ("a.plc", "'str'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            env.reset(options={"placement": wrong})
+    env.reset(options={"placement": legal})
+    assert hard_overlaps(env.netlist, env.placement()) == []
+
+
+def test_soft_blocks_keep_the_shapes_that_they_have() -> None:
+    netlist, placement = synthetic_netlist()
+    size_um = np.stack([netlist.width_um, netlist.height_um], axis=1)
+    hard = netlist.node_kind == NodeKind.HARD_MACRO
+    size_um[hard] *= (2.0, 0.5)
+    shaped = replace(placement, size_um=size_um)
+    env = MacroPlacementEnv(netlist, shaped, start="improve", objective="hpwl")
+    env.reset()
+    placed = env.placement()
+    assert placed.size_um is not None
+    assert np.array_equal(placed.size_um[hard], size_um[hard])
+    assert hard_overlaps(netlist, placed) == []
+    same = replace(netlist, width_um=size_um[:, 0], height_um=size_um[:, 1])
+    expected = proxy_cost(same, replace(placed, size_um=None)).total
+    assert env.proxy_cost().total == pytest.approx(expected, abs=1e-12)
 
 
 def test_shaking_is_seeded() -> None:
