@@ -5,10 +5,18 @@ search the same netlist from the same start with the same seed for the same time
 move towards the better ones. Time is that of the processor, so that a machine's other work disturbs
 little.
 
+Gains of pairs are mostly noise, in which weights wander. So the control is the mean of the later
+weights, and each of them goes back as far as weights wander that learn from the same gains with
+signs drawn by lot.
+
 References:
     T. Salimans et al., "Evolution strategies as a scalable alternative to reinforcement learning",
     2017 (arXiv 1703.03864): antithetic pairs, Adam on the estimated gradient.
     D. P. Kingma, J. Ba, "Adam", ICLR 2015 (arXiv 1412.6980).
+    B. T. Polyak, A. B. Juditsky, "Acceleration of stochastic approximation by averaging", SIAM
+    Journal on Control and Optimization 30 (1992).
+    B. Efron, C. Morris, "Stein's estimation rule and its competitors", Journal of the American
+    Statistical Association 68 (1973): the positive part of 1 - 1/z^2.
 """
 
 from __future__ import annotations
@@ -48,6 +56,8 @@ from placement_env.errors import ChipError, InputError
 from placement_env.netlist import FloatArray, IntArray
 
 _DECAY, _DECAY_OF_SQUARES = 0.9, 0.98
+# Rows of weights that learn nothing, to see how far chance takes them.
+_WANDERING = 64
 # Searches of more than a day teach nothing in time.
 _LONGEST_S = 86_400.0
 # Gains of a pair beyond so many usual ones of the netlist count no more.
@@ -149,7 +159,7 @@ class ControlArguments:
         rate: Size of the first step, in perturbations; falls to zero.
         processes: Searches at a time.
         seed: Seed of the perturbations; the course also depends on the machine's speed.
-        weights: A control to begin with.
+        weights: A control to begin with, and to stay near to where nothing is learned.
         features: Of what the corrections may depend on, all by default (`FEATURES` of
             `agents.search_control`); fewer are learned faster and carry over more easily.
         out: Folder for control.safetensors and gains.csv.
@@ -171,7 +181,7 @@ class ControlArguments:
 
 
 def train(arguments: ControlArguments) -> SearchControl:
-    """Run the training; the control of the last iteration is also in the folder.
+    """Run the training; the control is also in the folder, as of the last iteration.
 
     Raises:
         InputError: A netlist, the weights or a feature cannot be used.
@@ -183,7 +193,10 @@ def train(arguments: ControlArguments) -> SearchControl:
     trained = _trained(arguments.features)
     weights = to_vector(load_control(Path(arguments.weights)) if arguments.weights else untrained())
     rng = np.random.default_rng(arguments.seed)
-    mean, square = np.zeros_like(weights), np.zeros_like(weights)
+    # The first row learns, the others wander.
+    at_first, weights = weights, np.tile(weights, (1 + _WANDERING, 1))
+    mean, square, averaged = np.zeros_like(weights), np.zeros_like(weights), weights
+    learned, lots = at_first, np.random.default_rng([arguments.seed, 1])
     usual: dict[tuple[str, bool], float] = {}
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -200,7 +213,7 @@ def train(arguments: ControlArguments) -> SearchControl:
         table = csv.writer(log)
         table.writerow(("iteration", "netlist", "from_nothing", "budget_s", "gain_percent"))
         for iteration in range(1, arguments.iterations + 1):
-            directions = rng.standard_normal((arguments.pairs, len(weights))) * trained
+            directions = rng.standard_normal((arguments.pairs, len(trained))) * trained
             span = np.log([arguments.shortest_s, arguments.longest_s])
             runs = [
                 Run(
@@ -211,30 +224,42 @@ def train(arguments: ControlArguments) -> SearchControl:
                 for _ in range(arguments.pairs)
             ]
             step = arguments.noise * directions
-            gains = list(pool.map(gain, runs, weights + step, weights - step))
-            slope = np.zeros_like(weights)
-            for run, direction, gained in zip(runs, directions, gains, strict=True):
+            gains = list(pool.map(gain, runs, weights[0] + step, weights[0] - step))
+            counted = np.empty(arguments.pairs)
+            for pair, (run, gained) in enumerate(zip(runs, gains, strict=True)):
                 which = run.netlist, run.from_nothing
                 table.writerow((iteration, *which, f"{run.budget_s:.2f}", f"{gained:.4f}"))
                 usual[which] = 0.8 * usual.get(which, abs(gained)) + 0.2 * abs(gained)
-                slope += direction * np.clip(gained / max(usual[which], 0.05), -_CLIP, _CLIP)
+                counted[pair] = np.clip(gained / max(usual[which], 0.05), -_CLIP, _CLIP)
             log.flush()
-            slope /= arguments.pairs
+            signs = lots.choice([-1.0, 1.0], size=(1 + _WANDERING, arguments.pairs))
+            signs[0] = 1.0
+            slope = signs * counted @ directions / arguments.pairs  # [1 + wandering, weights]
             mean = _DECAY * mean + (1 - _DECAY) * slope
             square = _DECAY_OF_SQUARES * square + (1 - _DECAY_OF_SQUARES) * slope**2
             size = mean / (1 - _DECAY**iteration)
             size /= np.sqrt(square / (1 - _DECAY_OF_SQUARES**iteration)) + 1e-8
             left = 1 - (iteration - 1) / arguments.iterations
             weights = weights + arguments.rate * left * arguments.noise * size
-            save_control(folder / "control.safetensors", from_vector(weights), about)
+            late = iteration - arguments.iterations // 2
+            averaged = weights if late < 1 else averaged + (weights - averaged) / late
+            learned = at_first + _beyond_chance(averaged - at_first)
+            save_control(folder / "control.safetensors", from_vector(learned), about)
             spent = time.monotonic() - began
             print(
                 f"iteration {iteration:>4}/{arguments.iterations}  gains of pairs "
-                f"{np.mean(np.abs(gains)):.2f} %  largest weight {np.abs(weights).max():.2f}  "
+                f"{np.mean(np.abs(gains)):.2f} %  largest weight {np.abs(learned).max():.2f}  "
                 f"ETA {spent / iteration * (arguments.iterations - iteration):.0f} s",
                 flush=True,
             )
-    return from_vector(weights)
+    return from_vector(learned)
+
+
+def _beyond_chance(moved: FloatArray) -> FloatArray:
+    """[weights] how far the weights of the first row [1 + wandering, weights] moved by learning."""
+    learned, wandered = moved[0] ** 2, (moved[1:] ** 2).mean(axis=0)
+    kept = np.divide(learned - wandered, learned, out=np.zeros_like(learned), where=learned > 0)
+    return moved[0] * np.maximum(kept, 0.0)
 
 
 def _trained(features: str) -> FloatArray:

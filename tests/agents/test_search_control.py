@@ -109,6 +109,18 @@ def test_the_control_that_ships_can_be_read() -> None:
     assert np.abs(to_vector(load_control(CONTROL))).max() > 0
 
 
+class Here:
+    """A pool of processes that is none."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+    def __enter__(self) -> Here:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+    def map(self, function: object, *lists: object) -> object:
+        return map(function, *lists)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("learned", [FEATURES, ("from nothing",)])
 def test_training_finds_what_the_search_lacks(
     learned: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -120,35 +132,36 @@ def test_training_finds_what_the_search_lacks(
         usual = tuned(replace(SEEN, from_nothing=run.from_nothing)).heat[0]
         return float(np.exp(abs(np.log(heat / usual) - np.log(2))))
 
-    class Here:
-        def __init__(self, *_: object, **__: object) -> None: ...
-        def __enter__(self) -> Here:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-        def map(self, function: object, *lists: object) -> object:
-            return map(function, *lists)  # type: ignore[arg-type]
-
     monkeypatch.setattr(train_control, "final_cost", reached)
     monkeypatch.setattr(train_control, "ProcessPoolExecutor", Here)
     control = train(
         ControlArguments(
             netlist="toy",
-            iterations=60,
+            iterations=200,
             pairs=16,
             noise=0.1,
-            rate=0.5,
+            rate=0.1,
             features=", ".join(learned),
             out=str(tmp_path),
         )
     )
-    assert control(SEEN).heat[0] / tuned(SEEN).heat[0] == pytest.approx(2, rel=0.15)
+    assert 1.5 < control(SEEN).heat[0] / tuned(SEEN).heat[0] < 2.2  # a part counts as chance
     changed = np.flatnonzero(control.scalars.any(axis=0))
     assert tuple(FEATURES[feature] for feature in changed) == learned
     assert control.soft.any(axis=(0, 1)).sum() == len(set(learned) & set(FEATURES[:4]))
     saved = load_control(tmp_path / "control.safetensors")
     assert np.array_equal(to_vector(saved), to_vector(control))
-    assert len((tmp_path / "gains.csv").read_text().splitlines()) == 1 + 60 * 16
+    assert len((tmp_path / "gains.csv").read_text().splitlines()) == 1 + 200 * 16
+
+
+def test_gains_by_chance_teach_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights wander where gains are noise, a third of them by more than usual."""
+    noise = np.random.default_rng(0)
+    monkeypatch.setattr(train_control, "final_cost", lambda run, control: noise.uniform(0.9, 1.1))
+    monkeypatch.setattr(train_control, "ProcessPoolExecutor", Here)
+    control = train(ControlArguments(netlist="toy", iterations=60, out=str(tmp_path)))
+    learned = to_vector(control)[to_vector(control) != 0]
+    assert 0 < len(learned) < 0.5 * len(to_vector(control))
 
 
 def test_a_search_is_judged_by_the_cost_it_reaches() -> None:
