@@ -34,6 +34,8 @@ _SAMPLE = 20_000
 _HARD_WORK, _LAST_HARD_WORK = 1.0, 2.5
 _LEAST_WORK, _MOST_WORK = 0.2, 8.0
 _BALANCE = 0.1
+# Sizes of hard macros beyond these, over those of soft ones, are as good as these.
+_LEAST_SIZE, _MOST_SIZE = 0.3, 50.0
 # Moves of each thread, on average, before it hears of the others' moves.
 _TURN_MOVES = 400
 # Moves between two looks at the clock, at first; then as many as take _SLICE_S.
@@ -125,7 +127,7 @@ class AnnealingRun:
         )
         self._pool = ThreadPoolExecutor(threads)
         nodes, grid = model.nodes, model.grid
-        area = 4 * float((nodes.half_width * nodes.half_height)[hard].sum())
+        area = 4 * nodes.half_width * nodes.half_height
         canvas = grid.columns * grid.cell_width * grid.rows * grid.cell_height
         self._start = start
         self._situation = Situation(
@@ -133,7 +135,8 @@ class AnnealingRun:
             len(hard),
             len(soft),
             model.num_cells,
-            area / canvas,
+            float(area[hard].sum()) / canvas,
+            _hard_size(area[hard], area[soft]),
             planned=start.plan is not None,
         )
         self._control = control
@@ -369,3 +372,11 @@ class AnnealingRun:
             changed = self._hard_work * (1 + _BALANCE * float(lead))
             self._hard_work = float(np.clip(changed, _LEAST_WORK, _MOST_WORK))
         waited[:] = 0
+
+
+def _hard_size(hard: FloatArray, soft: FloatArray) -> float:
+    """The geometric mean of the areas of hard macros over the mean of those of soft ones."""
+    if not hard.all() or not soft.any() or not len(hard):
+        return schedule.TYPICAL_SIZE
+    ratio = np.exp(np.log(hard).mean()) / soft.mean()
+    return float(np.clip(ratio, _LEAST_SIZE, _MOST_SIZE))

@@ -60,6 +60,10 @@ _HARD_SHARES = {
 }
 
 
+#: Area of a typical hard macro over that of a typical soft one, in most public netlists.
+TYPICAL_SIZE = 4.0
+
+
 @dataclass(frozen=True)
 class Situation:
     """What a control knows about a run.
@@ -70,6 +74,7 @@ class Situation:
         soft: Soft macros that move.
         cells: Cells of the cost's grid.
         hard_area: Share of the canvas that movable hard macros cover.
+        hard_size: Area of a typical hard macro over that of a typical soft one.
         moves_per_macro: Length of an anneal; None as long as the run's speed is not known.
         accepted: Share of moves that succeed at PROBE; None as long as it is not known.
         planned: Whether a policy has planned where nodes go.
@@ -80,6 +85,7 @@ class Situation:
     soft: int
     cells: int
     hard_area: float
+    hard_size: float = TYPICAL_SIZE
     moves_per_macro: float | None = None
     accepted: float | None = None
     planned: bool = False

@@ -22,14 +22,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from agents.annealing_schedule import Schedule, Situation, tuned
+from agents.annealing_schedule import TYPICAL_SIZE, Schedule, Situation, tuned
 from agents.hard_moves import HardMove
 from agents.soft_moves import SoftMove
 from placement_env.errors import InputError
 from placement_env.netlist import FloatArray
 
 #: Of `features` and the kinds of moves; weights for others do not fit.
-VERSION = 3
+VERSION = 4
 FEATURES = (
     "one",
     "length",
@@ -39,6 +39,7 @@ FEATURES = (
     "cells",
     "hard over soft",
     "hard area",
+    "hard size from nothing",
 )
 #: What is corrected by a factor each; the last one is not a correction, but eagerness itself.
 SCALARS = (
@@ -135,6 +136,7 @@ def features(situation: Situation) -> FloatArray:
             log(situation.cells / 800),
             log((situation.hard + 1) / (situation.soft + 1)) + 1.3,
             4 * (situation.hard_area - 0.45),
+            float(situation.from_nothing) * log(situation.hard_size / TYPICAL_SIZE),
         ]
     )
 

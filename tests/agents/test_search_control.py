@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents import train_control
-from agents.annealing_schedule import Situation, tuned
+from agents import search, train_control
+from agents.annealing_schedule import Schedule, Situation, tuned
 from agents.hard_moves import HardMove
 from agents.placer import CONTROL
 from agents.search_control import (
@@ -27,6 +27,8 @@ from agents.search_control import (
 )
 from agents.train_control import ControlArguments, Run, final_cost, main, train
 from placement_env.errors import InputError
+from placement_env.netlist import NodeKind
+from placement_env.synthetic import synthetic_netlist
 
 SEEN = Situation(
     from_nothing=True, hard=100, soft=700, cells=500, hard_area=0.5, moves_per_macro=2000.0
@@ -64,6 +66,29 @@ def test_weights_correct_by_what_is_seen() -> None:
         assert control(replace(SEEN, moves_per_macro=None)).bend == pytest.approx(usual)
 
 
+def test_a_run_sees_how_large_hard_macros_are() -> None:
+    """Twice as wide and as high: four times the area of soft macros, which stay."""
+    seen: list[Situation] = []
+
+    def look(situation: Situation) -> Schedule:
+        seen.append(situation)
+        return tuned(situation)
+
+    netlist, start = synthetic_netlist()
+    hard = netlist.node_kind == NodeKind.HARD_MACRO
+    for by in (1.0, 0.5):
+        scale = np.where(hard, by, 1.0)
+        smaller = replace(
+            netlist, width_um=netlist.width_um * scale, height_um=netlist.height_um * scale
+        )
+        search.place(smaller, start, budget_s=1, seed=1, moves=10, from_nothing=True, control=look)
+    sizes = [situation.hard_size for situation in seen]
+    assert sizes[0] == pytest.approx(4 * sizes[-1], rel=1e-6)
+    more = corrected("first hard share", "hard size from nothing", 0.2)
+    assert more(seen[0]).hard_share[0] > more(seen[-1]).hard_share[0]
+    assert more(replace(SEEN, from_nothing=False)).hard_share == tuned(SEEN).hard_share
+
+
 def test_moves_to_a_plan_need_one() -> None:
     for control in (untrained(), load_control(CONTROL)):
         for planned in (True, False):
@@ -75,14 +100,14 @@ def test_moves_to_a_plan_need_one() -> None:
 @given(
     st.integers(0, 2**32 - 1), st.floats(0, 100), st.integers(0, 10_000), st.integers(0, 10_000),
     st.integers(1, 100_000), st.floats(0, 1), st.one_of(st.none(), st.floats(0, 1e9)),
-    st.one_of(st.none(), st.floats(0, 1)), st.booleans(), st.booleans(),
+    st.one_of(st.none(), st.floats(0, 1)), st.booleans(), st.booleans(), st.floats(0.3, 50),
 )  # fmt: skip
 def test_no_weights_lead_astray(
     seed: int, size: float, hard: int, soft: int, cells: int, area: float,
-    length: float | None, accepted: float | None, nothing: bool, planned: bool,
+    length: float | None, accepted: float | None, nothing: bool, planned: bool, ratio: float,
 ) -> None:  # fmt: skip
     weights = size * np.random.default_rng(seed).standard_normal(len(to_vector(untrained())))
-    situation = Situation(nothing, hard, soft, cells, area, length, accepted, planned)
+    situation = Situation(nothing, hard, soft, cells, area, ratio, length, accepted, planned)
     usual, course = tuned(situation), from_vector(weights)(situation)
     assert np.isfinite(features(situation)).all()
     for now, before in ((course.heat, usual.heat), (course.step, usual.step)):
