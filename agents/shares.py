@@ -2,7 +2,8 @@
 
 Soft macros go to threads at random. Hard macros are left to few threads, one of two, because two
 threads must not move them to one place; where several have to share them, each gets a strip of the
-canvas, inside which its macros stay for the turn. What crosses the border of strips waits.
+canvas, inside which its macros stay for the turn. What crosses the border of strips waits. What is
+wider than a strip waits for a turn in which one thread has all hard macros.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from placement_env.netlist import IntArray
 
 # The cut between two strips is drawn from this share of a strip's width.
 _LOOSE = 0.8
+# With narrow strips, more than two, one thread has all hard macros in this share of the turns.
+_WHOLE = 0.25
 
 
 class Role(NamedTuple):
@@ -127,14 +130,17 @@ def draw_share(
     shift = _LOOSE * (uniform(common) - 0.5)
     length = grid.columns * grid.cell_width if upright else grid.rows * grid.cell_height
     low, high = -np.inf, np.inf
-    if role.strip > 0:
-        low = (role.strip + shift) / role.strips * length + lattice.apart
-    if role.strip < role.strips - 1:
-        high = (role.strip + 1 + shift) / role.strips * length - lattice.apart
+    strip, strips = role.strip, role.strips
+    if strips > 2 and uniform(common) < _WHOLE:
+        strip, strips = (0 if strip == 0 else -1), 1
+    if strip > 0:
+        low = (strip + shift) / strips * length + lattice.apart
+    if strip < strips - 1:
+        high = (strip + 1 + shift) / strips * length - lattice.apart
     region[0], region[1] = (low, high) if upright else (-np.inf, np.inf)
     region[2], region[3] = (-np.inf, np.inf) if upright else (low, high)
     hard = 0
-    if role.strip >= 0:
+    if strip >= 0:
         for i in range(len(movers.hard)):
             node: int = movers.hard[i]
             place = state.x[node] if upright else state.y[node]

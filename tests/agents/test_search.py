@@ -22,6 +22,7 @@ from placement_env.errors import InputError
 from placement_env.formats import plc
 from placement_env.legality import hard_overlaps, outside
 from placement_env.netlist import Netlist, NodeKind, Orient, Placement
+from placement_env.synthetic import synthetic_netlist
 from tests.agents.hard_cases import moved_and_partly_fixed
 from tests.agents.legality import assert_legal, assert_same
 
@@ -89,6 +90,24 @@ def test_hard_macros_alone_are_shared_by_strips(ariane: tuple[Netlist, Placement
     assert np.array_equal(placed.x_um[soft], start.x_um[soft])
     assert (placed.x_um != first.x_um)[hard].mean() > 0.9
     assert proxy_cost(netlist, placed).total < proxy_cost(netlist, first).total
+
+
+def test_a_macro_wider_than_a_strip_moves_as_well() -> None:
+    """Of eight strips the widest is 17.5 % of the canvas, and the macro takes 40 %."""
+    netlist, start = synthetic_netlist(soft=1)
+    hard = netlist.nodes_of(NodeKind.HARD_MACRO)
+    large = np.arange(netlist.num_nodes) == hard[0]
+    small = np.isin(np.arange(netlist.num_nodes), hard[1:])
+    netlist = replace(
+        netlist,
+        width_um=np.where(large, 40.0, np.where(small, 8.0, netlist.width_um)),
+        height_um=np.where(large, 40.0, np.where(small, 8.0, netlist.height_um)),
+        fixed=netlist.fixed | (netlist.node_kind == NodeKind.SOFT_MACRO),
+    )
+    legal = search.place(netlist, start, budget_s=1, seed=1, moves=0, cores=1)
+    placed = search.place(netlist, legal, budget_s=1, seed=1, moves=30_000, cores=8)
+    assert_legal(netlist, placed)
+    assert placed.x_um[hard[0]] != legal.x_um[hard[0]]
 
 
 def test_flips_shorten_wires_and_survive_the_file(
