@@ -27,8 +27,10 @@ from placement_env.held_interrupt import held_interrupt
 from placement_env.netlist import FloatArray, IntArray, Placement
 
 # The first temperature depends on the share of moves that succeed, taken over _SAMPLE moves after
-# as many others, in which a start far from equilibrium has come down.
+# as many others, in which a start far from equilibrium has come down; over fewer where that would
+# be more than _LATEST of the run.
 _SAMPLE = 20_000
+_LATEST = 0.2
 # How much longer a move of a hard macro takes than one of a soft macro, at first and in the end.
 # Where seconds count, threads that wait correct it by up to _BALANCE a slice, within these bounds.
 _HARD_WORK, _LAST_HARD_WORK = 1.0, 2.5
@@ -337,11 +339,11 @@ class AnnealingRun:
             return
         counts = self._board.counts.sum(axis=0)[[TRIED, ACCEPTED]]
         if self._settled is None:
-            if counts[0] >= _SAMPLE:
+            if counts[0] >= _SAMPLE or self._part >= _LATEST / 2:
                 self._settled = counts
             return
         tried, accepted = (counts - self._settled).tolist()
-        if tried >= _SAMPLE:
+        if tried >= _SAMPLE or (self._part >= _LATEST and tried > 0):
             self._board.counts[:, [TRIED, ACCEPTED]] = 0
             self._reconsider(accepted=accepted / tried)
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents import annealing_run, annealing_trials, search
+from agents.annealing_schedule import Schedule, Situation, tuned
 from agents.progress import Progress
 from placement_env.cost.proxy import proxy_cost, robust_proxy_cost
 from placement_env.cost.toy import toy_netlist
@@ -90,6 +91,22 @@ def test_hard_macros_alone_are_shared_by_strips(ariane: tuple[Netlist, Placement
     assert np.array_equal(placed.x_um[soft], start.x_um[soft])
     assert (placed.x_um != first.x_um)[hard].mean() > 0.9
     assert proxy_cost(netlist, placed).total < proxy_cost(netlist, first).total
+
+
+def test_a_short_run_cools_as_well(ariane: tuple[Netlist, Placement]) -> None:
+    """How hot to begin is known after a fifth of the run, however few its moves are."""
+    netlist, start = ariane
+    seen: list[Situation] = []
+
+    def look(situation: Situation) -> Schedule:
+        seen.append(situation)
+        return tuned(situation)
+
+    for moves in (1_000, 20_000):
+        seen.clear()
+        search.place(netlist, start, budget_s=1, seed=1, moves=moves, cores=2, control=look)
+        assert seen[-1].accepted is not None
+        assert 0 < seen[-1].accepted < 1
 
 
 def test_a_macro_wider_than_a_strip_moves_as_well() -> None:
