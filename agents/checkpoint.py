@@ -110,6 +110,14 @@ def has_checkpoints(run: Path) -> bool:
     return bool(_whole(run / "checkpoints"))
 
 
+def drop_later(run: Path, resumed: Path) -> None:
+    """Delete the checkpoints of a run that were made after the one that it goes on from."""
+    last = newest(resumed).name
+    for later in _whole(run / "checkpoints"):
+        if later.name > last:
+            shutil.rmtree(later, ignore_errors=True)
+
+
 def load_checkpoint(path: Path, policy: GraphPolicy, optimizer: torch.optim.Adam) -> Progress:
     """Read a checkpoint into a policy and its optimizer.
 

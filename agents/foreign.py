@@ -88,9 +88,9 @@ def _function(name: str) -> _Run:
     sys.path.insert(0, folder)
     try:
         function = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # whatever the module does when it is imported
         raise InputError(
-            f"the placer {name!r} cannot be imported: {error}",
+            f"the placer {name!r} cannot be imported: {type(error).__name__}: {error}",
             hint="give MODULE:FUNCTION, with the module in this folder or installed",
         ) from error
     finally:

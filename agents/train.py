@@ -23,6 +23,7 @@ import torch
 from agents import search
 from agents.checkpoint import (
     Progress,
+    drop_later,
     has_checkpoints,
     load_checkpoint,
     load_policy,
@@ -213,6 +214,8 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
     goes_on = resume and resumed_folder(resume)
     if not (goes_on and folder.resolve() == goes_on.resolve()):
         progress = replace(progress, best_costs={}, rows=0)
+    elif writes and resume:
+        drop_later(folder, resume)
     tasks, played = [], []
     episodes = _RANDOM_EPISODES if len(given) <= _FEW else _FEW
     episodes = episodes if arguments.total_steps else 1

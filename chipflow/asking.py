@@ -6,7 +6,7 @@ every answer goes to `llm_answers/`, from where a run can be replayed offline.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,15 @@ def arguments(
             a run that was killed, or lost its provider, does not pay for them twice.
         store: Where to record or replay; by default as the environment says, else the run folder.
     """
-    own = Store(folder / ANSWERS, "record" if anew else "resume")
+    own = Store(folder / ANSWERS, "record")
+    used = store or store_from_environment() or own
+    if used.mode == "record" and not anew:
+        used = replace(used, mode="resume")
     return {
         "fallbacks": models.fallbacks,
         "timeout_s": models.timeout_s,
         "retries": models.retries,
-        "store": store or store_from_environment() or own,
+        "store": used,
         "budget": Budget(
             max_tokens=models.budget_tokens or None,
             max_cost_usd=models.budget_usd or None,

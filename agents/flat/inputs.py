@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from agents.flat.site_rows import movable_cells, row_size
 from agents.flat.zones import zones_of
 from placement_env.cut_rows import rows_area_um2
 from placement_env.errors import InputError
@@ -53,7 +54,8 @@ def check_fits(netlist: Netlist, start: Placement) -> None:
     """Raise `InputError` for what has no room on the canvas or the rows, whatever is done.
 
     That is a movable macro larger than the canvas, or macros and cells with more area together, or
-    cells with more area than their fence (`agents.flat.zones.zones_of`).
+    cells with more area than their fence (`agents.flat.zones.zones_of`), or cells that are not as
+    high as the rows.
     """
     canvas = netlist.canvas
     macro = (netlist.node_kind == NodeKind.HARD_MACRO) & ~netlist.fixed
@@ -83,6 +85,8 @@ def check_fits(netlist: Netlist, start: Placement) -> None:
             hint="make the die larger",
         )
     zones_of(netlist)
+    if cell.any():
+        movable_cells(netlist, *row_size(netlist))
 
 
 def on_one_point(netlist: Netlist, start: Placement, macros: IntArray) -> bool:

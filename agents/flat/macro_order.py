@@ -21,6 +21,8 @@ from placement_env.netlist import FloatArray, IntArray
 
 # Changes of axis tried for each macro before giving up.
 _CHANGES_PER_MACRO = 200
+# Looks at a pair of macros in all of these changes, about a minute of them.
+_MOST_STEPS = 20_000_000_000
 
 
 def order_macros(
@@ -48,7 +50,8 @@ def order_macros(
     )
     in_y = space[1] > space[0]  # [M, M]
     rank = np.stack([np.lexsort((np.arange(count), axis)) for axis in centre])
-    if not _repair(rank, size, low, high, stays, space, in_y, _CHANGES_PER_MACRO * count):
+    changes = min(_CHANGES_PER_MACRO * count, _MOST_STEPS // max(count, 1) ** 2)
+    if not _repair(rank, size, low, high, stays, space, in_y, changes):
         return None
     place = np.empty_like(rank)
     place[0, rank[0]] = place[1, rank[1]] = np.arange(count)

@@ -53,7 +53,6 @@ def place(
     progress: ProgressCallback | None = None,
     gap_um: float = 0.0,
     from_nothing: bool = True,
-    moves: int | None = None,
     cores: int | None = None,
     density: float = 1.0,
     device: str = "cpu",
@@ -73,7 +72,6 @@ def place(
         from_nothing: Ignore where macros are in `start`. Else macros that do not all lie on one
             point begin there, and move as far as that shortens the wires. Where movable cells are
             does not matter.
-        moves: Counts for nothing.
         cores: Cores to use; all by default. The result does not depend on it.
         density: The fullest that rows shall become, above 0 and up to 1. Below 1 cells are spread
             out, which costs wirelength and eases routing.
@@ -87,7 +85,7 @@ def place(
             not fit; cells are not as high as the rows; soft macros are movable; or the device
             cannot be used.
     """
-    check_effort(budget_s=budget_s if budget_s < np.inf else 1.0, seed=seed, moves=moves)
+    check_effort(budget_s=budget_s if budget_s < np.inf else 1.0, seed=seed, moves=None)
     start = checked_start(netlist, start)
     run = PlacingRun(seed, progress, on_step, cores, device)
     macros = _movable(netlist, NodeKind.HARD_MACRO)

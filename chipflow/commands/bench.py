@@ -96,7 +96,7 @@ def placement(
     from chipflow.commands.progress_lines import ProgressLines
     from chipflow.commands.suite_placers import PLACERS
     from chipflow.commands.suite_runs import SuiteRuns, budgets, run_and_keep
-    from placement_env.errors import InputError
+    from placement_env.errors import ChipError, InputError
 
     suites = [name.strip() for name in suite.split(",") if name.strip()]
     if not suites:
@@ -128,12 +128,18 @@ def placement(
     with interrupts() as ctrl_c, ProgressLines(quiet=quiet) as show:
         for runs in plan:
             folder = out / runs.suite if out and len(plan) > 1 else out
-            done, failed = run_and_keep(runs, folder, show, ctrl_c)
+            try:
+                done, failed = run_and_keep(runs, folder, show, ctrl_c)
+            except ChipError as error:  # None of its designs could be placed; others may.
+                failures.append(error)
+                continue
             results += done
             failures += failed
             records.append(to_json(done, runs.made_with()))
             if ctrl_c.seen:
                 break
+    if failures and not results and not ctrl_c.seen:
+        raise failures[0]
     if as_json:
         typer.echo(json.dumps(records[0] if len(plan) == 1 else records, indent=2))
     elif results:

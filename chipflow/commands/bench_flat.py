@@ -51,6 +51,7 @@ def flat(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Place designs with the flat placer, whole and with one part after the other left out."""
+    from agents.flat.inputs import checked_start
     from agents.flat.placer import compile_kernels, place_macros
     from chipflow.commands.inputs import load_netlist, make_folder
     from chipflow.commands.progress_lines import ProgressLines
@@ -63,6 +64,7 @@ def flat(
         compile_kernels(show.say)
         for name in filter(None, map(str.strip, designs.split(","))):
             benchmark = load_netlist(name, lef or [])
+            checked_start(benchmark.netlist, benchmark.placements["initial"])
             steps[benchmark.name] = []
             start = benchmark.placements["initial"]
             macros_at = place_macros(benchmark.netlist, start, seed=seed)

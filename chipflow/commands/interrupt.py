@@ -19,7 +19,8 @@ class Interrupts:
 def stop_as_by_ctrl_c() -> None:
     """Has a request to end, or the loss of the terminal, stop a command as Ctrl-C does."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -38,7 +39,9 @@ def interrupts() -> Iterator[Interrupts]:
         noted.seen = True
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, note)
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # as a shell has it for what runs in its background
+        signal.signal(signal.SIGINT, note)
     try:
         yield noted
     finally:

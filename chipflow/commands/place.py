@@ -33,7 +33,10 @@ def place(
             "none ignores where macros are.",
         ),
     ] = "initial",
-    budget: Annotated[float, typer.Option(help="Seconds for the search of macros.")] = 60.0,
+    budget: Annotated[
+        float,
+        typer.Option(help="Seconds for the search of macros; the agent flat takes its own time."),
+    ] = 60.0,
     moves: Annotated[
         int | None,
         typer.Option(
@@ -155,13 +158,15 @@ def place(
             tracks=benchmark.tracks,
         )
         wall_s = time.perf_counter() - started
+    placed = benchmark.write(folder, placement)  # before anything that can fail or be interrupted
     scores = score(benchmark.netlist, placement, benchmark.tracks) | {"time__wall_s": wall_s}
     record = {"design": benchmark.name, "budget_s": budget, "seed": seed, **scores}
     record["options"] = options.record()
     files = _write_history(folder, history)
     if animate:
         files.append(_animate(folder, benchmark, placement, snapshots.frames, scores))
-    record["files"] = [str(path) for path in _write(folder, benchmark, placement, files, record)]
+    files = [placed, *_write(folder, benchmark, placement, files, record)]
+    record["files"] = [str(path) for path in files]
     if as_json:
         typer.echo(json.dumps(record, indent=2))
     else:
@@ -178,16 +183,15 @@ def place(
 def _write(
     folder: Path, benchmark: Benchmark, placement: Placement, others: list[Path], record: dict
 ) -> list[Path]:
-    """Write placement, picture and scores; returns these files and the others."""
+    """Write picture and scores; returns these files and the others."""
     from placement_env.formats.text import write_text
     from placement_env.render import draw_placement
 
-    placed = benchmark.write(folder, placement)
     picture = draw_placement(
         benchmark.netlist, placement, folder / "placement.png", title=benchmark.name
     )
     scores = folder / "scores.json"
-    files = [placed, picture, scores, *others]
+    files = [picture, scores, *others]
     write_text(scores, json.dumps(record, indent=2) + "\n")
     return files
 

@@ -18,6 +18,7 @@ from chipflow import code_version
 from chipflow.commands.inputs import compile_for, make_folder
 from chipflow.commands.interrupt import Interrupts
 from chipflow.commands.macro_options import MacroOptions
+from chipflow.commands.placer_version import placer_version
 from chipflow.commands.progress_lines import ProgressLines
 from placement_env.errors import ChipError, InputError
 from placement_env.formats.text import write_text
@@ -47,14 +48,15 @@ class SuiteRuns:
         """What runs depend on besides design, budget and seed; runs are kept where it is the same.
 
         Raises:
-            InputError: The placer is unknown.
+            InputError: The placer is unknown, or a checkpoint that is not there.
         """
         return {
             "suite": self.suite,
             "start": self.start,
             **self.options.record(),
             "chipflow": version("chipflow-hybrid"),
-            "code": code_version.digest_behind("agents.placers"),
+            "code": code_version.digest_behind("agents.placers", "benchmarks.placement"),
+            "placer": placer_version(self.options.agent),
         }
 
 

@@ -67,8 +67,9 @@ class Schedule:
                     return True
                 if not self._one_has_ended(0.05 if pause else None) and pause and pause():
                     return False
-        except KeyboardInterrupt:
-            self._cancel()
+        except BaseException as stop:
+            if not isinstance(stop, Exception):  # Ctrl-C, or Prefect's signal to end
+                self._cancel()
             raise
         raise self._failure
 

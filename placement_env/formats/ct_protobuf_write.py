@@ -8,7 +8,15 @@ import numpy as np
 
 from placement_env.errors import InputError
 from placement_env.formats.text import write_text
-from placement_env.netlist import Netlist, NodeKind, Orient, Placement, pin_net, pin_positions
+from placement_env.netlist import (
+    Canvas,
+    Netlist,
+    NodeKind,
+    Orient,
+    Placement,
+    pin_net,
+    pin_positions,
+)
 
 _TYPE_IN_GROUPED = {
     NodeKind.PORT: "PORT",
@@ -54,7 +62,10 @@ def write(path: Path, netlist: Netlist, placement: Placement) -> None:
             ("x", float(placement.x_um[node])),
             ("y", float(placement.y_um[node])),
         ]
-        if kind != NodeKind.PORT:
+        if kind == NodeKind.PORT:
+            side = _side(netlist.canvas, placement.x_um[node], placement.y_um[node])
+            attributes.append(("side", side))
+        else:
             attributes.append(("width", float(netlist.width_um[node])))
             attributes.append(("height", float(netlist.height_um[node])))
         if kind in (NodeKind.HARD_MACRO, NodeKind.STANDARD_CELL):
@@ -94,9 +105,25 @@ def _append(
     out.append(f'node {{\n  name: "{name}"\n')
     out.extend(f'  input: "{sink}"\n' for sink in inputs)
     for key, value in attributes:
-        text = f'placeholder: "{value}"' if isinstance(value, str) else f"f: {value!r}"
+        # TILOS's reader of numbers knows no exponents.
+        text = (
+            f'placeholder: "{value}"'
+            if isinstance(value, str)
+            else f"f: {np.format_float_positional(value, unique=True, trim='0')}"
+        )
         out.append(f'  attr {{\n    key: "{key}"\n    value {{\n      {text}\n    }}\n  }}\n')
     out.append("}\n")
+
+
+def _side(canvas: Canvas, x_um: float, y_um: float) -> str:
+    """The side of the canvas that a port is nearest to; TILOS's reader expects one."""
+    far = {
+        "LEFT": abs(x_um - canvas.left_um),
+        "RIGHT": abs(canvas.right_um - x_um),
+        "BOTTOM": abs(y_um - canvas.bottom_um),
+        "TOP": abs(canvas.top_um - y_um),
+    }
+    return min(far, key=lambda side: far[side])
 
 
 def _sinks(netlist: Netlist, net: int, full_name) -> list[str]:

@@ -49,10 +49,11 @@ _COUNTS = ("numsoftrectangularblocks", "numsoftblocks", "numhardrectilinearblock
 def read(path: Path | str, *, white_space: float = 0.15) -> tuple[Netlist, Placement]:
     """Read a .blocks file and the .nets and .pl files of the same name beside it.
 
-    Blocks are hard macros, terminals are ports and fixed. A soft block is a square, and its
-    `aspect_range` says which other shapes it may take. The canvas is the usual fixed outline at
-    the origin, with the area of the blocks and the white space: a square, or 1.5, 2 or 3 times as
-    wide as it is high where a block is longer than the square (hp). Terminals may be outside.
+    Blocks are hard macros, fixed where the .pl file says so; terminals are ports and fixed. A soft
+    block is a square, and its `aspect_range` says which other shapes it may take. The canvas is the
+    usual fixed outline at the origin, with the area of the blocks and the white space: a square, or
+    1.5, 2 or 3 times as wide as it is high where a block is longer than the square (hp). Terminals
+    may be outside.
     Blocks without a line in the .pl file are at its centre.
 
     Args:
@@ -88,7 +89,7 @@ def read(path: Path | str, *, white_space: float = 0.15) -> tuple[Netlist, Place
         node_kind=np.where(is_terminal, NodeKind.PORT, NodeKind.HARD_MACRO).astype(np.int64),
         width_um=size[:, 0].copy(),
         height_um=size[:, 1].copy(),
-        fixed=is_terminal,
+        fixed=is_terminal | (corners.fixed & ~np.isnan(corners.left)),
         pin_node=nets.pin_node,
         pin_dx_um=dx,
         pin_dy_um=dy,

@@ -47,6 +47,7 @@ def read(paths: Path | str | Iterable[Path | str]) -> LefLibrary:
 def _read_file(tokens: Tokens, known: LefLibrary) -> LefLibrary:
     """`known` with what one file adds to it."""
     dbu, grid = known.dbu_per_um, known.manufacturing_grid_um
+    states_units = known.states_units
     layers, sites, macros = dict(known.layers), dict(known.sites), dict(known.macros)
     found_any = False
     while tokens.more():
@@ -59,9 +60,13 @@ def _read_file(tokens: Tokens, known: LefLibrary) -> LefLibrary:
         elif word == "SITE":
             _add(tokens, start, sites, _read_site(tokens))
         elif word == "UNITS":
-            dbu = _read_units(tokens, dbu)
+            stated = _read_units(tokens)
+            # Those of the technology, which comes first, whatever later files state.
+            if stated and not states_units:
+                dbu, states_units = stated, True
         elif word == "MANUFACTURINGGRID":
-            grid = tokens.number("MANUFACTURINGGRID")
+            stated_um = tokens.number("MANUFACTURINGGRID")
+            grid = grid or stated_um
             tokens.expect(";", "MANUFACTURINGGRID")
         elif word == "END" and tokens.peek() == "LIBRARY":
             found_any = True
@@ -85,6 +90,7 @@ def _read_file(tokens: Tokens, known: LefLibrary) -> LefLibrary:
     return LefLibrary(
         files=(*known.files, tokens.path),
         dbu_per_um=dbu,
+        states_units=states_units,
         manufacturing_grid_um=grid,
         layers=layers,
         sites=sites,
@@ -102,7 +108,9 @@ def _add(tokens: Tokens, start: int, known: dict[str, _Named], new: _Named) -> N
         )
 
 
-def _read_units(tokens: Tokens, dbu_per_um: int) -> int:
+def _read_units(tokens: Tokens) -> int:
+    """DATABASE MICRONS; 0 where it is not stated."""
+    dbu_per_um = 0
     while (word := tokens.take("UNITS")) != "END":
         if word == "DATABASE":
             tokens.expect("MICRONS", "UNITS")

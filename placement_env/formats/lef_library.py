@@ -122,7 +122,8 @@ class LefLibrary:
 
     Attributes:
         files: The files read, in order.
-        dbu_per_um: DATABASE MICRONS of the technology.
+        dbu_per_um: DATABASE MICRONS of the first file that states it, the technology.
+        states_units: Whether a file does.
         manufacturing_grid_um: MANUFACTURINGGRID; 0 where none is stated.
         layers: Layers by name, bottom to top.
         sites: Sites by name.
@@ -131,6 +132,7 @@ class LefLibrary:
 
     files: tuple[str, ...] = ()
     dbu_per_um: int = 100
+    states_units: bool = False
     manufacturing_grid_um: float = 0.0
     layers: Mapping[str, Layer] = field(default_factory=dict)
     sites: Mapping[str, Site] = field(default_factory=dict)

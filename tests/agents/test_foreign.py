@@ -37,6 +37,7 @@ COMMAND = f"sh -c '{_SHIFT_ALL} && test -s {{netlist}}'"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with a module and a program of somebody else."""
     (tmp_path / "shift.py").write_text(SHIFT)
+    (tmp_path / "slip.py").write_text("def place(:\n")
     (tmp_path / "their_placer.py").write_text(
         "from dataclasses import replace\n"
         "def shift(netlist, start, *, budget_s, seed):\n"
@@ -116,6 +117,7 @@ def test_what_is_no_placement_is_refused(name: str, message: str) -> None:
     [
         ("no_such_module:place", "cannot be imported"),
         ("their_placer:no_such_function", "cannot be imported"),
+        ("slip:place", "cannot be imported: SyntaxError"),
         ("their_placer:number", "is no function"),
         ("place {netlist} {output}", "field that is not known"),
         ("place {netlist}", "must name"),

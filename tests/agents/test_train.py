@@ -178,6 +178,17 @@ def test_a_resumed_run_has_the_options_that_it_had(tmp_path: Path) -> None:
     assert load_checkpoint(run, policy, torch.optim.Adam(policy.parameters())).step >= 128
 
 
+def test_a_run_resumed_from_an_older_checkpoint_drops_the_newer_one(tmp_path: Path) -> None:
+    """By its number it would be taken for the last one of the run."""
+    longer: dict[str, Any] = SHORT | {"checkpoint_every": 1, "out": str(tmp_path)}
+    train(TrainingArguments(**longer), quiet=True)
+    older, newer = sorted((tmp_path / "run" / "checkpoints").iterdir())
+    fewer: dict[str, Any] = longer | {"total_steps": 32, "run_name": ""}
+    train(TrainingArguments(**fewer, resume=str(older)), quiet=True)
+    assert newest(tmp_path / "run").name == older.name
+    assert not newer.exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

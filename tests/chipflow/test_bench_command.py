@@ -14,9 +14,12 @@ import numpy as np
 import pytest
 
 from agents import placers
+from agents.checkpoint import save_weights
+from agents.policy import GraphPolicy, PolicySize
 from benchmarks import registry
-from benchmarks.files import load_files
+from benchmarks.files import Benchmark, load_files
 from benchmarks.speed import QUANTITIES
+from placement_env.errors import InputError
 from placement_env.netlist import Netlist, NodeKind, Placement
 from tests.benchmarks.tiny import write_tiny
 from tests.chipflow.command_line import CommandLine
@@ -24,9 +27,15 @@ from tests.chipflow.command_line import CommandLine
 
 @pytest.fixture
 def tiny_tilos(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """All designs of the suite are the tiny one."""
+    """All designs of the suite are the tiny one, and other designs are none."""
     benchmark = load_files(write_tiny(tmp_path))
-    monkeypatch.setattr(registry, "load", lambda name: benchmark)
+
+    def load(name: str) -> Benchmark:
+        if name not in registry.designs_of("tilos"):
+            raise InputError(f"{name} is not at hand")
+        return benchmark
+
+    monkeypatch.setattr(registry, "load", load)
 
 
 @pytest.mark.usefixtures("tiny_tilos")
@@ -75,10 +84,46 @@ def test_runs_that_are_there_are_kept(
     ended = chipflow(*command, 1, "--start", "none")
     assert "3 runs in" in ended.err
     assert "are replaced, since this is not the same any more: from_nothing, start" in ended.err
-    monkeypatch.setattr("chipflow.code_version.digest_behind", lambda module: "other")
+    monkeypatch.setattr("chipflow.code_version.digest_behind", lambda *modules: "other")
     ended = chipflow(*command, 1, "--start", "none")
     assert "1 runs in" in ended.err
     assert "not the same any more: code" in ended.err
+
+
+@pytest.mark.usefixtures("tiny_tilos")
+def test_runs_of_a_placer_that_was_changed_are_made_again(
+    chipflow: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "place.py"
+    save_weights(tmp_path / "w.safetensors", GraphPolicy(PolicySize(8, 4, 1)))
+    copy = "import shutil, sys\nshutil.copy(sys.argv[1], sys.argv[2])\n"
+    script.write_text(copy)
+    for agent, file in (
+        ("w.safetensors", tmp_path / "w.safetensors"),
+        (f"{sys.executable} {script} {{start}} {{out}} {{netlist}}", script),
+    ):
+        words = ("bench", "placement", "--designs", "nvdla_ng45", "--budget", "0.1")
+        words = (*words, "--agent", agent, "--out", tmp_path / file.stem, "--seeds", 1)
+        chipflow(*words)
+        assert "1 of 1 runs are kept" in chipflow(*words).err
+        if file == script:
+            script.write_text(copy + "# better\n")
+        else:
+            save_weights(file, GraphPolicy(PolicySize(8, 4, 1)))
+        assert "not the same any more: placer" in chipflow(*words).err
+
+
+@pytest.mark.usefixtures("tiny_tilos")
+def test_a_suite_that_fails_leaves_the_others_their_results(chipflow: CommandLine) -> None:
+    """The floorplanner has no --flips; the search has."""
+    for suites in ("tilos,gsrc", "gsrc,tilos"):
+        ended = chipflow(
+            *("bench", "placement", "--suite", suites, "--flips", "--budget", "0.1", "--seeds", 1),
+        )
+        assert ended.code == 1, ended
+        assert "nvdla_ng45" in ended.out
+        assert "failed: " in ended.err
 
 
 @pytest.mark.usefixtures("tiny_tilos")

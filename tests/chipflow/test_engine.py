@@ -62,6 +62,30 @@ def test_order_and_number_at_once(submit: Any) -> None:
     assert most == 1
 
 
+class SignalToEnd(BaseException):
+    """As Prefect raises one at SIGTERM, which is no `KeyboardInterrupt`."""
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SignalToEnd])
+def test_whatever_stops_it_cancels_the_stages_at_work(
+    submit: Any, stop: type[BaseException]
+) -> None:
+    cancelled = threading.Event()
+
+    def pause() -> bool:
+        raise stop
+
+    def work(name: str) -> None:
+        cancelled.wait(20)
+
+    schedule = _schedule(work, cancel=cancelled.set)
+    began = time.monotonic()
+    with pytest.raises(stop):
+        schedule.run(submit, pause)
+    assert cancelled.is_set()
+    assert time.monotonic() - began < 10
+
+
 def test_nothing_starts_after_a_failure(submit: Any) -> None:
     done = []
 

@@ -276,6 +276,9 @@ def test_the_command_replays_what_it_recorded_and_refuses_what_it_cannot(
     again = ("--out", adder.folder / "again", "--replay", answers)
     assert run(*options, *again).code == 0
     assert adder.calls == 1
+    # A run that was cut off goes on with what it has recorded.
+    assert run(*options, "--out", adder.folder / "third", "--record", answers).code == 0
+    assert adder.calls == 1
     both = run(*options, "--record", answers, "--replay", answers)
     assert (both.code, both.err.splitlines()[-1]) == (2, "  try: keep one of them")
     assert "no such folder" in run(*options, "--replay", adder.folder / "nowhere").err

@@ -78,6 +78,19 @@ def test_place_writes_a_legal_placement(chipflow: CommandLine, tmp_path: Path) -
         assert rescored[name] == pytest.approx(result[name], rel=1e-12), name
 
 
+def test_the_placement_is_kept_whatever_happens_to_its_pictures(
+    chipflow: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chipflow.commands.place._animate", interrupted)
+    path = write_tiny(tmp_path)
+    ended = chipflow("place", path, "--budget", 0.2, "--animate", "--out", tmp_path / "out")
+    assert ended.code == 130, ended
+    assert (tmp_path / "out/placement.plc").exists()
+
+
 def test_place_improves_on_the_start(chipflow: CommandLine, tmp_path: Path) -> None:
     path = write_tiny(tmp_path)
     before = json.loads(chipflow("score", path, tmp_path / "initial.plc", "--json").out)

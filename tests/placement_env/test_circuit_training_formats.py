@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from placement_env.errors import InputError
 from placement_env.formats import ct_protobuf, plc
 from placement_env.netlist import Canvas, Netlist, NodeKind, Placement, hpwl_um
+from placement_env.synthetic import synthetic_netlist
 from tests.placement_env.random_netlists import clustered
 
 # Hard macros, soft macros, ports, nets and summed net weight that TILOS's own reader finds.
@@ -72,6 +74,25 @@ def test_round_trip_of_a_real_netlist(data_file: Callable[[str], Path], tmp_path
     final, at_final = plc.read(tmp_path / "a.plc", again)
     same_arrays(at, at_final)
     assert (final.canvas, final.grid) == (first.canvas, first.grid)
+
+
+def test_what_we_write_suits_the_reader_of_tilos(tmp_path: Path) -> None:
+    """It needs the side of each port, and knows no numbers with exponents."""
+    netlist, start = synthetic_netlist()
+    start = replace(start, x_um=np.where(np.arange(netlist.num_nodes) == 20, 1e-16, start.x_um))
+    ct_protobuf.write(tmp_path / "a.pb.txt", netlist, start)
+    text = (tmp_path / "a.pb.txt").read_text()
+    numbers = re.findall(r"  f: (.+)\n", text)
+    assert len(numbers) > 100
+    assert all(re.fullmatch(r"-?\d+\.\d+", number) for number in numbers)
+    assert float(re.search(r"0\.0000000000000001", text)[0]) == 1e-16  # type: ignore[index]
+    ports = netlist.nodes_of(NodeKind.PORT)
+    sides = re.findall(r'key: "side"\s+value \{\s+placeholder: "(\w+)"', text)
+    assert len(sides) == len(ports)
+    for port, side in zip(ports, sides, strict=True):
+        x, y = start.x_um[port], start.y_um[port]
+        edge = {"LEFT": x, "RIGHT": 100 - x, "BOTTOM": y, "TOP": 100 - y}
+        assert edge[side] == min(edge.values())
 
 
 @given(case=clustered())

@@ -103,6 +103,15 @@ def test_blocks_as_gsrc_writes_them(tmp_path: Path) -> None:
     assert placement.x_um[2:].tolist() == [0, 44]
 
 
+def test_blocks_that_the_placement_fixes_stay(tmp_path: Path) -> None:
+    path = write(tmp_path, GSRC, pl=GSRC["pl"] + "b 3 4 : N /FIXED\n")
+    netlist, placement = floorplan.read(path)
+    assert netlist.fixed.tolist() == [False, True, True, True]
+    floorplan.write(tmp_path / "again.blocks", netlist, placement)
+    again, _ = floorplan.read(tmp_path / "again.blocks")
+    assert again.fixed.tolist() == netlist.fixed.tolist()
+
+
 @pytest.mark.parametrize(
     ("name", "blocks", "terminals", "nets", "pins"),
     [

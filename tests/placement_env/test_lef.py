@@ -104,6 +104,17 @@ def test_small_file(tmp_path: Path) -> None:
     assert ram.pins["NOSHAPE"].position_um is None
 
 
+def test_units_are_those_of_the_technology(tmp_path: Path) -> None:
+    """Memories come with LEF files of their own, which state others; the DEF has one."""
+    ram = "UNITS DATABASE MICRONS 2000 ; END UNITS\nMANUFACTURINGGRID 0.0005 ;\n"
+    ram += "MACRO RAM2 CLASS BLOCK ; SIZE 1 BY 2 ; END RAM2\nEND LIBRARY\n"
+    files = write(tmp_path, SMALL), tmp_path / "ram.lef"
+    files[1].write_text(ram)
+    library = lef.read(files)
+    assert (library.dbu_per_um, library.manufacturing_grid_um) == (1000, 0.005)
+    assert lef.read(files[1:]).dbu_per_um == 2000
+
+
 def test_nangate45(data_file: DataFile) -> None:
     rams = sorted(data_file("nangate45/fakeram45").glob("*.lef"))
     library = lef.read(

@@ -13,6 +13,7 @@ import pytest
 
 from agents import pieces
 from agents.flat.detailed.refine import StepGain
+from agents.flat.inputs import check_fits
 from agents.flat.placer import place, place_cells, quick_wirelength_um, rough_places
 from agents.progress import Progress
 from placement_env.cut_rows import rows_without
@@ -210,6 +211,16 @@ def test_a_cell_wider_than_every_stretch_of_a_row_is_refused_at_once() -> None:
     netlist = replace(netlist, rows=rows_without(rows, slits))
     with pytest.raises(InputError, match="the longest free stretch of a row has"):
         place(netlist, start, seed=1)
+
+
+def test_a_cell_of_two_rows_is_refused_before_macros_are_searched() -> None:
+    netlist, start = mixed_design(utilization=0.4)
+    assert netlist.rows is not None
+    cell = int(netlist.nodes_of(NodeKind.STANDARD_CELL)[5])
+    height_um = netlist.height_um.copy()
+    height_um[cell] = 2 * netlist.rows.height_um[0]
+    with pytest.raises(InputError, match=f"cell {netlist.node_name[cell]} is .* um high"):
+        check_fits(replace(netlist, height_um=height_um), start)
 
 
 def test_macros_may_begin_where_the_start_has_them() -> None:
