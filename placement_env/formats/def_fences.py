@@ -9,10 +9,13 @@ import numpy as np
 
 from placement_env.errors import InputError
 from placement_env.fences import Fences
+from placement_env.formats.def_areas import DefBox
 from placement_env.formats.def_design import DefDesign
 
 
-def fences_of(design: DefDesign, node_name: Sequence[str]) -> Fences | None:
+def fences_of(
+    design: DefDesign, node_name: Sequence[str], *, closed: Sequence[DefBox] = ()
+) -> Fences | None:
     """The regions that bind nodes; None where the design has none.
 
     Guides bind nothing. A region of type FENCE is closed to all that is not bound to it. A
@@ -21,6 +24,7 @@ def fences_of(design: DefDesign, node_name: Sequence[str]) -> Fences | None:
     Args:
         design: The design.
         node_name: [N] names of the netlist's nodes; those that are no component are free.
+        closed: Boxes that are closed to all nodes, in database units.
 
     Raises:
         InputError: A group or a component is bound to a region that does not exist.
@@ -48,12 +52,14 @@ def fences_of(design: DefDesign, node_name: Sequence[str]) -> Fences | None:
             where=design.source or design.name,
             hint="add the region, or take it out of the group or component",
         )
-    if not regions:
+    if not regions and not closed:
         return None
     boxes = [(box, index) for index, region in enumerate(regions) for box in region.boxes]
+    boxes += [(box, len(regions) + k) for k, box in enumerate(closed)]
+    blockages = tuple(f"blockage {k}" for k in range(len(closed)))
     return Fences(
-        name=tuple(region.name for region in regions),
-        exclusive=np.array([region.kind == "FENCE" for region in regions]),
+        name=tuple(region.name for region in regions) + blockages,
+        exclusive=np.array([region.kind == "FENCE" for region in regions] + [True] * len(closed)),
         box_um=np.array([box for box, _ in boxes], dtype=np.float64) / design.dbu_per_um,
         box_fence=np.array([index for _, index in boxes]),
         node_fence=np.array(

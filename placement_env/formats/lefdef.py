@@ -16,6 +16,7 @@ from placement_env.cut_rows import rows_without
 from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import InputError
 from placement_env.formats import def_file, lef
+from placement_env.formats.def_areas import DefBox
 from placement_env.formats.def_design import DefDesign, DefPin, Status
 from placement_env.formats.def_fences import fences_of
 from placement_env.formats.lef_library import LefLibrary, Macro
@@ -52,7 +53,7 @@ def to_netlist(design: DefDesign, library: LefLibrary) -> tuple[Netlist, Placeme
     - Supply nets (USE POWER or GROUND), supply ports and nets without pins are left out.
     - The canvas is the bounding box of the die; without a DIEAREA, that of the rows.
     - Rows are cut where a placement blockage closes them; soft and partial ones do not. Regions
-      are fences, except for guides.
+      are fences, except for guides; so are placement blockages where macros move, closed to all.
     - Names are as DEF spells them. A port that has the name of a component becomes `PIN/name`.
 
     Raises:
@@ -67,6 +68,9 @@ def to_netlist(design: DefDesign, library: LefLibrary) -> tuple[Netlist, Placeme
     rows = _rows(design, library)
     canvas = _canvas(design, rows)
     names = _node_names(design, ports)
+    is_block = np.array([macro.is_block for macro in masters], dtype=bool)
+    # Cells are kept out by the rows, which blockages cut.
+    macros_move = bool((is_block & (design.components.status < Status.FIXED)).any())
     netlist = Netlist(
         name=design.name,
         node_name=names,
@@ -91,7 +95,9 @@ def to_netlist(design: DefDesign, library: LefLibrary) -> tuple[Netlist, Placeme
         node_master=("",) * len(ports) + design.components.master,
         net_name=tuple(design.nets.name[net] for net in pins.net.tolist()),
         pin_name=pins.name,
-        fences=fences_of(design, names),
+        fences=fences_of(
+            design, names, closed=_hard_blockages(design, owned=False) if macros_move else ()
+        ),
     )
     check_netlist(netlist, where=design.source)
     return netlist, _placement(design, ports, netlist)
@@ -217,14 +223,19 @@ def _rows(design: DefDesign, library: LefLibrary) -> Rows | None:
     )
 
 
-def _without_blockages(design: DefDesign, rows: Rows) -> Rows:
-    """The rows without what placement blockages close for good."""
-    boxes = [
+def _hard_blockages(design: DefDesign, *, owned: bool = True) -> list[DefBox]:
+    """What placement blockages close for good; those that move with a component if `owned`."""
+    return [
         box
         for blockage in design.blockages
         if not (blockage.layer or blockage.soft or blockage.max_density_percent is not None)
+        if owned or not blockage.component
         for box in blockage.boxes
     ]
+
+
+def _without_blockages(design: DefDesign, rows: Rows) -> Rows:
+    boxes = _hard_blockages(design)
     return rows_without(rows, np.array(boxes, dtype=np.float64) / design.dbu_per_um)
 
 

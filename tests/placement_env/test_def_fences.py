@@ -10,6 +10,7 @@ import pytest
 
 from placement_env.errors import InputError
 from placement_env.formats import def_file, lef, lefdef
+from placement_env.formats.def_design import Status
 from placement_env.formats.def_fences import fences_of
 from placement_env.formats.def_file import DefBlockage, DefBox, DefDesign, DefGroup, DefRegion
 from placement_env.formats.lef_library import LefLibrary
@@ -92,3 +93,25 @@ def test_placement_blockages_cut_the_rows(tmp_path: Path) -> None:
     unread, _ = lefdef.to_netlist(dataclasses.replace(design, blockages=others), library)
     assert unread.rows is not None
     assert unread.rows.sites.tolist() == [50, 50, 50]
+
+
+def test_movable_macros_keep_out_of_placement_blockages(tmp_path: Path) -> None:
+    """Rows keep cells out, which macros do not lie on."""
+    fixed, library = read(tmp_path, test_lefdef.SMALL)
+    ram = fixed.components.name.index("ram")
+    status = fixed.components.status.copy()
+    status[ram] = Status.PLACED
+    movable = dataclasses.replace(
+        fixed, components=dataclasses.replace(fixed.components, status=status)
+    )
+    box = DefBox(39_000, 14_000, 60_000, 50_000)  # its upper right corner is at (40, 20) um
+    for design, blockage, nodes in (
+        (movable, DefBlockage(boxes=(box,)), ["ram"]),
+        (movable, DefBlockage(boxes=(box,), component="ram"), []),
+        (movable, DefBlockage(boxes=(box,), soft=True), []),
+        (fixed, DefBlockage(boxes=(box,)), []),
+    ):
+        blocked = dataclasses.replace(design, blockages=(blockage,))
+        netlist, placement = lefdef.to_netlist(blocked, library)
+        report = check_rows(netlist, placement)
+        assert [netlist.node_name[node] for node in report.off_fence_nodes] == nodes
