@@ -52,7 +52,7 @@ def _read_file(tokens: Tokens, known: LefLibrary) -> LefLibrary:
     found_any = False
     while tokens.more():
         start = tokens.at
-        word = tokens.take()
+        word = tokens.keyword()
         if word == "MACRO":
             _add(tokens, start, macros, read_macro(tokens))
         elif word == "LAYER":
@@ -68,7 +68,7 @@ def _read_file(tokens: Tokens, known: LefLibrary) -> LefLibrary:
             stated_um = tokens.number("MANUFACTURINGGRID")
             grid = grid or stated_um
             tokens.expect(";", "MANUFACTURINGGRID")
-        elif word == "END" and tokens.peek() == "LIBRARY":
+        elif word == "END" and tokens.peek().upper() == "LIBRARY":
             found_any = True
             break
         elif word in ("VIA", "VIARULE", "NONDEFAULTRULE", "ARRAY"):
@@ -78,11 +78,12 @@ def _read_file(tokens: Tokens, known: LefLibrary) -> LefLibrary:
         elif word == "BEGINEXT":
             while tokens.take("BEGINEXT") != "ENDEXT":
                 pass
-        elif word.isupper():
+        elif tokens.words[start].isupper():
             tokens.statement(word)
         else:
             tokens.fail(
-                f"expected a LEF statement, found {word!r}", hint="check that this is a LEF file"
+                f"expected a LEF statement, found {tokens.words[start]!r}",
+                hint="check that this is a LEF file",
             )
         found_any = True
     if not found_any:
@@ -111,14 +112,14 @@ def _add(tokens: Tokens, start: int, known: dict[str, _Named], new: _Named) -> N
 def _read_units(tokens: Tokens) -> int:
     """DATABASE MICRONS; 0 where it is not stated."""
     dbu_per_um = 0
-    while (word := tokens.take("UNITS")) != "END":
+    while (word := tokens.keyword("UNITS")) != "END":
         if word == "DATABASE":
-            tokens.expect("MICRONS", "UNITS")
+            tokens.expect_keyword("MICRONS", "UNITS")
             dbu_per_um = tokens.integer("DATABASE MICRONS")
             if dbu_per_um <= 0:
                 tokens.fail(f"DATABASE MICRONS is {dbu_per_um}, expected a positive number")
         tokens.statement("UNITS")
-    tokens.expect("UNITS", "UNITS")
+    tokens.expect_keyword("UNITS", "UNITS")
     return dbu_per_um
 
 
@@ -127,10 +128,10 @@ def _read_site(tokens: Tokens) -> Site:
     inside = f"SITE {name}"
     width = height = 0.0
     site_class, symmetry = "CORE", ()
-    while (word := tokens.take(inside)) != "END":
+    while (word := tokens.keyword(inside)) != "END":
         if word == "SIZE":
             width = tokens.number(inside)
-            tokens.expect("BY", inside)
+            tokens.expect_keyword("BY", inside)
             height = tokens.number(inside)
             tokens.expect(";", inside)
         elif word == "CLASS":
@@ -153,7 +154,7 @@ def _read_layer(tokens: Tokens) -> Layer:
     pitch = offset = (0.0, 0.0)
     width = 0.0
     while True:
-        word = tokens.take(inside)
+        word = tokens.keyword(inside)
         if word == "END" and tokens.peek() == name:
             tokens.at += 1
             break

@@ -27,7 +27,7 @@ def read_macro(tokens: Tokens) -> Macro:
     site = ""
     pins: dict[str, MacroPin] = {}
     obstructions: list[Shape] = []
-    while (word := tokens.take(inside)) != "END":
+    while (word := tokens.keyword(inside)) != "END":
         if word == "PIN":
             pin = _read_pin(tokens, inside)
             if pin.name in pins:
@@ -39,7 +39,7 @@ def read_macro(tokens: Tokens) -> Macro:
             classes = [part.upper() for part in tokens.statement(inside)] or classes
         elif word == "SIZE":
             width = tokens.number(inside)
-            tokens.expect("BY", inside)
+            tokens.expect_keyword("BY", inside)
             size = width, tokens.number(inside)
             tokens.statement(inside)
         elif word == "ORIGIN":
@@ -85,7 +85,7 @@ def _read_pin(tokens: Tokens, macro: str) -> MacroPin:
     inside = f"PIN {name} of {macro}"
     direction, use = "INPUT", "SIGNAL"
     shapes: list[Shape] = []
-    while (word := tokens.take(inside)) != "END":
+    while (word := tokens.keyword(inside)) != "END":
         if word == "DIRECTION":
             direction = tokens.take(inside).upper()
             tokens.statement(inside)
@@ -105,7 +105,7 @@ def _read_shapes(tokens: Tokens, inside: str) -> list[Shape]:
     layer = ""
     width = 0.0
     shapes: list[Shape] = []
-    while (word := tokens.take(inside)) != "END":
+    while (word := tokens.keyword(inside)) != "END":
         if word == "LAYER":
             layer = tokens.take(inside)
             width = 0.0
@@ -127,7 +127,7 @@ def _read_geometry(
 ) -> list[Shape]:
     """One RECT, POLYGON or PATH as bounding boxes, one for each step of an ITERATE."""
     start = tokens.at
-    words = tokens.statement(inside)
+    words = [word.upper() for word in tokens.statement(inside)]
     numbers: list[float] = []
     repeat = (1, 1, 0.0, 0.0)
     for index, word in enumerate(words):
@@ -178,7 +178,7 @@ def _read_steps(
 
 
 def _skip_to_end(tokens: Tokens, inside: str) -> None:
-    while tokens.take(inside) != "END":
+    while tokens.keyword(inside) != "END":
         pass
 
 

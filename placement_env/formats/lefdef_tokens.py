@@ -112,6 +112,10 @@ class Tokens:
         self.at += 1
         return word
 
+    def keyword(self, inside: str = "the file") -> str:
+        """The next word in capitals: LEF's keywords may be written in any case."""
+        return self.take(inside).upper()
+
     def text(self, inside: str = "the file") -> str:
         """The next word without its quotes."""
         word = self.take(inside)
@@ -124,6 +128,12 @@ class Tokens:
         word = self.take(inside)
         if word != expected:
             self.fail(f"expected {expected!r} in {inside}, found {word[:40]!r}")
+
+    def expect_keyword(self, expected: str, inside: str = "the file") -> None:
+        """Take one word that must be `expected`, in any case."""
+        if self.keyword(inside) != expected:
+            found = self.words[self.at - 1][:40]
+            self.fail(f"expected {expected!r} in {inside}, found {found!r}")
 
     def number(self, inside: str = "the file") -> float:
         """The next word as a number of usable size."""

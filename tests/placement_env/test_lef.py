@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,24 @@ def test_small_file(tmp_path: Path) -> None:
     )
     assert pin.position_um == (3.5, 2.0)
     assert ram.pins["NOSHAPE"].position_um is None
+
+
+def test_keywords_may_be_written_in_any_case(tmp_path: Path) -> None:
+    """As Cadence's reader takes them; names are as they are written."""
+    keywords = {
+        *("CLASS", "SIZE", "BY", "ORIGIN", "SYMMETRY", "SITE", "PIN", "DIRECTION", "USE", "PORT"),
+        *("LAYER", "RECT", "OBS", "UNITS", "DATABASE", "MICRONS", "WIDTH", "PITCH", "TYPE", "PATH"),
+        *("MANUFACTURINGGRID", "POLYGON", "ITERATE", "DO", "STEP", "MACRO"),
+    }
+    lines = [
+        " ".join(word.capitalize() if word in keywords else word for word in line.split())
+        for line in SMALL.splitlines()
+    ]
+    # The blocks that are passed over end with their own names.
+    text = "\n".join(lines).replace("Propertydefinitions", "PROPERTYDEFINITIONS")
+    assert "Macro RAM" in text
+    small, other = lef.read(write(tmp_path, SMALL)), lef.read(write(tmp_path, text))
+    assert replace(small, files=()) == replace(other, files=())
 
 
 def test_units_are_those_of_the_technology(tmp_path: Path) -> None:
