@@ -96,7 +96,7 @@ class TrainingArguments(ImitationSettings, PpoSettings):
         threads: Threads of PyTorch on the CPU; more than one pays for large netlists only.
         checkpoint_every: Updates between two checkpoints, or fewer where they take minutes.
         resume: Folder of a run or of a checkpoint to go on from; options that are not given are as
-            they were then.
+            they were then. Checkpoints that are newer than that are deleted.
     """
 
     netlist: str = "toy"
