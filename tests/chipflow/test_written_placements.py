@@ -74,9 +74,9 @@ def test_place_and_score_of_a_def_agree(
     files = [bench.pdk.tech_lef, *bench.pdk.cell_lefs, *(used.macro.lef for used in memories)]
     lefs = [word for file in files for word in ("--lef", str(file))]
     source = bench.files["floorplan_def"]
-    ended = chipflow(
-        "place", source, *lefs, "--moves", 1000, "--json", "-q", "--animate", "--out", tmp_path
-    )
+    refused = chipflow("place", source, *lefs, "--moves", 1000)  # of the search
+    assert (refused.code, "no option --moves" in refused.err) == (2, True)
+    ended = chipflow("place", source, *lefs, "--json", "-q", "--animate", "--out", tmp_path)
     assert ended.code == 0, ended
     said = json.loads(ended.out)
     assert (tmp_path / "placement.gif").exists()
