@@ -79,22 +79,30 @@ def placer(name: str) -> Callable[..., Placement]:
     return place
 
 
+@contextlib.contextmanager
+def modules_of_this_folder() -> Iterator[None]:
+    """Modules of the current folder are found as well, before installed ones."""
+    folder = str(Path.cwd())
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
 _Run = Callable[[Netlist, Placement, float, int], object]
 
 
 def _function(name: str) -> _Run:
     module_name, _, attribute = name.partition(":")
-    folder = str(Path.cwd())
-    sys.path.insert(0, folder)
     try:
-        function = getattr(importlib.import_module(module_name), attribute)
+        with modules_of_this_folder():
+            function = getattr(importlib.import_module(module_name), attribute)
     except Exception as error:  # whatever the module does when it is imported
         raise InputError(
             f"the placer {name!r} cannot be imported: {type(error).__name__}: {error}",
             hint="give MODULE:FUNCTION, with the module in this folder or installed",
         ) from error
-    finally:
-        sys.path.remove(folder)
     if not callable(function):
         raise InputError(f"the placer {name!r} is no function")
 

@@ -34,13 +34,19 @@ def run_folder(out: Path, name: str, fallback: str, resume: Path | None) -> Path
         names = (fallback if number == 1 else f"{fallback}-{number}" for number in count(1))
         return next(folder for one in names if not has_checkpoints(folder := out / _plain(one)))
     folder = out / _plain(name)
-    if has_checkpoints(folder) and not (resumed and folder.resolve() == resumed.resolve()):
+    if has_checkpoints(folder) and not goes_on_in(folder, resume):
         raise InputError(
             "there is a training run already",
             where=str(folder),
             hint=f"go on with it by --resume {folder}, or give another --run-name",
         )
     return folder
+
+
+def goes_on_in(folder: Path, resume: Path | None) -> bool:
+    """Whether the folder is that of the run to go on from."""
+    resumed = resume and resumed_folder(resume)
+    return bool(resumed) and folder.resolve() == resumed.resolve()
 
 
 def resumed_folder(resume: Path) -> Path | None:

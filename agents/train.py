@@ -35,7 +35,7 @@ from agents.imitation import ImitationSettings, Lesson, imitate, lesson
 from agents.policy import GraphPolicy, PolicySize
 from agents.ppo import PpoSettings, Update, learn
 from agents.processes import joined
-from agents.run_folder import check_same, kept_settings, resumed_folder, run_folder
+from agents.run_folder import check_same, goes_on_in, kept_settings, run_folder
 from agents.run_log import RunLog
 from agents.teacher import taught_placement
 from agents.training_netlists import TrainingNetlist, load_netlists
@@ -211,8 +211,7 @@ def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: in
     folder = run_folder(Path(arguments.out), arguments.run_name, fallback, resume)
     if writes:
         folder.mkdir(parents=True, exist_ok=True)  # An error comes before the work.
-    goes_on = resume and resumed_folder(resume)
-    if not (goes_on and folder.resolve() == goes_on.resolve()):
+    if not goes_on_in(folder, resume):
         progress = replace(progress, best_costs={}, rows=0)
     elif writes and resume:
         drop_later(folder, resume)

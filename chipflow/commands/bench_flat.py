@@ -64,9 +64,8 @@ def flat(
         compile_kernels(show.say)
         for name in filter(None, map(str.strip, designs.split(","))):
             benchmark = load_netlist(name, lef or [])
-            checked_start(benchmark.netlist, benchmark.placements["initial"])
+            start = checked_start(benchmark.netlist, benchmark.placements["initial"])
             steps[benchmark.name] = []
-            start = benchmark.placements["initial"]
             macros_at = place_macros(benchmark.netlist, start, seed=seed)
             on_step = steps[benchmark.name].append
             for without, place in _variants(benchmark, macros_at, seed, on_step):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import shlex
-import sys
 from pathlib import Path
 
 from agents import foreign, placers
@@ -36,14 +35,11 @@ def placer_version(name: str) -> str:
 
 def _source(module: str) -> Path | None:
     """The file of a module in this folder or installed; None where it cannot be found."""
-    folder = str(Path.cwd())
-    sys.path.insert(0, folder)
     try:
-        spec = importlib.util.find_spec(module)
+        with foreign.modules_of_this_folder():
+            spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):
         spec = None
-    finally:
-        sys.path.remove(folder)
     return Path(spec.origin) if spec and spec.origin else None
 
 

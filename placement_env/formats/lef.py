@@ -135,7 +135,7 @@ def _read_site(tokens: Tokens) -> Site:
             height = tokens.number(inside)
             tokens.expect(";", inside)
         elif word == "CLASS":
-            site_class = tokens.take(inside).upper()
+            site_class = tokens.keyword(inside)
             tokens.expect(";", inside)
         elif word == "SYMMETRY":
             symmetry = tuple(axis.upper() for axis in tokens.statement(inside))
@@ -159,10 +159,10 @@ def _read_layer(tokens: Tokens) -> Layer:
             tokens.at += 1
             break
         if word == "TYPE":
-            kind = tokens.take(inside).upper()
+            kind = tokens.keyword(inside)
             tokens.statement(inside)
         elif word == "DIRECTION":
-            direction = tokens.take(inside).upper()
+            direction = tokens.keyword(inside)
             tokens.expect(";", inside)
         elif word == "PITCH":
             pitch = _one_or_two(tokens, inside)

@@ -87,10 +87,10 @@ def _read_pin(tokens: Tokens, macro: str) -> MacroPin:
     shapes: list[Shape] = []
     while (word := tokens.keyword(inside)) != "END":
         if word == "DIRECTION":
-            direction = tokens.take(inside).upper()
+            direction = tokens.keyword(inside)
             tokens.statement(inside)
         elif word == "USE":
-            use = tokens.take(inside).upper()
+            use = tokens.keyword(inside)
             tokens.expect(";", inside)
         elif word == "PORT":
             shapes += _read_shapes(tokens, f"PORT of {inside}")

@@ -74,10 +74,9 @@ def to_netlist(design: DefDesign, library: LefLibrary) -> tuple[Netlist, Placeme
     netlist = Netlist(
         name=design.name,
         node_name=names,
-        node_kind=np.array(
-            [NodeKind.PORT] * len(ports)
-            + [NodeKind.HARD_MACRO if m.is_block else NodeKind.STANDARD_CELL for m in masters],
-            dtype=np.int64,
+        node_kind=np.append(
+            np.full(len(ports), NodeKind.PORT, dtype=np.int64),
+            np.where(is_block, NodeKind.HARD_MACRO, NodeKind.STANDARD_CELL).astype(np.int64),
         ),
         width_um=np.append(no_size, [macro.width_um for macro in masters]),
         height_um=np.append(no_size, [macro.height_um for macro in masters]),
