@@ -73,13 +73,21 @@ class Lesson:
     soft: Tensor
 
 
-def lesson(netlist: Netlist, placement: Placement) -> Lesson:
+def lesson(
+    netlist: Netlist,
+    placement: Placement,
+    *,
+    columns: int | None = None,
+    rows: int | None = None,
+) -> Lesson:
     """What a placement of a netlist teaches, up to a macro that finds no cell on the way.
+
+    The cells are those of an environment with so many `columns` and `rows`.
 
     Raises:
         InputError: The netlist has no movable hard macro, or one that fits nowhere.
     """
-    env = MacroPlacementEnv(netlist, placement, sweeps=0)
+    env = MacroPlacementEnv(netlist, placement, columns=columns, rows=rows, sweeps=0)
     states, wanted = [], []
     observation, info = env.reset()
     at_first = env.placement()

@@ -29,9 +29,9 @@ from placement_env.errors import InputError
 from placement_env.netlist import FloatArray
 
 #: Of `features` and the kinds of moves; weights for others do not fit.
-VERSION = 4
+VERSION = 5
 FEATURES = (
-    "one",
+    "given",
     "length",
     "beyond",
     "from nothing",
@@ -40,6 +40,7 @@ FEATURES = (
     "hard over soft",
     "hard area",
     "hard size from nothing",
+    "hard size given",
 )
 #: What is corrected by a factor each; the last one is not a correction, but eagerness itself.
 SCALARS = (
@@ -126,17 +127,20 @@ def features(situation: Situation) -> FloatArray:
     """[FEATURES] what the corrections depend on; what is not known yet is as usual."""
     length, accepted = situation.moves_per_macro, situation.accepted
     length = _LONG if length is None else length
+    given, from_nothing = float(not situation.from_nothing), float(situation.from_nothing)
+    size = log(situation.hard_size / TYPICAL_SIZE)
     return np.array(
         [
-            1.0,
+            given,
             log(min(max(length, 1.0), _LONG) / _LONG),
             log(min(max(length, _LONG), _LONGEST) / _LONG),
-            float(situation.from_nothing),
+            from_nothing,
             0.0 if accepted is None else log(max(accepted, 0.01) / 0.35),
             log(situation.cells / 800),
             log((situation.hard + 1) / (situation.soft + 1)) + 1.3,
             4 * (situation.hard_area - 0.45),
-            float(situation.from_nothing) * log(situation.hard_size / TYPICAL_SIZE),
+            from_nothing * size,
+            given * size,
         ]
     )
 

@@ -395,7 +395,8 @@ def _lessons(
             seed=arguments.seed,
             folder=Path(arguments.out) / "teachers",
         )
-        lessons.append(lesson(one.netlist, placed))
+        grid = {"columns": arguments.columns or None, "rows": arguments.rows or None}
+        lessons.append(lesson(one.netlist, placed, **grid))
         say(
             f"{one.name}: the search teaches a placement of cost "
             f"{proxy_cost(one.netlist, placed).total:.4f}"

@@ -187,9 +187,14 @@ def train(arguments: ControlArguments) -> SearchControl:
         InputError: A netlist, the weights or a feature cannot be used.
     """
     search.compile_kernels(print)
-    drawn = [(part.name, True) for part in load_netlists(arguments.netlist)]
-    if arguments.given:
-        drawn += [(part.name, False) for part in load_netlists(arguments.given)]
+    drawn = [
+        (part.name, from_nothing)
+        for names, from_nothing in ((arguments.netlist, True), (arguments.given, False))
+        if names
+        for part in load_netlists(names)
+    ]
+    if not drawn:
+        raise InputError("neither --netlist nor --given names a netlist")
     trained = _trained(arguments.features)
     weights = to_vector(load_control(Path(arguments.weights)) if arguments.weights else untrained())
     rng = np.random.default_rng(arguments.seed)

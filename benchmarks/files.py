@@ -37,6 +37,8 @@ class Benchmark:
         name: Name of the design.
         netlist: Clustered (hard and soft macros on a grid) or flat (standard cells on rows).
         placements: Placements that come with it, by name; "initial" is the start.
+        replaced: The start that came with it, where another file's is in its place.
+        remarks: What its user should know: what is odd about its files, and what is not read.
         read: Reads a placement in the format that the netlist came in, and the netlist as that
             file has it (a .plc states the grid).
         write: Writes a placement into a folder in that format and returns the file.
@@ -53,6 +55,8 @@ class Benchmark:
     published: tuple[Published, ...] = ()
     source: str = ""
     tracks: TrackSupply | None = None
+    replaced: Placement | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def load_files(netlist: Path, *, start: Path | None = None, lefs: Sequence[Path] = ()) -> Benchmark:
@@ -94,7 +98,8 @@ def with_start(benchmark: Benchmark, start: Path) -> Benchmark:
     """
     netlist, placement = benchmark.read(start)
     placements = {**benchmark.placements, "initial": placement}
-    return replace(benchmark, netlist=netlist, placements=placements)
+    before = benchmark.placements.get("initial")
+    return replace(benchmark, netlist=netlist, placements=placements, replaced=before)
 
 
 def clustered(path: Path, plc_files: Mapping[str, Path]) -> Benchmark:
@@ -243,6 +248,7 @@ def lefdef_design(path: Path, lefs: Sequence[Path]) -> Benchmark:
         write,
         source=str(path),
         tracks=track_supply(design, library),
+        remarks=(*design.remarks, *_skipped(design), *_unplaced_ports(netlist)),
     )
 
 
@@ -282,7 +288,36 @@ def _with_pl(
         bookshelf.write_pl(target, netlist, placement)
         return target
 
-    return Benchmark(netlist.name, netlist, {"initial": initial}, read, write, source=str(path))
+    return Benchmark(
+        netlist.name,
+        netlist,
+        {"initial": initial},
+        read,
+        write,
+        source=str(path),
+        remarks=_unplaced_ports(netlist),
+    )
+
+
+def _skipped(design: def_file.DefDesign) -> tuple[str, ...]:
+    """A remark on what was not read of a DEF, if anything was not."""
+    if not design.skipped:
+        return ()
+    kinds = ", ".join(f"{count} {kind}" for kind, count in design.skipped.items())
+    return (f"passed over, and missing from what is written: {kinds}",)
+
+
+def _unplaced_ports(netlist: Netlist) -> tuple[str, ...]:
+    """A remark on ports that nobody has placed, if there are any."""
+    ports = netlist.nodes_of(NodeKind.PORT)
+    unplaced = ports[~netlist.fixed[ports]]
+    if not unplaced.size:
+        return ()
+    first = netlist.node_name[unplaced[0]]
+    return (
+        f"{unplaced.size} of {ports.size} ports have no place, the first is {first!r}: their wires "
+        "lead to the middle of the canvas",
+    )
 
 
 def _by_name(other: Netlist, placement: Placement, netlist: Netlist, file: Path) -> Placement:

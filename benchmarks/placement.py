@@ -20,7 +20,7 @@ from benchmarks.published import Published
 from placement_env.cost.proxy import check_positions, proxy_cost, robust_proxy_cost
 from placement_env.density_overflow import density_overflow
 from placement_env.errors import InputError
-from placement_env.legality import hard_overlaps, misshapen, outside
+from placement_env.legality import hard_overlaps, misshapen, moved_fixed, outside
 from placement_env.netlist import Netlist, NodeKind, Placement, hpwl_um, oriented_size
 from placement_env.route_estimate import GRID_ROWS, TrackSupply, estimate_routes
 from placement_env.row_legality import check_rows, overlapping_pairs
@@ -30,6 +30,7 @@ LEGALITY = (
     "placement__hard_overlaps__count",
     "placement__outside__count",
     "placement__misshapen__count",
+    "placement__moved_fixed__count",
     "placement__cell_overlaps__count",
     "placement__off_site__count",
     "placement__off_row__count",
@@ -91,7 +92,11 @@ class Result:
 
 
 def score(
-    netlist: Netlist, placement: Placement, tracks: TrackSupply | None = None
+    netlist: Netlist,
+    placement: Placement,
+    tracks: TrackSupply | None = None,
+    *,
+    start: Placement | None = None,
 ) -> dict[str, float]:
     """All scores of a placement, by the names of `placement_env.metrics`.
 
@@ -103,6 +108,7 @@ def score(
         netlist: The netlist.
         placement: A position of each node.
         tracks: The routing tracks above it.
+        start: Where fixed nodes have to be.
 
     Raises:
         InputError: A node has no finite position, or the grid cannot be used.
@@ -136,6 +142,8 @@ def score(
         scores["placement__outside__count"] = len(outside(netlist, placement))
         if netlist.aspect_range is not None:
             scores["placement__misshapen__count"] = len(misshapen(netlist, placement))
+    if start is not None:
+        scores["placement__moved_fixed__count"] = len(moved_fixed(netlist, placement, start))
     scores["placement__macro__count"] = len(netlist.nodes_of(NodeKind.HARD_MACRO))
     return scores
 
@@ -227,17 +235,16 @@ def run_suite(
                 benchmark = benchmark or _with_start(name, start)
                 if begin:
                     begin(benchmark, budget_s, seed)
+                begin_at = benchmark.placements[start]
                 memory = PeakMemory()
                 started = time.perf_counter()
-                placement = place(
-                    benchmark.netlist, benchmark.placements[start], budget_s=budget_s, seed=seed
-                )
+                placement = place(benchmark.netlist, begin_at, budget_s=budget_s, seed=seed)
                 wall_s = time.perf_counter() - started
                 effort = {"time__wall_s": wall_s}
                 if (peak := memory.so_far_bytes()) is not None:
                     effort["memory__peak_bytes"] = peak
-                scores = score(benchmark.netlist, placement, benchmark.tracks) | effort
-                yield Result(name, budget_s, seed, scores, benchmark.published)
+                scores = score(benchmark.netlist, placement, benchmark.tracks, start=begin_at)
+                yield Result(name, budget_s, seed, scores | effort, benchmark.published)
 
 
 def _with_start(name: str, start: str) -> Benchmark:

@@ -24,6 +24,7 @@ _COLUMNS = {
     "placement__cell_overlaps__count": "cell overlaps",
     "placement__outside__count": "outside",
     "placement__misshapen__count": "misshapen",
+    "placement__moved_fixed__count": "fixed moved",
     "placement__off_site__count": "off site",
     "placement__off_row__count": "off row",
     "placement__off_fence__count": "off fence",

@@ -31,7 +31,7 @@ class ConstraintsTask(BaseModel):
         spec: What is said of timing, in prose.
         inputs: Bits of the input ports.
         outputs: Bits of the output ports.
-        clock_port: The clock port that the design names.
+        clock_port: The clock: the port that the design names, or what the flow calls one without.
         period_ns: Its period.
     """
 
@@ -77,7 +77,8 @@ def write_constraints(
     Args:
         spec_text: What is said of timing.
         names: Ports, pins and cells of the design.
-        clock_port: The clock port that the design names.
+        clock_port: The clock port that the design names; where it is none of the inputs, the name
+            of the clock without a port that the flow creates.
         period_ns: Its period.
         model: The model string.
         check: Checks the constraints further; raises `InputError`.
@@ -113,7 +114,7 @@ def write_constraints(
         "spec": task.spec,
         "inputs": _ports(task.inputs),
         "outputs": _ports(task.outputs),
-        "clock": f"{task.clock_port}, period {task.period_ns:g} ns",
+        "clock": f"{_clock_in_words(task)}, period {task.period_ns:g} ns",
         "commands": ", ".join(COMMANDS),
     }
     (sdc, questions), asked = ask("write_constraints", fields, read, model=model, **asking)
@@ -144,6 +145,12 @@ def _with_clock(commands: Sequence[Command], task: ConstraintsTask) -> tuple[Com
     source = f" [get_ports {{{task.clock_port}}}]" if task.clock_port in task.inputs else ""
     clock = f"create_clock -name {task.clock_port} -period {task.period_ns!r}{source}"
     return (*parse(clock), *commands)
+
+
+def _clock_in_words(task: ConstraintsTask) -> str:
+    if task.clock_port in task.inputs:
+        return task.clock_port
+    return f"none; the clock {task.clock_port} has no port"
 
 
 def _ports(bits: Sequence[str]) -> str:

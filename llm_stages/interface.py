@@ -1,7 +1,7 @@
 """The ports that a specification asks for, and how a module's own differ from them.
 
 Three common ways to state ports are understood: a Verilog module header in a code block, a list of
-`- input name (8 bits)` lines, each with one port or several, and a Markdown table with name,
+`- input name (8 bits)` lines, each with one port or several, and Markdown tables with name,
 direction and width. A specification in free prose states none, and then nothing is checked.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llm_stages import slang
@@ -121,28 +121,35 @@ def _from_header(spec: str, top: str) -> tuple[RequiredPort, ...]:
 
 
 def _from_list(spec: str) -> tuple[RequiredPort, ...]:
-    stated = [
-        (direction, name, _width(match))
-        for bullet in _BULLET.finditer(spec)
-        for direction, name, match in _ports_of_line(spec, bullet)
-    ]
-    explicit = any(width is not None for _, _, width in stated)
+    stated = [port for bullet in _BULLET.finditer(spec) for port in _ports_of_line(spec, bullet)]
+    explicit = any(port.width for port in stated)
     default = 1 if explicit or re.search(r"one\s+bit\s+unless", spec) else None
     ports: dict[str, RequiredPort] = {}
-    for direction, name, width in stated:
-        given = default if width is None else width
-        ports.setdefault(name, RequiredPort(name, _DIRECTION[direction], given))
+    for port in stated:
+        given = replace(port, width=default if port.width is None else port.width or None)
+        ports.setdefault(port.name, given)
     return tuple(ports.values())
 
 
-def _ports_of_line(spec: str, bullet: re.Match[str]) -> list[tuple[str, str, re.Match[str]]]:
-    """Direction, name and match of every port that one line of a list states."""
-    direction = bullet["direction"]
-    found = [(direction, bullet["name"], bullet)]
-    last = bullet
+def _ports_of_line(spec: str, bullet: re.Match[str]) -> list[RequiredPort]:
+    """Every port that one line of a list states. A width of 0 is one that the line leaves open.
+
+    In `input [7:0] a, b` the range is of both. In `input a, b (8 bits)` the bits may be.
+    """
+    direction = _DIRECTION[bullet["direction"]]
+    found = [RequiredPort(bullet["name"], direction, _width(bullet))]
+    shared = _width(bullet) if bullet["high"] else None
+    last, begun = bullet, 0
     while further := _FURTHER.match(spec, last.end()):
-        direction = further["direction"] or direction
-        found.append((direction, further["name"] or further["quoted"] or further["bare"], further))
+        if further["direction"]:
+            direction, shared, begun = _DIRECTION[further["direction"]], None, len(found)
+        name = further["name"] or further["quoted"] or further["bare"]
+        width = _width(further)
+        if further["high"]:
+            shared = width
+        elif width is not None and not further["direction"]:
+            found[begun:] = [replace(port, width=port.width or 0) for port in found[begun:]]
+        found.append(RequiredPort(name, direction, shared if width is None else width))
         last = further
     return found
 
@@ -156,12 +163,10 @@ def _width(match: re.Match[str]) -> int | None:
 
 
 def _from_table(spec: str) -> tuple[RequiredPort, ...]:
-    ports: list[RequiredPort] = []
+    ports: dict[str, RequiredPort] = {}
     columns: dict[str, int] | None = None
     for line in spec.splitlines():
         if not line.strip().startswith("|"):
-            if ports:
-                break
             columns = None
             continue
         cells = [cell.strip().strip("`*").strip() for cell in line.strip().strip("|").split("|")]
@@ -171,8 +176,8 @@ def _from_table(spec: str) -> tuple[RequiredPort, ...]:
             direction = _DIRECTION.get(cells[columns["direction"]].lower())
             if direction is not None:
                 name, width = _name_and_width(cells, columns)
-                ports.append(RequiredPort(name, direction, width))
-    return tuple(ports)
+                ports.setdefault(name, RequiredPort(name, direction, width))
+    return tuple(ports.values())
 
 
 def _columns(header: Sequence[str]) -> dict[str, int]:

@@ -33,16 +33,17 @@ _SCOPE_ABSTRACT_UNIX, _SCOPE_SIGNAL = 1 << 0, 1 << 1
 
 # What Landlock does not cover: sockets of any kind, signals to others, and leaving the process
 # group, by which everything is ended. By machine: the kernel's name of it, then the numbers of
-# socket, setsid, setpgid, kill, tkill, rt_sigqueueinfo, pidfd_send_signal, ptrace,
-# process_vm_writev, unshare, setns, mount, bpf, keyctl, io_uring_setup (which can open sockets).
+# socket, setsid, setpgid, kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo,
+# pidfd_send_signal, ptrace, process_vm_writev, unshare, setns, mount, bpf, keyctl, io_uring_setup
+# (which can open sockets).
 _REFUSED_CALLS = {
     "x86_64": (
         0xC000003E,
-        (41, 112, 109, 62, 200, 129, 424, 101, 311, 272, 308, 165, 321, 250, 425),
+        (41, 112, 109, 62, 200, 234, 129, 297, 424, 101, 311, 272, 308, 165, 321, 250, 425),
     ),
     "aarch64": (
         0xC00000B7,
-        (198, 157, 154, 129, 130, 138, 424, 117, 271, 97, 268, 40, 280, 219, 425),
+        (198, 157, 154, 129, 130, 131, 138, 240, 424, 117, 271, 97, 268, 40, 280, 219, 425),
     ),
 }
 _BPF_LOAD, _BPF_JUMP_EQUAL, _BPF_JUMP_AT_LEAST, _BPF_RETURN = 0x20, 0x15, 0x35, 0x06

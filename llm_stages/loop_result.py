@@ -113,8 +113,6 @@ def chosen(
         DraftRejected: No candidate came through the gates before the simulation.
     """
     basis: Basis = "test bench" if pool.test_bench else "reference model"
-    if winner is None and (agreeing := pool.passing()):
-        winner = agreeing[0]  # ahead by too little to stop there, but nothing else came
     one = winner
     if one is None:
         one, basis = _without_proof(pool)

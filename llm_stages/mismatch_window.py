@@ -15,7 +15,7 @@ from llm_stages.errors import InputError
 from llm_stages.normalise import NormalisedSpec
 from llm_stages.reference_model import Expected
 from llm_stages.stimulus import Stimulus
-from llm_stages.vector_bench import BENCH, DEVICE, Comparison, Trace
+from llm_stages.vector_bench import BENCH, DEVICE, ROWS_DONE, Comparison, Trace
 
 MOST_CYCLES = 10
 MOST_BYTES = 4096
@@ -113,7 +113,7 @@ def _values(
 
 
 def _sampled(waves: vcd.Waves, names: Sequence[str], rows: range) -> dict[str, list[str]]:
-    counter = waves.signals.get(f"{BENCH}.rows_done")
+    counter = waves.signals.get(f"{BENCH}.{ROWS_DONE}")
     paths = {name: f"{BENCH}.{DEVICE}.{name}" for name in names}
     known = {name: path for name, path in paths.items() if path in waves.signals}
     if counter is None or not known:

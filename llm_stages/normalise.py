@@ -22,6 +22,10 @@ STAGE = "normalise_spec"
 _CLOCK = re.compile(r"(?i)^(i_)?(clk|clock|ck)(_i)?$")
 _RESET = re.compile(r"(?i)^(i_)?(a|s)?_?n?(rst|reset|resetn|areset|aresetn)(_?[nbi])?$")
 _LOW = re.compile(r"(?i)(^n_?(rst|reset)|(rst|reset)_?[nb](_i)?$)")
+_ACTIVE = re.compile(r"(?i)\bactive[\s-]+(low|high)\b")
+_OF_RESET = re.compile(r"(?i)reset|\brst")
+# Where a sentence, an item or a row of a table ends; what begins with "it" goes on with the last.
+_SENTENCE = re.compile(r"(?i)(?:[.;](?=\s)|\n\s*\n|\n(?=\s*[-*+|#]))(?!\s*(?:it|this)\b)")
 _JSON = re.compile(r"\{.*\}", re.DOTALL)
 _WITHIN = re.compile(r"(?i)\bwithin\b[^.]*\bcycles\b")
 _FREE = re.compile(r"(?i)\b(result|answer|response|quotient)s?\b[^.]*\bwithin\b[^.]*\bcycles\b")
@@ -236,10 +240,9 @@ def _reset(given: Any, inputs: dict[str, int], spec: str) -> SpecReset | None:
         return None
     said = given if isinstance(given, dict) else {}
     active = 0 if _LOW.search(port) or said.get("active") in (0, "0", "low") else 1
-    if re.search(r"(?i)active[ -]low", spec):
-        active = 0
-    elif re.search(r"(?i)active[ -]high", spec):
-        active = 1
+    stated = _stated_levels(spec, port)
+    if len(stated) == 1:
+        active = int("high" in stated)
     kind = str(said.get("kind", "unknown")).lower()
     plain = re.sub(r"(?i)asynchronous", "", spec)
     is_asynchronous = plain != spec or re.match(r"(?i)a_?n?(rst|reset)", port)
@@ -252,6 +255,17 @@ def _reset(given: Any, inputs: dict[str, int], spec: str) -> SpecReset | None:
     return SpecReset(
         port=port, active=1 if active else 0, kind=kind if kind in known else "unknown"
     )
+
+
+def _stated_levels(spec: str, port: str) -> set[str]:
+    """What the text says of the reset's active level: "low", "high", nothing, or both."""
+    named = re.compile(rf"(?<!\w){re.escape(port)}(?!\w)")
+    return {
+        found.lower()
+        for sentence in _SENTENCE.split(spec)
+        if named.search(sentence) or _OF_RESET.search(sentence)
+        for found in _ACTIVE.findall(sentence)
+    }
 
 
 def _sentences(given: Any) -> tuple[str, ...]:

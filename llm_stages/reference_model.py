@@ -13,6 +13,7 @@ import ast
 import json
 import re
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,7 +162,7 @@ def check(source: str, spec: NormalisedSpec) -> None:
 
 
 def run(source: str, spec: NormalisedSpec, stimulus: Stimulus, work_dir: Path) -> Expected:
-    """Run a reference model in the sandbox.
+    """Run a reference model in the sandbox, in a folder of its own below `work_dir`.
 
     Raises:
         WrongAnswer: It fails, takes too long, or yields no value at all.
@@ -175,16 +176,17 @@ def run(source: str, spec: NormalisedSpec, stimulus: Stimulus, work_dir: Path) -
         "reset": spec.reset.model_dump() if spec.reset else None,
         "rows": [dict(row) for row in stimulus.rows],
     }
-    runner = work_dir / "runner.py"
+    # Where a program has run before, it may have left links, through which we would write.
+    run_dir = Path(tempfile.mkdtemp(prefix="run_", dir=work_dir))
+    runner = run_dir / "runner.py"
     runner.write_text(Path(reference_runner.__file__).read_text("utf-8"), encoding="utf-8")
-    (work_dir / "reference.py").write_text(source, encoding="utf-8")
-    (work_dir / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    result = work_dir / "result.json"
-    result.unlink(missing_ok=True)
+    (run_dir / "reference.py").write_text(source, encoding="utf-8")
+    (run_dir / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    result = run_dir / "result.json"
     python = Path(sys.executable)
     done = sandbox.run(
         [python, "-I", "-S", "-B", "runner.py", "reference.py", "job.json", result.name],
-        work_dir=work_dir,
+        work_dir=run_dir,
         log_path=work_dir / "reference.log",
         timeout_s=_LIMIT_S,
         isolate=True,

@@ -159,6 +159,8 @@ def solve(
             if not pool.found:
                 raise BudgetSpent(str(spent.args[0]), where=WRITE) from spent
             stopped = str(spent.args[0])
+        if loop.winner is None:
+            loop.is_done(0)  # one may be ahead by too little to stop there, but nothing else came
         result = chosen(
             pool, loop.asker.replies, loop.winner, loop.mutants, loop.spec, stopped,
             most_survivors=loop.options.most_survivors,
@@ -444,7 +446,7 @@ class _Loop:
 
     def is_done(self, lead: int) -> bool:
         """Whether a candidate passes, by a test bench that is strong enough to say so."""
-        found = self.pool.passing(lead=lead)
+        found, self.mutants = self.pool.passing(lead=lead), MutantCheck(0, 0)
         bench = self.pool.bench
         if found is not None and found[1] is not None and bench is not None:
             self.mutants = self.check_mutants(*found)

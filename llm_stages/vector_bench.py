@@ -21,7 +21,9 @@ from llm_stages.text_files import head
 from llm_stages.verdict import Verdict
 
 BENCH = "chipflow_bench"
-DEVICE = "device"
+#: Names in it; ports may have any others.
+DEVICE, ROWS_DONE = "chipflow_device", "chipflow_rows_done"
+_ROWS, _ROW, _SEEN, _ERRORS = (f"chipflow_{name}" for name in ("rows", "row", "seen", "errors"))
 
 #: A row: inputs change at 0, outputs are sampled at 4, the active edge is at 5, the other at 9.
 ROW_NS, SAMPLE_NS = 10, 4
@@ -114,7 +116,7 @@ def simulate(
         work_dir=run_dir,
         timeout_s=timeout_s,
         untrusted=[] if trusted else [device],
-        counters=Counters(f"{BENCH}.errors", f"{BENCH}.rows_done"),
+        counters=Counters(f"{BENCH}.{_ERRORS}", f"{BENCH}.{ROWS_DONE}"),
     )
     if not verdict.passed or verdict.checks != len(stimulus.rows):
         return None, verdict
@@ -146,7 +148,7 @@ def source(spec: NormalisedSpec, rows: int, *, waves: bool = False) -> str:
     declared = [f"  reg [{port.width - 1}:0] \\{port.name} ;" for port in inputs]
     declared += [f"  wire [{port.width - 1}:0] \\{port.name} ;" for port in outputs]
     connected = [f".\\{port.name} (\\{port.name} )" for port in (*inputs, *outputs)]
-    drive = "{" + ", ".join(f"\\{port.name} " for port in inputs) + "} = rows[row];"
+    drive = "{" + ", ".join(f"\\{port.name} " for port in inputs) + f"}} = {_ROWS}[{_ROW}];"
     words = " ".join(["%b"] * len(outputs))
     values = ", ".join(f"\\{port.name} " for port in outputs)
     edges = ""
@@ -165,21 +167,21 @@ def source(spec: NormalisedSpec, rows: int, *, waves: bool = False) -> str:
     return (
         "`timescale 1ns / 1ns\n"
         f"module {BENCH};\n"
-        f"  reg [{bits - 1}:0] rows [0:{rows - 1}];\n"
-        "  integer row, seen, errors = 0, rows_done = 0;\n"
+        f"  reg [{bits - 1}:0] {_ROWS} [0:{rows - 1}];\n"
+        f"  integer {_ROW}, {_SEEN}, {_ERRORS} = 0, {ROWS_DONE} = 0;\n"
         + "\n".join(declared)
         + f"\n  {spec.top} {DEVICE} ({', '.join(connected)});\n"
         "  initial begin\n"
-        f'    $readmemb("{_ROWS_FILE}", rows);\n'
-        f'    seen = $fopen("{_SEEN_FILE}", "w");\n'
+        f'    $readmemb("{_ROWS_FILE}", {_ROWS});\n'
+        f'    {_SEEN} = $fopen("{_SEEN_FILE}", "w");\n'
         + dump
-        + f"    for (row = 0; row < {rows}; row = row + 1) begin\n"
+        + f"    for ({_ROW} = 0; {_ROW} < {rows}; {_ROW} = {_ROW} + 1) begin\n"
         + (f"      {drive}\n" if inputs else "")
         + f"      #{SAMPLE_NS} ;\n"
-        f'      $fdisplay(seen, "{words}", {values});\n'
-        "      rows_done = rows_done + 1;\n"
+        f'      $fdisplay({_SEEN}, "{words}", {values});\n'
+        f"      {ROWS_DONE} = {ROWS_DONE} + 1;\n"
         + edges
-        + "    end\n    $fclose(seen);\n    $finish(0);\n  end\nendmodule\n"
+        + f"    end\n    $fclose({_SEEN});\n    $finish(0);\n  end\nendmodule\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether macros lie inside the canvas and apart from each other, in shapes that they may have.
+"""Whether macros lie inside the canvas and apart, in shapes that they may have, fixed ones in place.
 
 Centres are rounded to float32 first, as the public macro placement challenge does, so that a
 placement that is legal here is legal there. The test is strict: any overlap, however small, counts.
@@ -13,6 +13,8 @@ from placement_env.netlist import FloatArray, IntArray, Netlist, NodeKind, Place
 
 #: What shapes may be off by, as a share.
 _ROUNDED = 1e-6
+#: What fixed nodes may be off by, as a share of the canvas's longer side.
+_ROUNDED_PLACE = 1e-5
 
 
 def hard_overlaps(netlist: Netlist, placement: Placement) -> list[tuple[int, int]]:
@@ -65,6 +67,18 @@ def misshapen(netlist: Netlist, placement: Placement) -> IntArray:
             fits = (aspect >= least * (1 - _ROUNDED)) & (aspect <= greatest * (1 + _ROUNDED))
         allowed = same | (fits & (abs(width * height - area) <= _ROUNDED * area))
     return np.flatnonzero(~allowed)
+
+
+def moved_fixed(netlist: Netlist, placement: Placement, start: Placement) -> IntArray:
+    """Fixed nodes that are not where `start` has them, or not turned as there; ascending.
+
+    Positions may be off by 1e-5 of the canvas's longer side, for files that round. Nodes without a
+    position in `start` may be anywhere.
+    """
+    least_um = _ROUNDED_PLACE * max(netlist.canvas.width_um, netlist.canvas.height_um)
+    moved_um = np.maximum(abs(placement.x_um - start.x_um), abs(placement.y_um - start.y_um))
+    moved = (moved_um > least_um) | (placement.orient != start.orient)
+    return np.flatnonzero(netlist.fixed & moved & ~np.isnan(moved_um))
 
 
 def check_fixed(netlist: Netlist, placement: Placement) -> None:

@@ -73,6 +73,9 @@ METRICS: dict[str, Metric] = {
     "placement__misshapen__count": Metric(
         "", "lower", "soft blocks of another area or shape than they may have"
     ),
+    "placement__moved_fixed__count": Metric(
+        "", "lower", "fixed nodes that are not where the netlist came with them"
+    ),
     "placement__wirelength__hpwl_um": Metric("um", "lower", "half-perimeter wirelength"),
     "placement__macro__count": Metric("", "none", "hard macros"),
     # Cell placement

@@ -225,7 +225,7 @@ def _run(job: _Job, place: _Placer) -> AblationRun:
         from_nothing=job.start == "nothing",
     )
     wall_s = time.perf_counter() - began
-    scores = score(given.netlist, placed)
+    scores = score(given.netlist, placed, start=given.start)
     return AblationRun(
         *job.key,
         robust_cost=scores["placement__proxy__cost__robust"],

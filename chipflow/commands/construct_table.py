@@ -92,7 +92,7 @@ def _alone(policy: GraphPolicy, given: TrainingNetlist, seeds: int) -> tuple[flo
         began = time.perf_counter()
         placed = construct(policy, given.netlist, given.start, count=_ROLLOUTS, seed=seed)
         seconds.append(time.perf_counter() - began)
-        scores = score(given.netlist, placed)
+        scores = score(given.netlist, placed, start=given.start)
         assert is_legal(scores), given.name
         costs.append(scores["placement__proxy__cost"])
     return statistics.median(costs), statistics.median(seconds)

@@ -138,6 +138,8 @@ def place(
     )
     options.check(benchmark.netlist, begin_at, budget, benchmark.tracks)
     folder = make_folder(out or Path("placements", benchmark.name))
+    for remark in benchmark.remarks:
+        typer.echo(f"note: {netlist}: {remark}", err=True)
     compile_for(benchmark, agent, show.say)
     history, snapshots = CostHistory(), Snapshots(_PICTURES)
 
@@ -159,7 +161,8 @@ def place(
         )
         wall_s = time.perf_counter() - started
     placed = benchmark.write(folder, placement)  # before anything that can fail or be interrupted
-    scores = score(benchmark.netlist, placement, benchmark.tracks) | {"time__wall_s": wall_s}
+    scores = score(benchmark.netlist, placement, benchmark.tracks, start=begin_at)
+    scores["time__wall_s"] = wall_s
     record = {"design": benchmark.name, "budget_s": budget, "seed": seed, **scores}
     record["options"] = options.record()
     files = _write_history(folder, history)

@@ -46,7 +46,8 @@ def score(
             route_estimate.compile_kernels(say)
     elif benchmark.netlist.grid is not None:
         compile_notice("proxy cost", lambda: score_of(benchmark.netlist, at), say)
-    scores = score_of(benchmark.netlist, at, benchmark.tracks)
+    came = benchmark.replaced or benchmark.placements.get("initial")
+    scores = score_of(benchmark.netlist, at, benchmark.tracks, start=None if came is at else came)
     if as_json:
         typer.echo(json.dumps({"design": benchmark.name, **scores}, indent=2))
     else:

@@ -92,7 +92,12 @@ def check_rtl(
 
 
 def _conditions(design: Design) -> int:
-    return sum(len(_CONDITION.findall(path.read_text(encoding="utf-8"))) for path in design.rtl)
+    return sum(len(_CONDITION.findall(_text(path))) for path in design.rtl)
+
+
+def _text(path: Path) -> str:
+    """RTL, in which comments may be in any encoding."""
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _ports(design: Design, models: Sequence[Path]) -> list[slang.Port]:
@@ -119,7 +124,7 @@ def _refused(design: Design, files: Sequence[Path]) -> list[slang.Diagnostic]:
     """What files as one text hold that generated HDL must not, whichever tool reads them."""
     with tempfile.TemporaryDirectory(prefix="chipflow-") as folder:
         whole = Path(folder) / "whole.sv"
-        whole.write_text("\n".join(path.read_text(encoding="utf-8") for path in files))
+        whole.write_text("\n".join(_text(path) for path in files), encoding="utf-8")
         for more in _TOOL_DEFINES:
             defines = (*design.defines, *more)
             found = untrusted.check_includes(

@@ -146,7 +146,8 @@ def apply_change(sources: Sources, change: Change, *, untrusted: frozenset[str])
         marked = {path.relative_to(folder).as_posix() for path in given.untrusted} | untrusted
         toml = set_key(toml, "untrusted", sorted(marked), file=file)
     elif change.kind == "constraints":
-        (folder / _CONSTRAINTS).write_text(sources.sdc + change.sdc, encoding="utf-8")
+        ended = sources.sdc if sources.sdc.endswith("\n") or not sources.sdc else sources.sdc + "\n"
+        (folder / _CONSTRAINTS).write_text(ended + change.sdc, encoding="utf-8")
         if given.constraints_spec is not None:
             toml = remove_key(toml, "constraints_spec", file=file)
         toml = set_key(toml, "constraints", _CONSTRAINTS, file=file)

@@ -55,7 +55,7 @@ def _written(
     draft = write_constraints(
         _read(spec),
         names=names,
-        clock_port=around.clock_port,
+        clock_port=sdc.clock_name(names, around),
         period_ns=around.period_ns,
         check=lambda commands: sdc.complete(commands, names, around),
         model=ctx.design.models.of("write_constraints"),

@@ -77,7 +77,7 @@ def complete(
     before: list[Command] = []
     filled: list[str] = []
     if not any(command.name == "create_clock" for command in given):
-        before.append(_clock(around, has_clock))
+        before.append(_clock(around, names))
         filled.append("the clock")
     check_names([*before, *given], names, file=file)
     clock = clock_names([*before, *given])[0]
@@ -103,9 +103,14 @@ def complete(
     return parse(write(commands), file=file), tuple(filled)
 
 
-def _clock(around: Surroundings, has_clock: bool) -> Command:
-    name = around.clock_port if has_clock else VIRTUAL_CLOCK
-    options = (("-name", name), ("-period", around.period_ns))
+def clock_name(names: DesignNames, around: Surroundings) -> str:
+    """The name of the clock that is filled in where the constraints create none."""
+    return around.clock_port if around.clock_port in names.inputs else VIRTUAL_CLOCK
+
+
+def _clock(around: Surroundings, names: DesignNames) -> Command:
+    has_clock = around.clock_port in names.inputs
+    options = (("-name", clock_name(names, around)), ("-period", around.period_ns))
     source = (Objects("get_ports", (around.clock_port,)),) if has_clock else ()
     return Command("create_clock", options, source)
 

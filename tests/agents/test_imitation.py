@@ -66,6 +66,11 @@ def test_a_lesson_puts_macros_next_to_where_they_are(given: TrainingNetlist) -> 
     assert np.median(away) < cell_um
 
 
+def test_a_lesson_has_the_cells_that_it_is_asked_for(given: TrainingNetlist) -> None:
+    taught = lesson(given.netlist, given.start, columns=12, rows=9)
+    assert taught.wanted.shape[1] == 12 * 9
+
+
 def test_the_policy_learns_cells_and_plan(given: TrainingNetlist) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)

@@ -163,6 +163,26 @@ def test_suite_runs_every_design_budget_and_seed() -> None:
 
 
 @pytest.mark.usefixtures("tiny_suite")
+def test_a_placer_that_moves_what_is_fixed_is_not_legal() -> None:
+    def cheats(
+        netlist: Netlist, start: Placement | None, *, budget_s: float, seed: int
+    ) -> Placement:
+        placed = swap(netlist, start, budget_s=budget_s, seed=seed)
+        y = placed.y_um.copy()
+        y[0] += 5.0  # a port
+        return replace(placed, y_um=y)
+
+    honest, cheated = (
+        next(run_suite(place, ["one"], budgets_s=[1.0], seeds=[1])) for place in (swap, cheats)
+    )
+    assert honest.scores["placement__moved_fixed__count"] == 0
+    assert honest.legal
+    assert cheated.scores["placement__moved_fixed__count"] == 1
+    assert not cheated.legal
+    assert "NO (0)" in to_markdown([cheated])
+
+
+@pytest.mark.usefixtures("tiny_suite")
 def test_suite_results_come_one_by_one() -> None:
     def fails_later(
         netlist: Netlist, start: Placement | None, *, budget_s: float, seed: int

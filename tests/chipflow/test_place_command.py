@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -241,6 +242,20 @@ def test_score_prints_published_numbers(chipflow: CommandLine, data_file) -> Non
     assert "published 0.6493" in ended.out
 
 
+def test_score_tells_of_fixed_nodes_that_moved(
+    chipflow: CommandLine, data_file, tmp_path: Path
+) -> None:
+    data_file("tilos/ariane136_ng45/netlist.pb.txt.gz")
+    benchmark = registry.load("ariane136_ng45")
+    placed = benchmark.placements["legalized"]
+    y = placed.y_um.copy()
+    y[np.flatnonzero(benchmark.netlist.fixed)[0]] += 20.0
+    for placement, moved in ((placed, 0), (replace(placed, y_um=y), 1)):
+        file = benchmark.write(tmp_path, placement)
+        scores = json.loads(chipflow("score", "ariane136_ng45", file, "--json").out)
+        assert scores["placement__moved_fixed__count"] == moved
+
+
 def test_score_of_a_flat_design(chipflow: CommandLine, data_file) -> None:
     data_file("ispd18/ispd18_test1.input.def.gz")
     scores = json.loads(chipflow("score", "ispd18_test1", "initial", "--json").out)
@@ -395,6 +410,18 @@ def test_room_for_wires_needs_tracks_and_an_agent_that_gives_it(
     assert "needs the routing tracks" in message
     assert "give a DEF with TRACKS" in message
     assert not (tmp_path / "placements").exists()
+
+
+def test_what_a_def_loses_and_lacks_is_told(chipflow: CommandLine, tmp_path: Path) -> None:
+    design, library = files_with_tracks(tmp_path)
+    text = design.read_text()
+    chain = "SCANCHAINS 1 ;\n- chain ;\nEND SCANCHAINS\n"
+    design.write_text(text.replace("END DESIGN", chain + "END DESIGN"))
+    ended = chipflow("place", design, "--lef", library, "--out", tmp_path / "out", "--budget", 1)
+    notes = [line for line in ended.err.splitlines() if line.startswith("note: ")]
+    assert len(notes) == 2, ended
+    assert notes[0].endswith("missing from what is written: 1 SCANCHAINS")
+    assert "ports have no place, the first is 'out'" in notes[1]
 
 
 def test_room_for_wires_is_recorded(chipflow: CommandLine, data_file, tmp_path: Path) -> None:

@@ -335,6 +335,15 @@ def test_a_change_that_hides_from_one_tool_is_seen(finished: Path, tmp_path: Pat
             check_rtl(replace(design, rtl=(before,)), replace(design, rtl=(after,)), [after], pdk)
 
 
+def test_comments_may_be_in_any_encoding(finished: Path, tmp_path: Path) -> None:
+    design = read_design(finished)
+    before, after, pdk = tmp_path / "before.v", tmp_path / "pick.v", load_pdk("edu45")
+    before.write_bytes(b"// 5 \xb5s\n" + RTL.encode())
+    after.write_bytes(b"// 6 \xb5s\n" + RTL.encode())
+    given, changed = (replace(design, rtl=(file,)) for file in (before, after))
+    assert check_rtl(given, changed, [after], pdk) == [after]
+
+
 @pytest.mark.parametrize(
     ("metric", "before", "after", "words"),
     [

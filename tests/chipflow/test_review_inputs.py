@@ -92,7 +92,7 @@ def test_rtl_that_a_model_wrote_becomes_untrusted_sources(written: Path, run: Co
 
 def test_constraints_are_added_to_those_that_the_design_has(written: Path) -> None:
     found = find_run(written)
-    (written / "own.sdc").write_text("set_load 1 [get_ports s]\n")
+    (written / "own.sdc").write_text("set_load 1 [get_ports s]")  # without an end of its line
     added = change("constraints", sdc="set_load 2.0 [get_ports {s}]\n")
     own = replace(found.design, constraints=written / "own.sdc")
     toml = DESIGN.replace("[models]", 'constraints = "own.sdc"\n[models]')
@@ -105,7 +105,7 @@ def test_constraints_are_added_to_those_that_the_design_has(written: Path) -> No
     assert (written.parent / "copy" / "constraints.sdc").read_text() == (
         "set_load 1 [get_ports s]\nset_load 2.0 [get_ports {s}]\n"
     )
-    assert (written / "own.sdc").read_text() == "set_load 1 [get_ports s]\n"
+    assert (written / "own.sdc").read_text() == "set_load 1 [get_ports s]"
 
 
 def test_hints_are_lines_for_the_design_file(written: Path, run: CommandLine) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from llm_stages.asker import Asker
 from llm_stages.errors import WrongAnswer
 from llm_stages.exchange import Reply
+from llm_stages.interface import required_ports
 from llm_stages.normalise import NormalisedSpec, SpecReset, is_plain, normalise, parse, read_plainly
 from llm_stages.stimulus import literals, make
 from tests.llm_stages.loop_models import COUNTER, asking, scripted
@@ -37,12 +38,39 @@ def plain(spec: str) -> NormalisedSpec:
         ("The reset is synchronous and active high.", (1, "synchronous")),
         ("An asynchronous, active-low reset.", (0, "asynchronous")),
         ("Reset to zero.", (1, "unknown")),
+        ("Synchronous reset, active\nhigh. The segments are active-low.", (1, "synchronous")),
+        ("The reset is synchronous. It is active low.", (0, "synchronous")),
+        ("Synchronous reset. Segments are active low.", (1, "synchronous")),
     ],
 )
 def test_the_reset_is_read_from_words(words: str, expected: tuple[int, str]) -> None:
     found = plain(f"- input clk\n- input reset\n- output q (2 bits)\n\n{words}\n")
     assert found.reset == SpecReset(port="reset", active=expected[0], kind=expected[1])  # type: ignore[arg-type]
     assert is_plain(found, words) == (expected[1] != "unknown")
+
+
+def test_widths_of_ports_that_share_a_line() -> None:
+    for line, widths in (
+        ("- input [7:0] a, b: operands", [8, 8]),
+        ("- input [7:0] a, input b", [8, 1]),
+        ("- input a (1 bit), b", [1, 1]),
+        ("- input a, b (8 bits)", [None, 8]),
+    ):
+        ports = required_ports(f"{line}\n- output q (2 bits)\n", "top")
+        assert [port.width for port in ports] == [*widths, 2], line
+
+
+def test_ports_may_be_in_more_than_one_table() -> None:
+    head = "| Port | Direction | Width |\n| --- | --- | --- |\n"
+    text = (
+        f"Clock and reset:\n\n{head}| clk | in | 1 |\n| rst | in | 1 |\n\n"
+        f"Data:\n\n{head}| d | input | 8 |\n| q | output | 8 |\n\n"
+        "| Code | Meaning |\n| --- | --- |\n| in | nothing |\n"
+    )
+    ports = required_ports(text, "top")
+    assert [(port.name, port.width) for port in ports] == [
+        ("clk", 1), ("rst", 1), ("d", 8), ("q", 8),
+    ]  # fmt: skip
 
 
 def test_the_clock_and_its_edge_are_read() -> None:

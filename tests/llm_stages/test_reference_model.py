@@ -72,6 +72,27 @@ def test_a_program_that_fails_is_refused_and_does_no_harm(
 
 
 @needs_sandbox
+def test_links_that_a_program_leaves_lead_us_nowhere(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs.txt"
+    theirs.write_text("before")
+    names = ("reference.py", "runner.py", "job.json", "result.json", "reference.log")
+    lines = [
+        "import os",
+        f"for name in {names}:",
+        "    if os.path.lexists(name):",
+        "        os.unlink(name)",
+        f"    os.symlink({str(theirs)!r}, name)",
+        "def outputs(x):",
+        "    return {'y': 0}",
+    ]
+    for _ in range(2):
+        with pytest.raises(WrongAnswer):
+            run("\n".join(lines), BOTH, make(BOTH), tmp_path / "job")
+    run("def outputs(x):\n    return {'y': 0}\n", BOTH, make(BOTH), tmp_path / "job")
+    assert theirs.read_text() == "before"
+
+
+@needs_sandbox
 def test_a_program_that_never_ends_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

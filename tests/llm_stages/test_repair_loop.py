@@ -378,6 +378,18 @@ def test_a_test_bench_that_finds_no_mutants_verifies_nothing() -> None:
     assert any("the test bench is made longer" in line for line in lines)
 
 
+def test_nothing_is_verified_where_the_effort_ends_before_the_mutants() -> None:
+    lazy = gate_reference("a & b if (a, b) == (0, 0) else None")
+    weak = "(a & b) & {2{a == b}} & {2{b < 3}}"
+    answers = [gate("~(a & b)"), gate(weak), gate(f"{weak} & 3")]
+    with scripted(write_bench=[lazy], spec_to_rtl=answers):
+        options = LoopOptions(warm=6, references=1)
+        result = solve(AND, top="gate", asking=asking(most_calls=4), options=options)
+    assert result.stopped
+    assert result.mutants.tried > 0
+    assert not result.verified
+
+
 def test_a_model_that_repeats_itself_is_not_sampled_further() -> None:
     with scripted(
         write_bench=[gate_reference("a & b")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -165,6 +166,24 @@ def test_it_has_no_socket_of_any_kind(tmp_path: Path) -> None:
     _, log = shell(script, tmp_path, "landlock", read_only=python)
     assert "Operation not permitted" in log
     assert "opened" not in log
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="knows the numbers of x86-64 alone")
+@pytest.mark.parametrize(
+    ("call", "arguments"), [(234, "os.getppid(), os.getppid(), 0"), (297, "0")]
+)
+def test_it_sends_no_signals(call: int, arguments: str, tmp_path: Path) -> None:
+    """By tgkill and rt_tgsigqueueinfo either; signal 0 would only ask whether one could."""
+    if not available("landlock"):
+        pytest.skip("landlock does not work here")
+    code = (
+        "import ctypes, errno, os; libc = ctypes.CDLL(None, use_errno=True); "
+        f"libc.syscall({call}, {arguments}); print(errno.errorcode[ctypes.get_errno() or 1])"
+    )
+    script = f'{sys.executable} -I -S -c "{code}"'
+    python = [Path(sys.prefix), Path(sys.base_prefix)]
+    done, log = shell(script, tmp_path, "landlock", read_only=python)
+    assert (done.exit_code, log) == (0, "EPERM\n")
 
 
 def test_its_own_files_run_only_where_that_is_asked_for(tmp_path: Path) -> None:

@@ -49,6 +49,19 @@ def test_the_bench_sees_what_a_device_does(tmp_path: Path) -> None:
 
 
 @needs_tools
+def test_ports_may_be_called_as_they_like(tmp_path: Path) -> None:
+    names = ("row", "rows", "seen", "errors", "rows_done", "device")
+    text = "".join(f"- input {name}\n" for name in names) + "- output y (1 bit)\n"
+    spec = spec_of(text, "top")
+    device = tmp_path / "device.sv"
+    device.write_text(f"module top(input {', '.join(names)}, output y); assign y = row; endmodule")
+    rows = Stimulus(tuple(dict.fromkeys(names, bit) for bit in (1, 0, 1)))
+    trace, verdict = vector_bench.simulate(device, spec, rows, tmp_path / "run")
+    assert trace is not None, verdict
+    assert [row[0] for row in trace.rows] == ["1", "0", "1"]
+
+
+@needs_tools
 def test_a_bench_that_checks_nothing_is_refused_and_a_weak_one_is_found(tmp_path: Path) -> None:
     nothing = Expected("", tuple((None,) for _ in ROWS.rows))
     bench = generated_bench.GeneratedBench("", UP, ROWS, (nothing,))

@@ -43,6 +43,19 @@ def test_a_good_answer_is_taken_and_written_anew() -> None:
     assert "clk, period 2 ns" in model.question
 
 
+def test_a_design_without_its_clock_port_is_told_what_its_clock_is_called() -> None:
+    model = scripted("```sdc\nset_input_delay 1 -clock virtual_clock [all_inputs]\n```")
+    draft = write_constraints(
+        "Inputs come 1 ns late.",
+        names=DesignNames(inputs=("a",), outputs=("q",)),
+        clock_port="virtual_clock",
+        period_ns=2.0,
+        model=model.model,
+    )
+    assert draft.asked.answers == 1
+    assert "Clock port: none; the clock virtual_clock has no port, period 2 ns" in model.question
+
+
 @pytest.mark.parametrize(
     ("bad", "told"),
     [

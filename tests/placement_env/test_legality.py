@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from placement_env.cost.toy import toy_netlist
 from placement_env.errors import InputError
-from placement_env.legality import check_fixed, hard_overlaps, outside
+from placement_env.legality import check_fixed, hard_overlaps, moved_fixed, outside
 from placement_env.netlist import Canvas, Netlist, NodeKind, Orient, Placement
 from tests.placement_env.random_netlists import clustered
 
@@ -54,6 +54,22 @@ def test_outside_counts_macros_of_both_kinds_but_not_ports() -> None:
     assert outside(ports, at).tolist() == []
     shifted = replace(netlist, canvas=Canvas(-1.0, 0.0, 40.0, 41.0))
     assert outside(shifted, at).tolist() == []
+
+
+def test_fixed_nodes_have_to_stay_and_keep_their_turn() -> None:
+    netlist, start = toy_netlist()
+    start = _at(start, [10, 20, 10], [10, 20, 30])
+    fixed = replace(netlist, fixed=np.array([True, False, True]))
+    moved = _at(start, [10.1, 25, 10], [10, 20, 30])
+    assert moved_fixed(fixed, start, start).tolist() == []
+    assert moved_fixed(fixed, moved, start).tolist() == [0]
+    assert moved_fixed(netlist, moved, start).tolist() == []
+    turned = replace(start, orient=np.array([Orient.N, Orient.S, Orient.FN], dtype=np.int64))
+    assert moved_fixed(fixed, turned, start).tolist() == [2]
+    rounded = _at(start, [10.0001, 20, 10], [10, 20, 30])
+    assert moved_fixed(fixed, rounded, start).tolist() == []
+    nowhere = _at(start, [float("nan"), 20, 10], [10, 20, 30])
+    assert moved_fixed(fixed, moved, nowhere).tolist() == []
 
 
 @settings(max_examples=100, deadline=None)
