@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from agents.progress import Progress, ProgressCallback
+from agents.progress import PROXY_COST, Progress, ProgressCallback
 from placement_env.errors import InputError
 from placement_env.netlist import Placement
 
@@ -66,6 +66,7 @@ class Effort:
         snapshot: Callable[[], Placement] | None = None,
         *,
         last: bool = False,
+        measure: str = PROXY_COST,
     ) -> None:
         """Report, unless the phase was reported a moment ago and this is not the last report."""
         if self._progress is None:
@@ -73,4 +74,5 @@ class Effort:
         elapsed_s = self.elapsed_s
         if last or phase != self._phase or elapsed_s - self._told_s >= _REPORT_EVERY_S:
             self._phase, self._told_s = phase, elapsed_s
-            self._progress(Progress(phase, elapsed_s, self._budget_s, cost, self.moves, snapshot))
+            about = (phase, elapsed_s, self._budget_s, cost, self.moves, snapshot)
+            self._progress(Progress(*about, measure=measure))

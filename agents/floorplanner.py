@@ -16,7 +16,7 @@ import numpy as np
 from agents.effort import Effort, check_effort
 from agents.floorplan_blocks import blocks_of, placement_of
 from agents.floorplan_lp import spread
-from agents.progress import ProgressCallback
+from agents.progress import WIRELENGTH, ProgressCallback
 from agents.sequence_pair import (
     Blocks,
     Packing,
@@ -80,7 +80,8 @@ def place(
         cores: Chains to run; None: as many as there are cores.
 
     Raises:
-        InputError: A block is fixed or larger than the canvas, or the start does not fit.
+        InputError: A block is fixed, larger than the canvas or to be kept in or out of a region,
+            or the start does not fit.
         ChipError: No chain found a floorplan inside the canvas.
     """
     del from_nothing
@@ -104,7 +105,7 @@ def place(
                     done.result()
             effort.moves += _SLICE
             leader = min(chains, key=_Chain.rank)
-            effort.tell("floorplanning", leader.best.cost[0])
+            effort.tell("floorplanning", leader.best.cost[0], measure=WIRELENGTH)
     inside = sorted(
         (chain.best for chain in chains if chain.best.cost[1] == 0),
         key=lambda packing: float(packing.cost[0]),
@@ -125,7 +126,7 @@ def place(
         finished.append(_finished(blocks, packing))
         took_s = effort.elapsed_s - began_s
     length, shape, x, y = min(finished, key=lambda found: found[0])
-    effort.tell("floorplanning", length, last=True)
+    effort.tell("floorplanning", length, last=True, measure=WIRELENGTH)
     return placement_of(netlist, fixed, nodes, shapes, shape, x, y)
 
 
@@ -218,6 +219,14 @@ def check(netlist: Netlist, start: Placement | None) -> None:
             f"block {netlist.node_name[held[0]]!r} is fixed, and floorplanning moves all blocks",
             where=netlist.name,
             hint="do not fix it",
+        )
+    fences = netlist.fences
+    if fences is not None and (fences.exclusive.any() or (fences.node_fence >= 0).any()):
+        raise InputError(
+            f"blocks are to be kept in or out of {len(fences.name)} regions, and the floorplanner "
+            f"knows none; the first is {fences.name[0]!r}",
+            where=netlist.name,
+            hint="take regions and placement blockages out of the netlist's file",
         )
     if start is None and netlist.nodes_of(NodeKind.PORT).size:
         raise InputError("the places of the ports are not known", where=netlist.name)

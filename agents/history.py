@@ -1,4 +1,7 @@
-"""The course of a run: its cost over time, and placements on the way."""
+"""The course of a run: its cost over time, and placements on the way.
+
+A run may take several placers, one after the other, that minimise different things.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agents.progress import Progress
+from agents.progress import PROXY_COST, Progress
 from placement_env.netlist import Placement
 
 
@@ -19,16 +22,24 @@ class CostHistory:
         elapsed_s: [reports] seconds since the placer started.
         cost: [reports] cost of the placement at hand.
         moves: [reports] moves tried so far.
+        measure: What the cost is.
     """
 
     elapsed_s: list[float] = field(default_factory=list)
     cost: list[float] = field(default_factory=list)
     moves: list[int] = field(default_factory=list)
+    measure: str = PROXY_COST
 
     def add(self, report: Progress) -> None:
-        """Keep a report that states a cost; there is none before a legal start is found."""
+        """Keep a report that states a cost; there is none before a legal start is found.
+
+        Where it states the cost of something else than those before it, they are dropped.
+        """
         if not math.isfinite(report.cost):
             return
+        if report.measure != self.measure:
+            self.elapsed_s, self.cost, self.moves = [], [], []
+            self.measure = report.measure
         self.elapsed_s.append(round(report.elapsed_s, 3))
         self.cost.append(report.cost)
         self.moves.append(report.moves)
@@ -45,6 +56,7 @@ class Frame:
 
     elapsed_s: float
     cost: float
+    measure: str
     placement: Placement
 
 
@@ -70,7 +82,8 @@ class Snapshots:
             return
         if report.elapsed_s < self._next_s:
             return
-        self._kept.append(Frame(report.elapsed_s, report.cost, report.snapshot()))
+        frame = Frame(report.elapsed_s, report.cost, report.measure, report.snapshot())
+        self._kept.append(frame)
         if len(self._kept) >= 2 * self._wanted:
             self._kept = self._kept[::2]
             self._every_s = report.elapsed_s / len(self._kept)

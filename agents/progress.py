@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from placement_env.netlist import Placement
 
+#: What placers minimise.
+PROXY_COST, WIRELENGTH = "proxy cost", "wirelength"
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -20,6 +23,7 @@ class Progress:
         moves: Moves tried so far.
         snapshot: Gives the placement at hand, if called before the callback returns.
         note: What else there is to say, for people to read.
+        measure: What the cost is.
     """
 
     phase: str
@@ -29,6 +33,7 @@ class Progress:
     moves: int
     snapshot: Callable[[], Placement] | None = None
     note: str = ""
+    measure: str = PROXY_COST
 
 
 ProgressCallback = Callable[[Progress], None]

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from agents import search
+from agents.netlist_digest import netlist_digest
 from agents.training_netlists import TrainingNetlist
 from placement_env.errors import InputError
-from placement_env.netlist import Netlist, Placement
+from placement_env.netlist import Placement
 
 # A design of which there are variants is searched with so many times as many moves.
 _OF_PARENT = 10
@@ -37,7 +38,7 @@ def taught_placement(given: TrainingNetlist, *, moves: int, seed: int, folder: P
         # macros of the many that are as good.
         parent = taught_placement(given.parent, moves=moves * _OF_PARENT, seed=seed, folder=folder)
         start, from_nothing = given.carry(parent), False
-    key = f"{given.name}\n{_digest(given.netlist, start)}\n{moves}\n{seed}"
+    key = f"{given.name}\n{netlist_digest(given.netlist, start)}\n{moves}\n{seed}"
     file = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
     if file.exists():
         return _read(file, given)
@@ -70,24 +71,3 @@ def _read(file: Path, given: TrainingNetlist) -> Placement:
             hint="delete it; it is made again",
         ) from None
     return placement
-
-
-def _digest(netlist: Netlist, start: Placement) -> str:
-    """A hash of all that the search sees."""
-    digest = hashlib.sha256(repr((netlist.canvas, netlist.grid)).encode())
-    for values in (
-        netlist.node_kind,
-        netlist.width_um,
-        netlist.height_um,
-        netlist.fixed,
-        netlist.pin_node,
-        netlist.pin_dx_um,
-        netlist.pin_dy_um,
-        netlist.net_start,
-        netlist.net_weight,
-        start.x_um,
-        start.y_um,
-        start.orient,
-    ):
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()

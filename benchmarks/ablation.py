@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.table import markdown_table
@@ -28,6 +29,7 @@ class AblationRun:
         cost: Nominal proxy cost.
         legal: Whether the result is legal.
         wall_s: The time that it took.
+        problem: A hash of the netlist and its start.
     """
 
     arm: str
@@ -39,6 +41,7 @@ class AblationRun:
     cost: float
     legal: bool
     wall_s: float
+    problem: str = ""
 
     @property
     def key(self) -> tuple[str, str, str, float, int]:
@@ -46,8 +49,15 @@ class AblationRun:
         return self.arm, self.design, self.start, self.budget_s, self.seed
 
 
-def read_runs(path: Path, made_with: Mapping[str, Any]) -> list[AblationRun]:
+def read_runs(
+    path: Path, made_with: Mapping[str, Any], problems: Mapping[str, str] = MappingProxyType({})
+) -> list[AblationRun]:
     """The runs of an earlier call that were made alike; none if there is no such file.
+
+    Args:
+        path: The file.
+        made_with: What must be the same.
+        problems: Hashes of designs; runs of another problem of the same name are left out.
 
     Raises:
         InputError: The file is damaged.
@@ -58,7 +68,8 @@ def read_runs(path: Path, made_with: Mapping[str, Any]) -> list[AblationRun]:
         record = json.loads(read_text(path))
         if record["made_with"] != dict(made_with):
             return []
-        return [AblationRun(**run) for run in record["runs"]]
+        runs = [AblationRun(**run) for run in record["runs"]]
+        return [run for run in runs if problems.get(run.design, run.problem) == run.problem]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"the runs cannot be read: {error}",

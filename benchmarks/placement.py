@@ -23,7 +23,7 @@ from placement_env.errors import InputError
 from placement_env.legality import hard_overlaps, misshapen, moved_fixed, outside
 from placement_env.netlist import Netlist, NodeKind, Placement, hpwl_um, oriented_size
 from placement_env.route_estimate import GRID_ROWS, TrackSupply, estimate_routes
-from placement_env.row_legality import check_rows, overlapping_pairs
+from placement_env.row_legality import check_rows, off_fence, overlapping_pairs
 
 #: Scores that must be zero for a placement to be legal.
 LEGALITY = (
@@ -142,6 +142,9 @@ def score(
         scores["placement__outside__count"] = len(outside(netlist, placement))
         if netlist.aspect_range is not None:
             scores["placement__misshapen__count"] = len(misshapen(netlist, placement))
+        if netlist.fences is not None:
+            blocks = netlist.nodes_of(NodeKind.HARD_MACRO, NodeKind.SOFT_MACRO)
+            scores["placement__off_fence__count"] = len(off_fence(netlist, placement, blocks))
     if start is not None:
         scores["placement__moved_fixed__count"] = len(moved_fixed(netlist, placement, start))
     scores["placement__macro__count"] = len(netlist.nodes_of(NodeKind.HARD_MACRO))

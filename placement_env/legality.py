@@ -1,4 +1,4 @@
-"""Whether macros lie inside the canvas and apart, in shapes that they may have, fixed ones in place.
+"""Whether macros lie inside the canvas and apart, in shapes that they may have; fixed ones stay.
 
 Centres are rounded to float32 first, as the public macro placement challenge does, so that a
 placement that is legal here is legal there. The test is strict: any overlap, however small, counts.
@@ -69,16 +69,30 @@ def misshapen(netlist: Netlist, placement: Placement) -> IntArray:
     return np.flatnonzero(~allowed)
 
 
-def moved_fixed(netlist: Netlist, placement: Placement, start: Placement) -> IntArray:
+def moved_fixed(
+    netlist: Netlist,
+    placement: Placement,
+    start: Placement,
+    *,
+    tolerance_um: float | None = None,
+) -> IntArray:
     """Fixed nodes that are not where `start` has them, or not turned as there; ascending.
 
-    Positions may be off by 1e-5 of the canvas's longer side, for files that round. Nodes without a
-    position in `start` may be anywhere.
+    Nodes without a position in `start` may be anywhere.
+
+    Args:
+        netlist: The netlist.
+        placement: The placement to check.
+        start: Where fixed nodes have to be.
+        tolerance_um: What positions may be off by; None: 1e-5 of the canvas's longer side, for
+            files that round.
     """
-    least_um = _ROUNDED_PLACE * max(netlist.canvas.width_um, netlist.canvas.height_um)
+    if tolerance_um is None:
+        tolerance_um = _ROUNDED_PLACE * max(netlist.canvas.width_um, netlist.canvas.height_um)
     moved_um = np.maximum(abs(placement.x_um - start.x_um), abs(placement.y_um - start.y_um))
-    moved = (moved_um > least_um) | (placement.orient != start.orient)
-    return np.flatnonzero(netlist.fixed & moved & ~np.isnan(moved_um))
+    moved = ~(moved_um <= tolerance_um) | (placement.orient != start.orient)
+    known = ~(np.isnan(start.x_um) | np.isnan(start.y_um))
+    return np.flatnonzero(netlist.fixed & moved & known)
 
 
 def check_fixed(netlist: Netlist, placement: Placement) -> None:

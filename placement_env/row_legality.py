@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placement_env.fences import breaks_fence
+from placement_env.legality import moved_fixed
 from placement_env.netlist import (
     FloatArray,
     IntArray,
@@ -135,6 +136,9 @@ def check_rows(
     count, pairs = overlapping_pairs(
         left[nodes], bottom[nodes], right[nodes], top[nodes], band_um=band_um
     )
+    moved = np.zeros(0, dtype=np.int64)
+    if start is not None:
+        moved = moved_fixed(netlist, placement, start, tolerance_um=TOLERANCE_UM)
     return RowLegality(
         overlaps=count,
         off_site=int(off_site.sum()),
@@ -144,26 +148,20 @@ def check_rows(
         off_site_nodes=cells[off_site],
         off_row_nodes=cells[off_row],
         outside_nodes=outside,
-        moved_nodes=_moved(netlist, placement, start),
-        off_fence_nodes=_off_fence(netlist, nodes, np.stack([left, bottom, right, top], axis=1)),
+        moved_nodes=moved,
+        off_fence_nodes=off_fence(netlist, placement, nodes),
     )
 
 
-def _moved(netlist: Netlist, placement: Placement, start: Placement | None) -> IntArray:
-    """Fixed nodes that do not lie as in `start`."""
-    if start is None:
-        return np.zeros(0, dtype=np.int64)
-    apart = np.maximum(np.abs(placement.x_um - start.x_um), np.abs(placement.y_um - start.y_um))
-    same = (apart <= TOLERANCE_UM) & (placement.orient == start.orient)
-    return np.flatnonzero(netlist.fixed & ~same)
-
-
-def _off_fence(netlist: Netlist, nodes: IntArray, boxes_um: FloatArray) -> IntArray:
-    """Movable ones of `nodes` that are not where the fences have them; `boxes_um` is [N, 4]."""
+def off_fence(netlist: Netlist, placement: Placement, nodes: IntArray) -> IntArray:
+    """Movable ones of `nodes` that are not where the fences have them."""
     if netlist.fences is None:
         return np.zeros(0, dtype=np.int64)
     nodes = nodes[~netlist.fixed[nodes]]
-    return nodes[breaks_fence(netlist.fences, nodes, boxes_um[nodes], tolerance_um=TOLERANCE_UM)]
+    half = np.stack(oriented_size(netlist, placement), axis=1)[nodes] / 2  # [M, 2]
+    centre = np.stack([placement.x_um, placement.y_um], axis=1)[nodes]
+    boxes_um = np.concatenate([centre - half, centre + half], axis=1)  # [M, 4]
+    return nodes[breaks_fence(netlist.fences, nodes, boxes_um, tolerance_um=TOLERANCE_UM)]
 
 
 def overlapping_pairs(

@@ -18,7 +18,7 @@ from agents.flat.global_place import SETTLE, place_globally
 from agents.flat.routable import Spread, inflation_rounds
 from agents.flat.threads import Threads
 from agents.flat.wide_cells import loosened
-from agents.progress import Progress, ProgressCallback
+from agents.progress import WIRELENGTH, Progress, ProgressCallback
 from placement_env.netlist import IntArray, Netlist, Placement, hpwl_um
 from placement_env.route_estimate import TrackSupply
 
@@ -211,4 +211,6 @@ class PlacingRun:
         if self._progress:
             snapshot = (lambda: placement) if isinstance(placement, Placement) else placement
             elapsed_s = time.perf_counter() - self._began
-            self._progress(Progress(phase, elapsed_s, np.inf, cost, 0, snapshot, note))
+            self._progress(
+                Progress(phase, elapsed_s, np.inf, cost, 0, snapshot, note, measure=WIRELENGTH)
+            )

@@ -20,8 +20,11 @@ _TEST_SPLIT = "ariane133_ng45,ariane136_asap7,ariane133_sky130hd,ibm01"
 _AGENT, _BASELINE = "graph-rl", "search"
 #: What is left to a search at least.
 _LEAST_S = 1e-3
-#: What the arms run.
-_MODULES = ("agents.placer", "agents.annealing", "agents.without_search")
+#: What the arms run, what they run on, and what judges them.
+_MODULES = (
+    *("agents.placer", "agents.annealing", "agents.without_search"),
+    *("agents.training_netlists", "benchmarks.placement"),
+)
 
 _Placer = Callable[..., "Placement"]
 
@@ -77,6 +80,7 @@ def agent(
     places, where there are none) and annealing (a textbook's).
     """
     from agents import placer
+    from agents.netlist_digest import netlist_digest
     from agents.training_netlists import load_netlists
     from benchmarks import ablation
     from benchmarks.ablation_curves import draw_curves
@@ -98,9 +102,11 @@ def agent(
     known = _arms(out)
     named = chosen(arms, list(known), "there is no arm") or list(known)
     placer.compile_kernels(show.say)
+    netlists = load_netlists(designs)
+    problems = {given.name: netlist_digest(given.netlist, given.start) for given in netlists}
     jobs = [
         _Job(arm, given, start, budget_s, seed)
-        for given in load_netlists(designs)
+        for given in netlists
         for start, words in (("nothing", from_nothing), ("given", from_given))
         if words and (start == "nothing" or given.is_placed)
         for budget_s in budgets(words)
@@ -109,9 +115,9 @@ def agent(
         if start == "nothing" or arm != "search-random"
     ]
     file, made_with = out / "runs.json", _made_with()
-    runs = ablation.read_runs(file, made_with)
+    runs = ablation.read_runs(file, made_with, problems)
     if file.exists() and not runs:
-        show.say(f"{file}: of another chipflow or machine; its runs are replaced")
+        show.say(f"{file}: of another chipflow, machine or netlist; its runs are replaced")
     done = {run.key for run in runs}
     with interrupts() as ctrl_c, show:
         for number, job in enumerate(jobs, 1):
@@ -119,7 +125,7 @@ def agent(
                 break
             if job.key in done:
                 continue
-            run = _run(job, known[job.arm])
+            run = _run(job, known[job.arm], problems[job.given.name])
             if ctrl_c.seen:  # The placer ended early, with the best so far.
                 break
             runs.append(run)
@@ -211,7 +217,7 @@ def _made_with() -> dict[str, object]:
     }
 
 
-def _run(job: _Job, place: _Placer) -> AblationRun:
+def _run(job: _Job, place: _Placer, problem: str) -> AblationRun:
     from benchmarks.ablation import AblationRun
     from benchmarks.placement import is_legal, score
 
@@ -232,4 +238,5 @@ def _run(job: _Job, place: _Placer) -> AblationRun:
         cost=scores["placement__proxy__cost"],
         legal=is_legal(scores),
         wall_s=wall_s,
+        problem=problem,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Pictures of an animation.
 _PICTURES = 60
+#: Files of the search's course.
+_OF_THE_COURSE = ("history.json", "cost_over_time.svg", "placement.gif")
 
 
 def place(
@@ -144,9 +147,11 @@ def place(
     history, snapshots = CostHistory(), Snapshots(_PICTURES)
 
     def report(progress: Progress) -> None:
-        history.add(progress)
+        # Each placer of a run has a clock of its own.
+        of_run = replace(progress, elapsed_s=time.perf_counter() - started)
+        history.add(of_run)
         if animate:
-            snapshots.add(progress)
+            snapshots.add(of_run)
         show(progress)
 
     with interrupts() as ctrl_c, show:
@@ -161,6 +166,8 @@ def place(
         )
         wall_s = time.perf_counter() - started
     placed = benchmark.write(folder, placement)  # before anything that can fail or be interrupted
+    for name in _OF_THE_COURSE:  # those of an earlier run do not fit this placement
+        (folder / name).unlink(missing_ok=True)
     scores = score(benchmark.netlist, placement, benchmark.tracks, start=begin_at)
     scores["time__wall_s"] = wall_s
     record = {"design": benchmark.name, "budget_s": budget, "seed": seed, **scores}
@@ -220,16 +227,21 @@ def _animate(
     scores: dict[str, float],
 ) -> Path:
     """Draw the kept placements and the result as an animation."""
+    from agents.progress import PROXY_COST, WIRELENGTH
     from benchmarks.table import number
     from placement_env.animation import Picture, draw_animation
 
+    words = {PROXY_COST: "cost", WIRELENGTH: "HPWL"}
     name = benchmark.name
     pictures = [
-        Picture(frame.placement, f"{name}  {frame.elapsed_s:.1f} s  cost {frame.cost:.4f}")
+        Picture(
+            frame.placement,
+            f"{name}  {frame.elapsed_s:.1f} s  {words[frame.measure]} {number(frame.cost)}",
+        )
         for frame in frames
     ]
     metric = "placement__proxy__cost"
-    word = "cost" if metric in scores else "HPWL"
+    word = words[PROXY_COST if metric in scores else WIRELENGTH]
     value = scores.get(metric, scores["placement__wirelength__hpwl_um"])
     title = f"{name}  {scores['time__wall_s']:.1f} s  {word} {number(value)}"
     pictures.append(Picture(placement, title))

@@ -8,8 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from agents.progress import PROXY_COST
+from benchmarks.table import number
 from chipflow.report.chart import line_chart
-from chipflow.report.verdict import number
 
 #: The look of the chart outside the report, whose page has colours of its own.
 _STYLE = (
@@ -22,7 +23,8 @@ def cost_over_time(history: Mapping[str, Any]) -> tuple[Markup, str] | None:
     """The chart of a history and its caption; None where it has less than two points.
 
     Args:
-        history: `elapsed_s`, `cost` and `moves`, as `agents.history.CostHistory` writes them.
+        history: `elapsed_s`, `cost`, `moves` and `measure`, as `agents.history.CostHistory` writes
+            them.
     """
     points = [
         (float(t), float(cost))
@@ -32,11 +34,15 @@ def cost_over_time(history: Mapping[str, Any]) -> tuple[Markup, str] | None:
     if len(points) < 2:
         return None
     seconds, cost = zip(*points, strict=True)
+    measure = str(history.get("measure", PROXY_COST))
+    first, last = (number(value) for value in (cost[0], cost[-1]))
     caption = (
-        f"Proxy cost of the macro placement: {cost[0]:.4f} at the first report, {cost[-1]:.4f} "
-        f"after {seconds[-1]:.1f} s and {number(history.get('moves', [0])[-1])} moves."
+        f"{measure.capitalize()} of the placement: {first} at the first report, {last} "
+        f"after {seconds[-1]:.1f} s"
     )
-    chart = line_chart(seconds, cost, x_label="seconds", y_label="proxy cost", summary=caption)
+    moves = history.get("moves", [0])[-1]
+    caption += f" and {moves:,} moves." if moves else "."
+    chart = line_chart(seconds, cost, x_label="seconds", y_label=measure, summary=caption)
     return chart, caption
 
 

@@ -11,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents import floorplanner
+from benchmarks.placement import is_legal as is_legal_by_scores
+from benchmarks.placement import score
 from placement_env.errors import ChipError, InputError
+from placement_env.fences import Fences
 from placement_env.formats import floorplan
 from placement_env.legality import hard_overlaps, misshapen, outside
 from placement_env.netlist import (
@@ -176,6 +179,26 @@ def test_few_long_blocks_find_their_way_into_the_outline(data_file: DataFile) ->
     for seed in range(3):
         placed = floorplanner.place(netlist, start, budget_s=1, seed=seed, moves=400_000, cores=1)
         assert is_legal(netlist, placed)
+
+
+def test_regions_are_refused_and_scored_where_they_are_not_kept() -> None:
+    netlist, start = blocks_of([(2, 2), (2, 2)], [[0, 1, 2]], 10)
+    closed = Fences(
+        name=("blockage",),
+        exclusive=np.array([True]),
+        box_um=np.array([[0.0, 0.0, 4.0, 10.0]]),
+        box_fence=np.array([0]),
+        node_fence=np.full(3, -1),
+    )
+    fenced = replace(netlist, fences=closed)
+    with pytest.raises(InputError, match="the first is 'blockage'"):
+        floorplanner.check(fenced, start)
+    floorplanner.check(replace(fenced, fences=replace(closed, exclusive=np.array([False]))), start)
+    placed = replace(start, x_um=np.array([3.0, 7.0, 0.0]), y_um=np.array([3.0, 7.0, 0.0]))
+    scores = score(fenced, placed)
+    assert scores["placement__off_fence__count"] == 1
+    assert not is_legal_by_scores(scores)
+    assert "placement__off_fence__count" not in score(netlist, placed)
 
 
 def test_what_cannot_be_floorplanned_is_refused() -> None:

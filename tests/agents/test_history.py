@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 from agents.history import CostHistory, Snapshots
-from agents.progress import Progress
+from agents.progress import WIRELENGTH, Progress
+from chipflow.report.cost_over_time import cost_over_time
 from placement_env.netlist import Placement
 
 
@@ -29,7 +31,21 @@ def test_history_leaves_out_what_has_no_cost(tmp_path: Path) -> None:
     history.add(report(1.23456, 0.7))
     history.add(report(2.0, 0.6))
     written = json.loads(history.write(tmp_path / "history.json").read_text())
-    assert written == {"elapsed_s": [1.235, 2.0], "cost": [0.7, 0.6], "moves": [7, 7]}
+    assert written == {
+        "elapsed_s": [1.235, 2.0], "cost": [0.7, 0.6], "moves": [7, 7], "measure": "proxy cost",
+    }  # fmt: skip
+
+
+def test_history_is_of_one_measure() -> None:
+    history = CostHistory()
+    history.add(report(1.0, 0.7))
+    for elapsed_s, cost in ((2.0, 9e6), (3.0, 8e6)):
+        history.add(replace(report(elapsed_s, cost), measure=WIRELENGTH))
+    assert (history.measure, history.elapsed_s, history.cost) == (WIRELENGTH, [2, 3], [9e6, 8e6])
+    drawn = cost_over_time(vars(history))
+    assert drawn is not None
+    assert drawn[1].startswith("Wirelength of the placement: 9,000,000 at the first report")
+    assert ">wirelength<" in drawn[0]
 
 
 @pytest.mark.parametrize(("reports", "every_s"), [(5, 0.2), (59, 0.25), (240, 0.25), (5000, 0.25)])

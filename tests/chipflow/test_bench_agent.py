@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.chipflow.command_line import CommandLine
 from tests.chipflow.interrupted import interrupted
 
@@ -51,14 +53,18 @@ def test_an_interrupted_run_is_not_kept(tmp_path: Path) -> None:
     assert [run["budget_s"] for run in record["runs"]] == [0.2]
 
 
-def test_runs_of_other_code_are_replaced_and_it_says_so(
-    chipflow: CommandLine, tmp_path: Path
+@pytest.mark.parametrize("changed", ["code", "netlist"])
+def test_runs_of_other_code_or_netlists_are_replaced_and_it_says_so(
+    changed: str, chipflow: CommandLine, tmp_path: Path
 ) -> None:
     words = ("bench", "agent", "--designs", DESIGN, "--from-nothing", "0.1", "--from-given", "")
     words = (*words, "--arms", "search", "--seeds", 1, "--out", tmp_path)
     assert "replaced" not in chipflow(*words).err
     record = json.loads((tmp_path / "runs.json").read_text())
-    record["made_with"]["code"] = "older"
+    if changed == "code":
+        record["made_with"]["code"] = "older"
+    else:
+        record["runs"][0]["problem"] = "another netlist of this name"
     record["runs"][0]["robust_cost"] = 123.0
     (tmp_path / "runs.json").write_text(json.dumps(record))
     again = chipflow(*words)

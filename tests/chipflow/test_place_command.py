@@ -92,6 +92,15 @@ def test_the_placement_is_kept_whatever_happens_to_its_pictures(
     assert (tmp_path / "out/placement.plc").exists()
 
 
+def test_files_of_an_earlier_run_do_not_stay(chipflow: CommandLine, tmp_path: Path) -> None:
+    path, out = write_tiny(tmp_path), tmp_path / "out"
+    assert chipflow("place", path, "--budget", 0.6, "--animate", "--out", out).code == 0
+    course = {"history.json", "cost_over_time.svg", "placement.gif"}
+    assert course <= {file.name for file in out.iterdir()}
+    assert chipflow("place", path, "--agent", "random", "--out", out).code == 0
+    assert not course & {file.name for file in out.iterdir()}
+
+
 def test_place_improves_on_the_start(chipflow: CommandLine, tmp_path: Path) -> None:
     path = write_tiny(tmp_path)
     before = json.loads(chipflow("score", path, tmp_path / "initial.plc", "--json").out)

@@ -36,7 +36,7 @@ from agents.flat.detailed.swap import new_slots, swap_cells
 from agents.flat.detailed.trial import new_trial
 from agents.flat.detailed.wires import Wires
 from agents.flat.site_rows import SiteRows, site_rows
-from agents.progress import Progress, ProgressCallback
+from agents.progress import WIRELENGTH, Progress, ProgressCallback
 from placement_env.errors import InputError
 from placement_env.netlist import Netlist, Placement, hpwl_um
 
@@ -140,7 +140,7 @@ def refine(
             progress(
                 Progress(
                     name, now - began, budget_s, after, sum(gain.moved for gain in gains),
-                    lambda: placement_of(board, netlist, rows, legal),
+                    lambda: placement_of(board, netlist, rows, legal), measure=WIRELENGTH,
                 )
             )  # fmt: skip
         return True
