@@ -155,9 +155,9 @@ def verilog(
         made_with["prompt_pack"] = words
         made_with["answers"] += f", prompt pack {words}"
     plan = Plan(source=source, simulator=simulator, compare_waves=bool(mutants))
-    judged = Judged(suite, names, chosen.load, plan, made_with)
+    judged = Judged(chosen, names, plan, made_with)
     with interrupts() as ctrl_c, ProgressLines(quiet=quiet) as show:
-        outcomes, failure = run_and_keep(judged, out, cores, show, ctrl_c, chosen.set_size)
+        outcomes, failure = run_and_keep(judged, out, cores, show, ctrl_c)
     made = judged.record()
     if as_json:
         typer.echo(json.dumps(to_json(outcomes, summary(outcomes), made), indent=2))
@@ -208,6 +208,10 @@ def _unseen(
 def _made_with_model(
     options: ModelOptions, arm: str, samples: int, budget_tokens: int | None
 ) -> dict[str, Any]:
+    from benchmarks.verilog_answers import digest
+    from llm_stages.store import store_from_environment
+
+    store = options.store or store_from_environment()
     return {
         "answers": f"{options.model}, {arm}",
         "samples": samples,
@@ -215,6 +219,7 @@ def _made_with_model(
         "temperature": options.temperature,
         "max_tokens": options.max_tokens,
         "api_base": options.api_base,
+        "replay": digest(store.folder, (".json",)) if store and store.replays else None,
     }
 
 
