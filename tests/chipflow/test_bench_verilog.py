@@ -180,6 +180,15 @@ def test_verdicts_are_kept_as_long_as_problem_and_recording_are_the_same(
     assert json.loads(other.out)["summary"]["solved"] == 0
 
 
+def test_a_temperature_is_recorded_where_it_is_used(chipflow: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    write_designs(tmp_path / "set", "one")
+    given = ("bench", "verilog", "--suite", "rtllm", "--data", "set", "--model", "openai/m")
+    for arm, temperature in (("plain", 0.0), ("loop", None)):
+        ended = chipflow(*given, "--arm", arm, "--replay", "none", "--json")
+        assert json.loads(ended.out)["made_with"]["temperature"] == temperature
+
+
 def test_what_makes_problems_of_files_is_behind_the_digest(
     chipflow: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +212,7 @@ def test_what_makes_problems_of_files_is_behind_the_digest(
         (("--model", "m", "--answers", "references"), "--model or --answers"),
         (("--model", "m", "--arm", "absent"), "no arm called 'absent'"),
         (("--model", "m", "--mutants", "2"), "--mutants is for"),
+        (("--model", "m", "--arm", "loop", "--temperature", "0"), "not for --arm loop"),
         (("--answers", "absent"), "no such folder of answers"),
         (("--answers", "references", "--problems", "Prob999"), "no problem 'Prob999'"),
         (("--answers", "references", "--simulator", "vcs"), "no simulator called 'vcs'"),
