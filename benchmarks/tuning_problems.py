@@ -7,13 +7,12 @@ bench enters as a function, so no tune can show it to a model.
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import verilog_problems
-from benchmarks.verilog_problems import TIME_LIMIT_S, CocotbBench, SimulatedBench
+from benchmarks.verilog_problems import TIME_LIMIT_S, bench_text
 from llm_stages.pack_score import Problem
 from llm_stages.tuning_record import Tuning, spec_hash
 from llm_stages.verdict import Verdict
@@ -69,18 +68,8 @@ def to_tune_on(problem: verilog_problems.Problem) -> Problem | str:
         spec=problem.spec,
         top=problem.top,
         test_bench=test_bench,
-        content=_content(problem.bench),
+        content=bench_text(problem.bench),
     )
-
-
-def _content(bench: SimulatedBench | CocotbBench) -> str:
-    """All that a test bench is made of."""
-    files = dict(bench.files)
-    if isinstance(bench, CocotbBench):
-        files |= bench.sources
-    else:
-        files |= {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in bench.data}
-    return json.dumps(files, sort_keys=True)
 
 
 def trained_on(

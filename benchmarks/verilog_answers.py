@@ -7,7 +7,7 @@ references must pass, and no mutant that can be told from its reference.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from benchmarks.verilog_arms import Answer, Solver, Task
@@ -91,10 +91,10 @@ def from_folder(folder: Path) -> Source:
     return answers
 
 
-def digest(folder: Path) -> str:
-    """A short hash of all answers in a folder."""
+def digest(folder: Path, suffixes: Collection[str] = (".sv", ".v")) -> str:
+    """A short hash of all answers in a folder, which are the files with these suffixes."""
     found = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in (".sv", ".v")):
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in suffixes):
         found.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
     return found.hexdigest()[:16]
 

@@ -6,6 +6,8 @@ made of `spec` and `top` alone.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -122,6 +124,25 @@ def judge(
         counters=bench.counters,
         simulator=simulator,
     )
+
+
+def digest(problem: Problem) -> str:
+    """A short hash of what a problem asks and of what judges it."""
+    bench = problem.bench
+    entry = bench.module if isinstance(bench, CocotbBench) else bench.top
+    judging = [entry, bench_text(bench), problem.reference, problem.cannot_run]
+    text = json.dumps([problem.spec, problem.top, *judging])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def bench_text(bench: SimulatedBench | CocotbBench) -> str:
+    """All that a test bench is made of."""
+    files = dict(bench.files)
+    if isinstance(bench, CocotbBench):
+        files |= bench.sources
+    else:
+        files |= {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in bench.data}
+    return json.dumps(files, sort_keys=True)
 
 
 def renamed(rtl: str, old: str, new: str) -> str:

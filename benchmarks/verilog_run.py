@@ -10,12 +10,12 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.verilog_answers import Source
 from benchmarks.verilog_arms import Answer
-from benchmarks.verilog_problems import TIME_LIMIT_S, Problem, judge
+from benchmarks.verilog_problems import TIME_LIMIT_S, Problem, digest, judge
 from benchmarks.wave_difference import first_difference
 from llm_stages.errors import BudgetSpent
 from llm_stages.errors import InputError as NoWaves
@@ -76,12 +76,14 @@ class Outcome:
         could_not_run: Why nothing here can judge it; empty where something did.
         samples: The answers, in order.
         stopped: Why there are no more samples, where the budget ended them.
+        digest: Hash of the problem as it was then; empty in older records.
     """
 
     problem: str
     could_not_run: str
     samples: tuple[Sample, ...] = ()
     stopped: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,10 @@ def run(
 def run_one(load: Callable[[str], Problem], name: str, plan: Plan) -> Outcome:
     """Run one problem."""
     problem = load(name)
+    return replace(_outcome(name, problem, plan), digest=digest(problem))
+
+
+def _outcome(name: str, problem: Problem, plan: Plan) -> Outcome:
     if problem.cannot_run:
         return Outcome(name, problem.cannot_run)
     of_reference: Verdicted | None = None

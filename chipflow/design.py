@@ -269,7 +269,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "floorplan.aspect_ratio": (0.1, 10.0),
     "macros.min_bits": (1, 2**40),
     "macros.gap_um": (0.0, 1e4),
-    "placement.budget_s": (0.0, 1e6),
+    "placement.budget_s": (0.01, 1e6),
     "placement.seed": (0, 2**31 - 1),
     "placement.cell_density": (0.05, 1),
     "models.timeout_s": (1.0, 1e5),

@@ -36,7 +36,10 @@ METRICS: dict[str, Metric] = {
     "synthesis__register__count": Metric("", "none", "flip-flops and latches"),
     "synthesis__memory__count": Metric("", "none", "memory macros"),
     "gates__simulation__status": Metric("", "higher", "1 when the gates pass the test bench"),
-    "gates__proven__count": Metric("", "none", "registers, outputs and macro pins: all proven"),
+    "gates__proven__count": Metric("", "none", "registers and outputs: equal to the RTL"),
+    "gates__mapping_proven__count": Metric(
+        "", "none", "registers, outputs and macro pins whose mapping to the library is proven"
+    ),
     # Floorplan
     "floorplan__die__area_um2": Metric("um2", "lower", "area of the die"),
     "floorplan__die__width_um": Metric("um", "none", "width of the die"),

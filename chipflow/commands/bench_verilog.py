@@ -65,7 +65,9 @@ def verilog(
     max_tokens: Annotated[int, typer.Option(help="Length of an answer at most.", min=1)] = 4096,
     temperature: Annotated[
         float | None,
-        typer.Option(help="Of each sample (default: 0 for one, 0.8 for several).", min=0.0),
+        typer.Option(
+            help="Of each sample with --arm plain (default: 0 for one, 0.8 for several).", min=0.0
+        ),
     ] = None,
     api_base: Annotated[
         str, typer.Option("--api-base", help="Address of an OpenAI-compatible server.")
@@ -128,6 +130,11 @@ def verilog(
         )
     if arm not in ARMS:
         raise InputError(f"there is no arm called {arm!r}", hint=f"one of {', '.join(ARMS)}")
+    if arm == "loop" and temperature is not None:
+        raise InputError(
+            "--temperature is not for --arm loop",
+            hint="leave it out: the loop has a temperature for each of its steps",
+        )
     if mutants and answers != "references":
         raise InputError("--mutants is for --answers references")
     if answers and (record or replay):
@@ -155,9 +162,9 @@ def verilog(
         made_with["prompt_pack"] = words
         made_with["answers"] += f", prompt pack {words}"
     plan = Plan(source=source, simulator=simulator, compare_waves=bool(mutants))
-    judged = Judged(suite, names, chosen.load, plan, made_with)
+    judged = Judged(chosen, names, plan, made_with)
     with interrupts() as ctrl_c, ProgressLines(quiet=quiet) as show:
-        outcomes, failure = run_and_keep(judged, out, cores, show, ctrl_c, chosen.set_size)
+        outcomes, failure = run_and_keep(judged, out, cores, show, ctrl_c)
     made = judged.record()
     if as_json:
         typer.echo(json.dumps(to_json(outcomes, summary(outcomes), made), indent=2))
@@ -208,13 +215,18 @@ def _unseen(
 def _made_with_model(
     options: ModelOptions, arm: str, samples: int, budget_tokens: int | None
 ) -> dict[str, Any]:
+    from benchmarks.verilog_answers import digest
+    from llm_stages.store import store_from_environment
+
+    store = options.store or store_from_environment()
     return {
         "answers": f"{options.model}, {arm}",
         "samples": samples,
         "budget_tokens": budget_tokens,
-        "temperature": options.temperature,
+        "temperature": None if arm == "loop" else options.temperature,
         "max_tokens": options.max_tokens,
         "api_base": options.api_base,
+        "replay": digest(store.folder, (".json",)) if store and store.replays else None,
     }
 
 

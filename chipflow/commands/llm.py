@@ -51,8 +51,8 @@ def check(
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="One model, such as openai/gpt-5-mini.  \\[default: all that the design's stages "
-            "ask]",
+            help="One model, such as openai/gpt-5-mini.  \\[default: all that the design may ask, "
+            "escalate and fallbacks too]",
             show_default=False,
         ),
     ] = "",
@@ -69,15 +69,18 @@ def check(
     """Make one small call to each model, and say what works and what does not."""
     if name and model and name != model:
         raise InputError("two models are named", where=f"{name}, --model {model}", hint="name one")
-    _, choices = _choices(design, [model or name] if model or name else [], api_base)
-    models = list(dict.fromkeys(choice.model for choice in choices if choice.model))
-    if not models:
+    named = model or name
+    models, choices = _choices(design, [named] if named else [], api_base)
+    asked = [choice.model for choice in choices if choice.model]
+    if not asked:
         raise InputError(
             "no model is named",
             hint="give --model MODEL, set CHIPFLOW_MODEL, or name a design that has [models]",
         )
+    if not named:
+        asked += [*(_stronger(models) if models.loop else ()), *models.fallbacks]
     findings = []
-    for number, wanted in enumerate(models):
+    for number, wanted in enumerate(dict.fromkeys(asked)):
         finding = _find_out(wanted, max_tokens, timeout_s)
         findings.append(finding)
         if not as_json:
@@ -118,9 +121,18 @@ def list_(
             "stage": choice.stage,
             "model": choice.model,
             "from": choice.origin,
-            "prompts": _prompts(choice),
+            "prompts": _prompts(choice.stage, choice.model),
         }
         for choice in choices
+    ]
+    stages += [
+        {
+            "stage": f"escalate {number}",
+            "model": stronger,
+            "from": "design.toml, models.escalate",
+            "prompts": _prompts("repair", stronger),
+        }
+        for number, stronger in enumerate(_stronger(models), start=1)
     ]
     stages += [
         {
@@ -140,12 +152,17 @@ def list_(
     typer.echo("\nand all others of https://docs.litellm.ai/docs/providers, as PROVIDER/MODEL")
 
 
-def _prompts(choice: Choice) -> str:
+def _stronger(models: Models) -> tuple[str, ...]:
+    """The models that go on with `repair`, in the loop, where its own is stuck."""
+    return models.ladder("repair")[1:]
+
+
+def _prompts(stage: str, model: str) -> str:
     """The prompt pack that a stage's model gets."""
     from llm_stages.model_string import split
     from llm_stages.prompt_pack import load_pack
 
-    return load_pack(choice.stage, split(choice.model)[0]).name if choice.model else ""
+    return load_pack(stage, split(model)[0]).name if model else ""
 
 
 def _choices(

@@ -76,8 +76,10 @@ def run(ctx: StageContext) -> StageResult:
     metrics: dict[str, float] = {}
     if simulation.status == "passed":
         metrics["gates__simulation__status"] = 1
-    if proof.outcome == "proven":
-        metrics["gates__proven__count"] = proof.proven
+    if equality.outcome == "proven":
+        metrics["gates__proven__count"] = equality.proven
+    if mapping and mapping.outcome == "proven":
+        metrics["gates__mapping_proven__count"] = mapping.proven
     tried = simulation.status == "passed" or proof.outcome in ("proven", "open")
     return StageResult(
         files={"gate_check": "gate_check.json"},

@@ -130,6 +130,28 @@ def read(folder: Path, *, design_folder: Path) -> RtlFiles:
     )
 
 
+def refuse_other_contents(rtl: RtlFiles, bench: RtlFiles) -> None:
+    """Refuses names that mean one file to the RTL and another one to its test bench.
+
+    Both are compiled and run with the same folders, so each name leads to one file only.
+
+    Raises:
+        InputError: There is such a name among included files or data.
+    """
+    for kind in ("include", "data"):
+        for path in sorted((bench.folder / kind).rglob("*")):
+            name = path.relative_to(bench.folder)
+            other = rtl.folder / name
+            if path.is_file() and other.is_file() and path.read_bytes() != other.read_bytes():
+                written = path.relative_to(bench.folder / kind).as_posix()
+                raise InputError(
+                    f"{written!r} means {rtl.place(other)} in the RTL and another file in the "
+                    "test bench",
+                    where=bench.place(path),
+                    hint="give the two files different names",
+                )
+
+
 def referenced_files(
     sources: Sequence[Path], include_dirs: Sequence[Path], design_folder: Path
 ) -> dict[str, Path]:

@@ -53,7 +53,8 @@ def run(
         timeout_s: Wall time for compiling, and for simulating.
 
     Raises:
-        InputError: A file of the test bench cannot be read.
+        InputError: A file of the test bench cannot be read, or has the name of another one that
+            the RTL includes or loads.
         llm_stages.errors.ToolMissing: There is no simulator, or no sandbox where one is needed.
     """
     work_dir.mkdir(parents=True)
@@ -66,6 +67,7 @@ def run(
         include_dirs=design.include_dirs,
     )
     bench = rtl_files.read(work_dir / "bench", design_folder=design.folder)
+    rtl_files.refuse_other_contents(rtl, bench)
     for files in (rtl, bench):
         files.copy_data(work_dir)
     return hdl.simulate(

@@ -58,7 +58,10 @@ def test_a_recorded_run_replays(
     )  # fmt: skip
     assert ended.code == 0, ended.err
     again = json.loads((tmp_path / "out" / "verilog.json").read_text())
-    assert again["problems"] == record["problems"]
+    # These are older than the digest of a problem.
+    assert [{**one, "digest": ""} for one in again["problems"]] == [
+        {**one, "digest": ""} for one in record["problems"]
+    ]
     assert again["summary"] == record["summary"]
 
 

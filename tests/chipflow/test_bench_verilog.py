@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from benchmarks import verilog_arms
+from chipflow import code_version
 from llm_stages import hdl, python_provider, sandbox
 from llm_stages.exchange import Reply, Request
 from tests.chipflow.command_line import CommandLine, command_line
@@ -115,11 +117,90 @@ def test_a_record_is_gone_on_with_and_replays(chipflow: CommandLine) -> None:
     both = chipflow(*options, "--problems", ",".join(NAMES), "--record", "answers")
     assert (first.code, both.code, len(asked)) == (0, 0, 2)
     again = chipflow(*options, "--problems", ",".join(NAMES), "--replay", "answers")
-    assert (again.code, again.out, len(asked)) == (0, both.out, 2)
+    assert (again.code, len(asked)) == (0, 2)
+    was, is_now = json.loads(both.out), json.loads(again.out)
+    assert is_now["made_with"].pop("replay")
+    assert was["made_with"].pop("replay") is None
+    assert is_now == was
     more = ("--samples", 2, "--replay", "answers")
     missing = chipflow(*options, "--problems", "Prob007", *more)
     assert (missing.code, len(asked)) == (4, 2)
     assert "asks python/wire: 'Write the module TopModule." in missing.err
+
+
+INVERTER = "module {name}(input a, output y); assign y = ~a; endmodule\n"
+BENCH = """`timescale 1ns/1ps
+module testbench;
+  reg a = 0; wire y;
+  {name} uut(.a(a), .y(y));
+  initial begin
+    #1 if (y === 1) $display("=========== Your Design Passed ===========");
+    $finish;
+  end
+endmodule
+"""
+
+
+def write_designs(folder: Path, *names: str) -> None:
+    """Designs as RTLLM has them."""
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "design_description.txt").write_text(f"Module name: {name}\n")
+        (folder / name / "testbench.v").write_text(BENCH.format(name=name))
+        (folder / name / f"verified_{name}.v").write_text(INVERTER.format(name=f"verified_{name}"))
+
+
+def test_verdicts_are_kept_as_long_as_problem_and_recording_are_the_same(
+    chipflow: CommandLine, tmp_path: Path
+) -> None:
+    def answer(request: Request) -> str:
+        return f"```verilog\n{INVERTER.format(name='one')}```"
+
+    write_designs(tmp_path / "set", "one", "two")
+    given = ("bench", "verilog", "--suite", "rtllm", "--data", "set", "--out", "r")
+    refs = (*given, "--answers", "references")
+    chipflow(*refs)
+    assert "2 of 2 problems are kept" in chipflow(*refs).err
+    bench = tmp_path / "set" / "two" / "testbench.v"
+    bench.write_text(bench.read_text().replace("y === 1", "y === 0"))
+    again = chipflow(*refs, "--problems", "one", "--json")
+    assert "1 of its problems are not what they were, such as two" in again.err
+    assert "1 of 1 problems are kept" in again.err
+    kept = json.loads((tmp_path / "r" / "verilog.json").read_text())["problems"]
+    assert [outcome["problem"] for outcome in kept] == ["one"]
+    python_provider.register("inverter", answer)
+    asked = (*given, "--model", "python/inverter", "--problems", "one")
+    assert chipflow(*asked, "--record", "a").code == 0
+    (recorded,) = Path(shutil.copytree(tmp_path / "a", tmp_path / "b")).iterdir()
+    recorded.write_text(recorded.read_text().replace("~a", "a"))
+    assert "is replaced" in chipflow(*asked, "--replay", "a").err
+    assert "1 of 1 problems are kept" in chipflow(*asked, "--replay", "a").err
+    other = chipflow(*asked, "--replay", "b", "--json")
+    assert "not the same any more: ('replay',)" in other.err
+    assert json.loads(other.out)["summary"]["solved"] == 0
+
+
+def test_a_temperature_is_recorded_where_it_is_used(chipflow: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    write_designs(tmp_path / "set", "one")
+    given = ("bench", "verilog", "--suite", "rtllm", "--data", "set", "--model", "openai/m")
+    for arm, temperature in (("plain", 0.0), ("loop", None)):
+        ended = chipflow(*given, "--arm", arm, "--replay", "none", "--json")
+        assert json.loads(ended.out)["made_with"]["temperature"] == temperature
+
+
+def test_what_makes_problems_of_files_is_behind_the_digest(
+    chipflow: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def names(*modules: str) -> list[str]:
+        return [name for module in modules for name in code_version.code_behind(module)]
+
+    monkeypatch.setattr(code_version, "digest_behind", names)
+    write_designs(tmp_path / "set", "one")
+    given = ("bench", "verilog", "--suite", "rtllm", "--data", "set", "--answers", "references")
+    code = json.loads(chipflow(*given, "--json").out)["made_with"]["code"]
+    for module in ("cvdp", "rtllm", "verilog_eval", "verilog_run"):
+        assert f"benchmarks.{module}" in code
 
 
 @pytest.mark.parametrize(
@@ -131,6 +212,7 @@ def test_a_record_is_gone_on_with_and_replays(chipflow: CommandLine) -> None:
         (("--model", "m", "--answers", "references"), "--model or --answers"),
         (("--model", "m", "--arm", "absent"), "no arm called 'absent'"),
         (("--model", "m", "--mutants", "2"), "--mutants is for"),
+        (("--model", "m", "--arm", "loop", "--temperature", "0"), "not for --arm loop"),
         (("--answers", "absent"), "no such folder of answers"),
         (("--answers", "references", "--problems", "Prob999"), "no problem 'Prob999'"),
         (("--answers", "references", "--simulator", "vcs"), "no simulator called 'vcs'"),

@@ -165,6 +165,8 @@ def test_an_equality_that_takes_too_long_leaves_the_mapping(tmp_path, monkeypatc
     assert result(flow)["equality"]["outcome"] == "open"
     assert result(flow)["mapping"]["outcome"] == "proven"
     assert "the mapping of 9 points is proven" in outcome.note
+    assert flow.metrics["gates__mapping_proven__count"] == 9
+    assert "gates__proven__count" not in flow.metrics
 
 
 def test_nothing_that_could_be_shown_is_a_skipped_stage(tmp_path, monkeypatch):

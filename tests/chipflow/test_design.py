@@ -139,6 +139,7 @@ WRONG = [
         19,
         "search",
     ),
+    ("[floorplan]", "[placement]\nbudget_s = 0\n[floorplan]", "out of range", 19, "0.01 to"),
     ("[floorplan]", "[placement]\nroutability = 1\n[floorplan]", "must be true or false", 19, ""),
     ("[floorplan]", '[placement]\npolicy = "p.pt"\n[floorplan]', "there is no such file", 19, ""),
     (

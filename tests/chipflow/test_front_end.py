@@ -146,6 +146,37 @@ def test_a_test_bench_reads_its_own_data_files(tmp_path):
     assert flow.metrics["simulate__status"] == 1
 
 
+@needs_simulator
+@pytest.mark.parametrize(
+    ("name", "in_rtl", "in_bench"),
+    [
+        ("steps.hex", '  reg [3:0] rom [0:0];\n  initial $readmemh("steps.hex", rom);\n', ""),
+        ("wide.vh", '`include "wide.vh"\n', '`include "wide.vh"\n'),
+    ],
+)
+def test_a_name_is_one_file_for_the_rtl_and_the_test_bench(tmp_path, name, in_rtl, in_bench):
+    steps = 'integer i; reg [3:0] steps [0:0]; initial $readmemh("steps.hex", steps);'
+    bench = COUNTER_BENCH.replace("integer i;", f"integer i;\n{in_bench}" if in_bench else steps)
+    text = COUNTER.replace("endmodule", f"{in_rtl}endmodule")
+    flow = front_end(tmp_path, {"rtl/counter.v": text, f"rtl/{name}": "// 1\n", "tb/tb.v": bench})
+    folder = flow.design.folder
+    flow.design = replace(
+        flow.design,
+        rtl=(folder / "rtl" / "counter.v",),
+        testbench=(folder / "tb" / "tb.v",),
+        testbench_top="counter_tb",
+    )
+    (folder / "tb" / name).write_text("// 2\n")
+    with pytest.raises(InputError, match="in the RTL and another file in the test bench") as caught:
+        flow.run(simulate.STAGE)
+    assert str(folder / "rtl" / name) in caught.value.message
+    assert caught.value.where == str(folder / "tb" / name)
+    (folder / "tb" / name).write_text("// 1\n")
+    shutil.rmtree(flow.folder / "simulate")
+    flow.run(simulate.STAGE)
+    assert flow.metrics["simulate__status"] == 1
+
+
 COUNTER_TESTS = """\
 import cocotb
 from cocotb.clock import Clock

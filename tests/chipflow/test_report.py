@@ -14,7 +14,7 @@ import pytest
 from chipflow.report.chart import line_chart, nice_ticks
 from chipflow.report.page import add_advice, write_report
 from chipflow.report.record import read_run
-from chipflow.report.verdict import number, verdict_tiles
+from chipflow.report.verdict import Tile, number, verdict_tiles
 from chipflow.stage_record import StageRecord
 from placement_env.errors import InputError
 
@@ -328,6 +328,21 @@ def test_the_verdict_never_calls_an_unchecked_thing_good():
         )
     }
     assert {tiles[t].mood for t in ("Placement", "Function", "Timing", "Routing")} == {"bad"}
+
+
+def test_a_proven_mapping_is_no_equality_with_the_rtl():
+    def function(**metrics: float) -> Tile:
+        (tile,) = (tile for tile in verdict_tiles(metrics, 1.0) if tile.title == "Function")
+        return tile
+
+    alone = function(gates__mapping_proven__count=9)
+    assert (alone.value, alone.mood) == ("mapping only", "warn")
+    assert alone.detail == "mapping of 9 points proven"
+    simulated = function(gates__mapping_proven__count=9, simulate__status=1)
+    assert (simulated.value, simulated.mood) == ("checked", "good")
+    assert simulated.detail == "RTL simulated, mapping of 9 points proven"
+    equal = function(gates__proven__count=5)
+    assert (equal.value, equal.mood, equal.detail) == ("checked", "good", "5 points proven equal")
 
 
 def test_charts_have_round_ticks_and_carry_their_summary():

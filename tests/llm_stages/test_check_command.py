@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from chipflow.commands.llm import llm
 from chipflow.design import LLM_STAGES
+from llm_stages import python_provider
 from tests.llm_stages.fake_server import serve
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,6 +76,7 @@ def test_the_list_says_what_providers_need_and_where_a_choice_comes_from(
     (tmp_path / "design.toml").write_text(
         'name = "a"\ntop = "a"\nspec = "spec.md"\n'
         '[models]\ndefault = "ollama_chat/x"\nfallbacks = ["openai/y"]\n'
+        'escalate = ["gemini/w"]\n'
     )
     monkeypatch.chdir(tmp_path)
     found = listed()
@@ -84,6 +86,7 @@ def test_the_list_says_what_providers_need_and_where_a_choice_comes_from(
     assert keys["Ollama"] == "none needed"
     assert [tuple(row.values()) for row in found["stages"]] == [
         *((s, "ollama_chat/x", "design.toml, models.default", "generic") for s in LLM_STAGES),
+        ("escalate 1", "gemini/w", "design.toml, models.escalate", "generic"),
         ("fallback 1", "openai/y", "design.toml, models.fallbacks", "of the model that failed"),
     ]
     first, *_ = listed("--model", "gemini/z")["stages"]
@@ -108,3 +111,25 @@ def test_a_check_without_a_model_asks_those_of_the_design_and_never_a_record(
         done = CliRunner().invoke(llm, ["check"])
     assert ANSWER in done.output
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("loop", [True, False])
+def test_a_check_without_a_model_asks_what_may_come_to_be_asked(
+    loop: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CHIPFLOW_MODEL", raising=False)
+    for name in ("own", "stronger", "fallback"):
+        python_provider.register(name, lambda _: ANSWER)
+    (tmp_path / "spec.md").write_text("An adder.")
+    (tmp_path / "design.toml").write_text(
+        'name = "a"\ntop = "a"\nspec = "spec.md"\n[models]\ndefault = "python/own"\n'
+        f"loop = {str(loop).lower()}\n"
+        'escalate = ["python/stronger"]\nfallbacks = ["python/fallback", "python/own"]\n'
+    )
+    reports = json.loads(CliRunner().invoke(llm, ["check", "--json"]).output)
+    stronger = ["python/stronger"] if loop else []
+    asked = ["python/own", *stronger, "python/fallback"]
+    assert [report["model"] for report in reports] == asked
+    one = json.loads(CliRunner().invoke(llm, ["check", "python/own", "--json"]).output)
+    assert one["model"] == "python/own"
