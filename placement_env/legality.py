@@ -1,4 +1,4 @@
-"""Whether macros lie inside the canvas and apart, in shapes that they may have, fixed ones in place.
+"""Whether macros lie inside the canvas and apart, in shapes they may have, fixed ones in place.
 
 Centres are rounded to float32 first, as the public macro placement challenge does, so that a
 placement that is legal here is legal there. The test is strict: any overlap, however small, counts.
