@@ -4,7 +4,8 @@
     ./my_placer --in {netlist} --start {start} --out {out} --seconds {budget_s} --seed {seed}
 
 The function is called as `place(netlist, start, budget_s=..., seed=...)` and returns a `Placement`;
-its module is also looked for in the working folder. The command gets a clustered netlist as
+its module is also looked for in the working folder. Soft blocks have the shapes that it gives them
+(`size_um`, or DIMS of a .pl). The command gets a clustered netlist as
 Circuit Training's .pb.txt and .plc, one with cells as Bookshelf (.aux and .pl), blocks as .blocks
 and .pl, and writes the placement to {out} in the format of {start}. It gets our environment
 without API keys; a placer that asks a model is a function.
@@ -32,7 +33,7 @@ from agents.progress import ProgressCallback
 from placement_env.child_environment import child_environment
 from placement_env.errors import ChipError, InputError, ToolMissing
 from placement_env.formats import bookshelf, ct_protobuf, floorplan, plc
-from placement_env.netlist import Netlist, NodeKind, Placement
+from placement_env.netlist import FloatArray, Netlist, NodeKind, Placement
 
 #: A command may take this many times its budget, and so many seconds more, before it is stopped.
 _PATIENCE, _PATIENCE_S = 2.0, 60.0
@@ -234,7 +235,17 @@ def _at_centre(netlist: Netlist, start: Placement) -> Placement:
         np.where(netlist.fixed, start.x_um, (canvas.left_um + canvas.right_um) / 2),
         np.where(netlist.fixed, start.y_um, (canvas.bottom_um + canvas.top_um) / 2),
         start.orient,
+        _sizes(netlist, start, None),
     )
+
+
+def _sizes(netlist: Netlist, start: Placement, size_um: FloatArray | None) -> FloatArray | None:
+    """[N, 2] the sizes given, of fixed nodes those of the start; None is the netlist's."""
+    if size_um is None and start.size_um is None:
+        return None
+    own = np.stack([netlist.width_um, netlist.height_um], axis=1)
+    fixed = own if start.size_um is None else start.size_um
+    return np.where(netlist.fixed[:, None], fixed, own if size_um is None else size_um)
 
 
 def _checked(name: str, netlist: Netlist, start: Placement, placed: object) -> Placement:
@@ -250,6 +261,13 @@ def _checked(name: str, netlist: Netlist, start: Placement, placed: object) -> P
             )
     if not np.isin(placed.orient, np.arange(8)).all():
         raise ChipError(f"the placer {name!r} returned an orientation that there is not")
+    if placed.size_um is not None:
+        sizes = np.asarray(placed.size_um)
+        if sizes.shape != (netlist.num_nodes, 2) or not (np.isfinite(sizes) & (sizes >= 0)).all():
+            raise ChipError(
+                f"size_um that the placer {name!r} returned has the shape {sizes.shape}, or is "
+                f"negative or not finite, expected ({netlist.num_nodes}, 2) sizes of at least 0"
+            )
     reach = _ROUNDING * max(netlist.canvas.width_um, netlist.canvas.height_um)
     off = np.maximum(abs(placed.x_um - start.x_um), abs(placed.y_um - start.y_um))
     for node in np.flatnonzero(netlist.fixed & (off > reach))[:1]:
@@ -262,4 +280,5 @@ def _checked(name: str, netlist: Netlist, start: Placement, placed: object) -> P
         np.where(fixed, start.x_um, placed.x_um).astype(np.float64),
         np.where(fixed, start.y_um, placed.y_um).astype(np.float64),
         np.where(fixed, start.orient, placed.orient).astype(np.int64),
+        _sizes(netlist, start, placed.size_um),
     )

@@ -18,7 +18,7 @@ from benchmarks.known_optimum import known_optimum
 from placement_env.errors import InputError
 from placement_env.gridding import default_grid
 from placement_env.grouping import group_cells
-from placement_env.netlist import Netlist, NodeKind, Placement
+from placement_env.netlist import Canvas, Netlist, NodeKind, Placement
 from placement_env.synthetic import synthetic_netlist
 
 #: Routes across the canvas each way, for floorplans: their files state none, and wires may pass
@@ -62,7 +62,8 @@ def load_netlists(names: str, start: str = "") -> list[TrainingNetlist]:
     the size, "generated:0-99x0.1", for netlists of `benchmarks.generated` by their seeds; or
     "variant:NAME:0-19" for variants of a benchmark (`agents.variants`); or "optimum:8:0-19" for
     netlists of 8 x 8 macros whose least wirelength is known (`benchmarks.known_optimum`). Cells of
-    flat netlists are grouped. Floorplans, which have no grid, get one to place on.
+    flat netlists are grouped, and their rows begin at (0, 0) then. Floorplans, which have no grid,
+    get one to place on.
 
     Args:
         names: The names.
@@ -155,6 +156,18 @@ def _is_placed(netlist: Netlist, placement: Placement) -> bool:
     return bool(macros.size) and not on_one_point(netlist, placement, macros)
 
 
+def _at_origin(netlist: Netlist, placement: Placement) -> tuple[Netlist, Placement]:
+    """A grouped netlist and a placement of it with the canvas at (0, 0), where a .plc has it."""
+    canvas = netlist.canvas
+    moved = replace(
+        placement,
+        x_um=placement.x_um - canvas.left_um,
+        y_um=placement.y_um - canvas.bottom_um,
+    )
+    at_origin = Canvas(0.0, 0.0, canvas.width_um, canvas.height_um)
+    return replace(netlist, canvas=at_origin, rows=None), moved
+
+
 def _benchmark(name: str, start: str) -> TrainingNetlist:
     file = Path(start) if start else None
     if Path(name).suffix or "/" in name:
@@ -171,7 +184,7 @@ def _benchmark(name: str, start: str) -> TrainingNetlist:
         )
     if (netlist.node_kind == NodeKind.STANDARD_CELL).any():
         group = group_cells(netlist)
-        netlist, placement = grouped_problem(netlist, group, placement)
+        netlist, placement = _at_origin(*grouped_problem(netlist, group, placement))
         return TrainingNetlist(name, netlist, placement, False, partial(files.write_plc, netlist))
     if is_floorplan(netlist):
         per_um = _FLOORPLAN_ROUTES / max(netlist.canvas.width_um, netlist.canvas.height_um)

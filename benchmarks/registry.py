@@ -139,7 +139,7 @@ def load(name: str) -> Benchmark:
             benchmark = files.floorplan_design(paths[0])
         case "bookshelf":
             benchmark = files.bookshelf_design(paths[0])
-            if paths[-1].name == "initial.plc.gz":
+            if paths[-1].name.removesuffix(".gz") == "initial.plc":
                 benchmark = _with_grid_of(benchmark, paths[-1])
         case "lefdef":
             benchmark = files.lefdef_design(paths[0], paths[1:])

@@ -33,7 +33,7 @@ from agents.flat.row_legal import legalize_rows, legalize_zones
 from agents.flat.site_rows import site_rows
 from agents.flat.toy import toy_flat
 from agents.flat.wide_cells import narrowed, widened
-from agents.flat.zones import zone_netlist, zones_of
+from agents.flat.zones import zone_netlist, zones_with_cells
 from agents.progress import ProgressCallback
 from placement_env.kernels import compile_notice
 from placement_env.netlist import IntArray, Netlist, NodeKind, Placement, hpwl_um
@@ -267,7 +267,7 @@ def _cells(
     tracks: TrackSupply | None = None,
 ) -> Placement:
     cells = _movable(netlist, _CELL)
-    zones = zones_of(netlist)
+    zones = zones_with_cells(netlist)
     unplaced = np.isin(np.arange(netlist.num_nodes), cells)
     for zone in zones:
         # Raises what the rows cannot hold before the long work.

@@ -10,7 +10,7 @@ import numpy as np
 from agents.flat.inflation import inflated_sites
 from agents.flat.row_legal import legalize_zones
 from agents.flat.site_rows import SiteRows, site_rows
-from agents.flat.zones import Zone, zone_netlist, zones_of
+from agents.flat.zones import Zone, zone_netlist, zones_with_cells
 from placement_env.errors import InputError
 from placement_env.netlist import IntArray, Netlist, NodeKind, Placement
 from placement_env.route_estimate import GRID_ROWS, RouteEstimate, TrackSupply, estimate_routes
@@ -63,9 +63,9 @@ def inflation_rounds(
         again: Spreads the cells of a netlist once more, from where they are.
 
     Raises:
-        InputError: As `agents.flat.site_rows.site_rows` and `agents.flat.zones.zones_of`.
+        InputError: As `agents.flat.site_rows.site_rows` and `agents.flat.zones.zones_with_cells`.
     """
-    zones = zones_of(netlist)
+    zones = zones_with_cells(netlist)
     movable = (netlist.node_kind == NodeKind.STANDARD_CELL) & ~netlist.fixed
     rows = [site_rows(zone_netlist(netlist, zone, movable), placement) for zone in zones]
     first = np.zeros(netlist.num_nodes, np.int64)
@@ -114,7 +114,7 @@ def _inflated(
             sites[cells],
             routes.usage_at(at.x_um[cells], at.y_um[cells]),
             first=first[cells],
-            free=int(runs.sum()) - (bound if zone is zones[-1] else 0),
+            free=int(runs.sum()) - (0 if zone.name else bound),
             longest=int(runs.max(initial=0)),
         )
         bound += 0 if zone.closed else int(more[cells].sum())

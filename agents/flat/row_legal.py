@@ -76,7 +76,7 @@ def legalize_zones(netlist: Netlist, zones: Sequence[Zone], wanted: Placement) -
 
     Args:
         netlist: A flat netlist with rows.
-        zones: Its zones (`agents.flat.zones.zones_of`).
+        zones: Its zones that have cells (`agents.flat.zones.zones_with_cells`).
         wanted: As for `legalize_rows`.
 
     Raises:

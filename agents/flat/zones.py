@@ -84,6 +84,16 @@ def zones_of(netlist: Netlist) -> tuple[Zone, ...]:
     return tuple(zones)
 
 
+def zones_with_cells(netlist: Netlist) -> tuple[Zone, ...]:
+    """The zones that have movable cells, the free nodes' last; only these need rows.
+
+    Raises:
+        InputError: As `zones_of`.
+    """
+    cell = (netlist.node_kind == NodeKind.STANDARD_CELL) & ~netlist.fixed
+    return tuple(zone for zone in zones_of(netlist) if (zone.bound & cell).any())
+
+
 def closed_boxes_um(netlist: Netlist) -> FloatArray:
     """[B, 4] left, bottom, right and top of the fences that are closed to free nodes."""
     fences = netlist.fences

@@ -43,7 +43,7 @@ def read_rows(path: Path) -> Rows:
             found += _core_row(file, line, values, subrows)
             inside = False
         elif inside:
-            parts = [word for word in words if word != ":"]
+            parts = [part for word in words if (part := word.strip(":"))]
             pairs = dict(zip((part.lower() for part in parts[0::2]), parts[1::2], strict=False))
             if "subroworigin" in pairs:
                 subrows.append((pairs["subroworigin"], pairs.get("numsites", "")))

@@ -167,16 +167,16 @@ def _read_blocks(file: BookshelfFile) -> _Blocks:
 
 def _rectangle(file: BookshelfFile, line: int, name: str) -> tuple[float, float]:
     """Width and height of `name hardrectilinear 4 (x, y) (x, y) (x, y) (x, y)`."""
-    text = file.lines[line - 1].split(maxsplit=2)[-1]
-    stated, _, rest = text.partition(" ")
+    words = file.lines[line - 1].split(maxsplit=3)
+    rest = words[3] if len(words) > 3 else ""
     corners = [
         (file.number(line, x, f"a corner of {name}"), file.number(line, y, f"a corner of {name}"))
         for x, y in _CORNER.findall(rest)
     ]
     if _CORNER.sub("", rest).strip():
         file.fail(line, f"expected corners '(x, y)' of {name}, found {rest.strip()!r}")
-    if file.count(line, [stated]) != len(corners):
-        file.fail(line, f"{name} should have {stated} corners, it has {len(corners)}")
+    if file.count(line, words[:3]) != len(corners):
+        file.fail(line, f"{name} should have {words[2]} corners, it has {len(corners)}")
     x, y = sorted({corner[0] for corner in corners}), sorted({corner[1] for corner in corners})
     if len(corners) != 4 or len(x) != 2 or len(y) != 2 or len(set(corners)) != 4:
         file.fail(

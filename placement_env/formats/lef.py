@@ -25,6 +25,19 @@ __all__ = ["Layer", "LefLibrary", "Macro", "MacroPin", "Shape", "Site", "read"]
 
 _Named = TypeVar("_Named", Layer, Site, Macro)
 
+#: Statements that are passed over, of LEF 5.8 and earlier versions. Other words in capitals count
+#: as such too; any others show that this is no LEF.
+_STATEMENTS = frozenset(
+    (
+        *("VERSION", "BUSBITCHARS", "DIVIDERCHAR", "NAMESCASESENSITIVE", "FIXEDMASK"),
+        *("CLEARANCEMEASURE", "USEMINSPACING", "MAXVIASTACK", "NOWIREEXTENSIONATPIN"),
+        *("INPUTPINANTENNASIZE", "OUTPUTPINANTENNASIZE", "INOUTPINANTENNASIZE"),
+        *("ANTENNAINPUTGATEAREA", "ANTENNAINOUTDIFFAREA", "ANTENNAOUTPUTDIFFAREA"),
+        *("MINFEATURE", "DIELECTRIC", "UNIVERSALNOISEMARGIN", "EDGERATETHRESHOLD1"),
+        *("EDGERATETHRESHOLD2", "EDGERATESCALEFACTOR"),
+    )
+)
+
 
 def read(paths: Path | str | Iterable[Path | str]) -> LefLibrary:
     """Read LEF files, technology first, into one library.
@@ -72,13 +85,13 @@ def _read_file(tokens: Tokens, known: LefLibrary) -> LefLibrary:
             found_any = True
             break
         elif word in ("VIA", "VIARULE", "NONDEFAULTRULE", "ARRAY"):
-            tokens.skip_to_end_of(tokens.take(word))
+            tokens.skip_lef_block(tokens.take(word), is_name=True)
         elif word in ("SPACING", "PROPERTYDEFINITIONS", "IRDROP", "NOISETABLE"):
-            tokens.skip_to_end_of(word)
+            tokens.skip_lef_block(word)
         elif word == "BEGINEXT":
-            while tokens.take("BEGINEXT") != "ENDEXT":
+            while tokens.keyword("BEGINEXT") != "ENDEXT":
                 pass
-        elif tokens.words[start].isupper():
+        elif word in _STATEMENTS or tokens.words[start].isupper():
             tokens.statement(word)
         else:
             tokens.fail(

@@ -54,7 +54,7 @@ def read_macro(tokens: Tokens) -> Macro:
         elif word == "DENSITY":
             _skip_to_end(tokens, f"DENSITY of {inside}")
         elif word == "TIMING":  # Of old versions of LEF, and still found.
-            tokens.skip_to_end_of(word)
+            tokens.skip_lef_block(word)
         else:
             tokens.statement(inside)
     tokens.expect(name, f"the END of {inside}")

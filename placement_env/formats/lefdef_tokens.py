@@ -165,7 +165,7 @@ class Tokens:
         return words
 
     def skip_to_end_of(self, name: str) -> None:
-        """Skip a block up to and including its `END name`."""
+        """Skip a block of DEF up to and including its `END name`."""
         while True:
             try:
                 self.at = self.words.index("END", self.at) + 1
@@ -174,6 +174,20 @@ class Tokens:
             if self.peek() == name:
                 self.at += 1
                 return
+
+    def skip_lef_block(self, end: str, *, is_name: bool = False) -> None:
+        """Skip a block of LEF up to and including its END and the word behind that.
+
+        Args:
+            end: The word, in capitals if it is a keyword, which may be written in any case.
+            is_name: Whether it is a name, which is as it is written.
+        """
+        while True:
+            if self.keyword(end) == "END":
+                found = self.peek()
+                if (found if is_name else found.upper()) == end:
+                    self.at += 1
+                    return
 
 
 def as_written(words: Iterable[str]) -> str:

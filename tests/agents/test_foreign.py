@@ -12,6 +12,7 @@ import pytest
 from agents import placers
 from placement_env.cost.toy import toy_netlist
 from placement_env.errors import ChipError, InputError, ToolMissing
+from placement_env.legality import misshapen
 from placement_env.netlist import Netlist, NodeKind, Placement
 from tests.agents.row_designs import row_design
 
@@ -40,6 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "slip.py").write_text("def place(:\n")
     (tmp_path / "their_placer.py").write_text(
         "from dataclasses import replace\n"
+        "import numpy as np\n"
         "def shift(netlist, start, *, budget_s, seed):\n"
         "    return replace(start, x_um=start.x_um + 3 * ~netlist.fixed)\n"
         "def push(netlist, start, *, budget_s, seed):\n"
@@ -50,6 +52,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "    return None\n"
         "def broken(netlist, start, *, budget_s, seed):\n"
         "    return 1 / 0\n"
+        "def reshape(netlist, start, *, budget_s, seed):\n"
+        "    return replace(start, size_um=np.full((netlist.num_nodes, 2), (20.0, 5.0)))\n"
+        "def list_sizes(netlist, start, *, budget_s, seed):\n"
+        "    return replace(start, size_um=np.array([20.0, 5.0]))\n"
+        "def no_size(netlist, start, *, budget_s, seed):\n"
+        "    return replace(start, size_um=np.full((netlist.num_nodes, 2), -1.0))\n"
         "number = 3\n"
     )
     monkeypatch.chdir(tmp_path)
@@ -91,11 +99,48 @@ def test_what_they_place_comes_back(problem, name: str) -> None:
     assert nothing.x_um[moves] == pytest.approx(centre + 3, abs=1e-9)
 
 
+#: Reads a .pl and gives all blocks but fixed ones another shape.
+DIMS = """
+import sys
+source, target = sys.argv[1:3]
+with open(source) as lines, open(target, "w") as out:
+    for line in lines:
+        words = line.split()
+        if len(words) >= 5 and words[-1] != "/FIXED":
+            line = " ".join([*words[:3], "DIMS = (20, 5)", *words[-2:]]) + "\\n"
+        out.write(line)
+"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["their_placer:reshape", f"{sys.executable} dims.py {{start}} {{out}} --in {{netlist}}"],
+)
+def test_soft_blocks_have_the_shapes_that_they_were_given(name: str, folder: Path) -> None:
+    (folder / "dims.py").write_text(DIMS)
+    netlist, start = blocks()
+    ten = np.full(3, 10.0)
+    fixed = np.array([True, False, False])
+    range_of_all = np.full((3, 2), (0.1, 10.0))
+    netlist = replace(netlist, width_um=ten, height_um=ten, fixed=fixed, aspect_range=range_of_all)
+    tall = np.array([[5.0, 20.0], [10.0, 10.0], [10.0, 10.0]])
+    for begin, of_fixed in ((start, [10.0, 10.0]), (replace(start, size_um=tall), [5.0, 20.0])):
+        for from_nothing in (False, True):
+            placed = placers.named(name)(
+                netlist, begin, budget_s=2, seed=7, from_nothing=from_nothing
+            )
+            assert placed.size_um is not None
+            assert placed.size_um.tolist() == [of_fixed, [20.0, 5.0], [20.0, 5.0]]
+            assert misshapen(netlist, placed).size == 0
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("their_placer:push", "moved a, which is fixed"),
         ("their_placer:short", "expected 3 finite numbers"),
+        ("their_placer:list_sizes", r"size_um .* expected \(3, 2\) sizes"),
+        ("their_placer:no_size", "size_um .* is negative"),
         ("their_placer:nothing", "returned NoneType"),
         ("their_placer:broken", "failed with ZeroDivisionError"),
         ("sh -c 'echo no luck; exit 3' {netlist} {out}", "ended with 3"),
@@ -109,7 +154,7 @@ def test_what_is_no_placement_is_refused(name: str, message: str) -> None:
     if "luck" in name:
         assert "no luck" in caught.value.where
     if "broken" in name:
-        assert caught.value.where.endswith("their_placer.py:11")
+        assert caught.value.where.endswith("their_placer.py:12")
 
 
 @pytest.mark.parametrize(

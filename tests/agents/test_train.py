@@ -37,10 +37,11 @@ from benchmarks import registry
 from placement_env.cost.proxy import proxy_cost
 from placement_env.env import MacroPlacementEnv
 from placement_env.errors import InputError
-from placement_env.formats import ct_protobuf, ct_protobuf_write, plc
+from placement_env.formats import bookshelf, ct_protobuf, ct_protobuf_write, plc
 from placement_env.legality import hard_overlaps
 from placement_env.netlist import NodeKind
 from placement_env.synthetic import synthetic_netlist
+from tests.agents.flat.test_placer import mixed_design
 
 ROOT = Path(__file__).parents[2]
 SHORT: dict[str, Any] = {
@@ -336,6 +337,29 @@ def test_it_improves_a_floorplan(data_file: Callable[[str], Path], tmp_path: Pat
     _, read = benchmark.read(tmp_path / "run" / start.name)
     assert hard_overlaps(benchmark.netlist, read) == []
     assert read.x_um == pytest.approx(record.best["n10"].x_um, abs=1e-3)
+
+
+def test_a_flat_netlist_is_trained_on_wherever_its_rows_begin(tmp_path: Path) -> None:
+    """A .plc says how large the canvas is, and not where."""
+    flat, start = mixed_design(cells=100, macros=3)
+    assert flat.rows is not None
+    assert min(flat.rows.x_um.min(), flat.rows.y_um.min()) > 0
+    bookshelf.write(tmp_path / "flat.aux", flat, start)
+    name = str(tmp_path / "flat.aux")
+    arguments: dict[str, Any] = SHORT | {"netlist": name}
+    record = train(TrainingArguments(**arguments, out=str(tmp_path)), quiet=True)
+    (given,) = load_netlists(name)
+    for placement in (given.start, record.best[name]):
+        port = given.netlist.nodes_of(NodeKind.PORT)
+        canvas = given.netlist.canvas
+        assert (canvas.left_um, canvas.bottom_um) == (0, 0)
+        assert placement.x_um[port].min() == pytest.approx(0)
+        assert placement.x_um[port].max() == pytest.approx(canvas.width_um)
+        assert placement.y_um[port].max() == pytest.approx(canvas.height_um)
+    ct_protobuf_write.write(tmp_path / "flat.pb.txt", given.netlist, given.start)
+    read, _ = ct_protobuf.read(tmp_path / "flat.pb.txt")
+    read, placed = plc.read(tmp_path / "run" / "placement.plc", read)
+    assert proxy_cost(read, placed).total == pytest.approx(record.best_cost, rel=1e-6)
 
 
 def test_checkpoints_keep_weights_and_optimizer(tmp_path: Path) -> None:

@@ -188,6 +188,22 @@ def test_files_that_are_got_by_hand_are_used_in_place(
     assert benchmark.source == "https://www.ispd.cc/contests/05/contest.htm"
 
 
+@pytest.mark.parametrize("start", ["initial.plc", "initial.plc.gz"])
+def test_the_grid_of_a_start_counts_compressed_or_not(
+    start: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(data, "data_roots", lambda: [tmp_path])
+    folder = tmp_path / "iccad04/ibm01"
+    folder.mkdir(parents=True)
+    for kind, text in test_bookshelf.FILES.items():
+        (folder / f"ibm01.{kind}").write_text(text.replace("s.", "ibm01."))
+    netlist, placement = tiny()
+    plc.write(folder / start, netlist, placement)
+    found = registry.load("ibm01").netlist.grid
+    assert found is not None
+    assert (found.columns, found.rows, found.h_tracks_per_um) == (6, 5, 0.1)
+
+
 def test_a_design_is_grouped_where_nobody_publishes_its_groups(
     data_file, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -123,6 +123,14 @@ def test_small_design(tmp_path: Path) -> None:
     assert (x[2], y[2]) == (70, 65)  # m0 lies W
 
 
+def test_colons_of_rows_may_be_attached(tmp_path: Path) -> None:
+    netlist, placement = bookshelf.read(write(tmp_path))
+    for colon in (": ", " :", ":\t"):
+        other, placed = bookshelf.read(write(tmp_path, scl=FILES["scl"].replace(" : ", colon)))
+        same_netlist(other, netlist)
+        same_placement(placed, placement)
+
+
 @pytest.mark.parametrize(
     ("name", "nodes", "pads", "macros", "nets", "pins", "rows", "width", "height"),
     [

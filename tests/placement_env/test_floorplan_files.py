@@ -103,6 +103,15 @@ def test_blocks_as_gsrc_writes_them(tmp_path: Path) -> None:
     assert placement.x_um[2:].tolist() == [0, 44]
 
 
+def test_tabs_and_blanks_are_the_same(tmp_path: Path) -> None:
+    spaced = FILES["blocks"].replace("a hardrectilinear 4 (", "a\thardrectilinear\t4\t(")
+    spaced = spaced.replace("b hardrectilinear 4 (1, 2) ", " b  hardrectilinear  4  (1, 2)\t")
+    netlist, placement = floorplan.read(write(tmp_path, FILES))
+    other, placed = floorplan.read(write(tmp_path, FILES, blocks=spaced))
+    same_netlist(other, netlist)
+    assert np.array_equal(placed.x_um, placement.x_um)
+
+
 def test_blocks_that_the_placement_fixes_stay(tmp_path: Path) -> None:
     path = write(tmp_path, GSRC, pl=GSRC["pl"] + "b 3 4 : N /FIXED\n")
     netlist, placement = floorplan.read(path)
@@ -291,6 +300,12 @@ def _changed(netlist: Netlist, width: np.ndarray, height: np.ndarray, share: np.
         ("blocks", "NumTerminals : 2", "NumTerminals : 2\nNumTerminals : 2", "comes twice"),
         ("blocks", "b hard", "a hard", "a comes twice"),
         ("blocks", "GND@1 terminal", "GND@1 pad", "GND@1 is a 'pad', expected hard"),
+        (
+            "blocks",
+            "b hardrectilinear 4 (1, 2) (1, 6) (11, 6) (11, 2)",
+            "b hardrectilinear",
+            "expected a count in 'b hardrectilinear'",
+        ),
         ("blocks", "(0, 30) (20, 30) ", "(0, 30) ", "a should have 4 corners, it has 3"),
         ("blocks", "(0, 30) (20, 30)", "(0, 30) (25, 30)", "a is no rectangle"),
         ("blocks", "(0, 30) (20, 30)", "(0, 30) (20, nan)", "expected a finite number"),

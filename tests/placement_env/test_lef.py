@@ -105,22 +105,33 @@ def test_small_file(tmp_path: Path) -> None:
     assert ram.pins["NOSHAPE"].position_um is None
 
 
-def test_keywords_may_be_written_in_any_case(tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", [str.capitalize, str.lower])
+def test_keywords_may_be_written_in_any_case(written: Callable[[str], str], tmp_path: Path) -> None:
     """As Cadence's reader takes them; names are as they are written."""
     keywords = {
         *("CLASS", "SIZE", "BY", "ORIGIN", "SYMMETRY", "SITE", "PIN", "DIRECTION", "USE", "PORT"),
         *("LAYER", "RECT", "OBS", "UNITS", "DATABASE", "MICRONS", "WIDTH", "PITCH", "TYPE", "PATH"),
-        *("MANUFACTURINGGRID", "POLYGON", "ITERATE", "DO", "STEP", "MACRO"),
+        *("MANUFACTURINGGRID", "POLYGON", "ITERATE", "DO", "STEP", "MACRO", "OFFSET", "PROPERTY"),
+        *("VERSION", "BUSBITCHARS", "NAMESCASESENSITIVE", "ON", "PROPERTYDEFINITIONS", "STRING"),
+        *("VIA", "DEFAULT", "SPACING", "SAMENET", "TIMING", "UNATENESS", "BEGINEXT", "ENDEXT"),
+        *("END", "LIBRARY", "INPUT", "OUTPUT", "TRISTATE", "BLOCK", "ROUTING", "VERTICAL"),
     }
-    lines = [
-        " ".join(word.capitalize() if word in keywords else word for word in line.split())
-        for line in SMALL.splitlines()
+    # Besides, what is passed over, and a via named like another but for its case.
+    text = SMALL.replace("VIA v12", 'BUSBITCHARS "[]" ;\nNAMESCASESENSITIVE ON ;\nVIA v12')
+    text = text.replace("SITE core", "SPACING\n SAMENET m1 m1 0.1 ;\nEND SPACING\nSITE core")
+    text = text.replace("SITE core", 'BEGINEXT "tag"\n CREATOR "us" ;\nENDEXT\nSITE core', 1)
+    text = text.replace("  OBS\n", "  TIMING\n   UNATENESS NONINVERT ;\n  END TIMING\n  OBS\n")
+    text = text.replace("VIA v12", "VIA V12\n  LAYER m1 ;\nEND v12 ;\nEND V12\nVIA v12")
+    other = "\n".join(
+        " ".join(written(word) if word in keywords else word for word in line.split())
+        for line in text.splitlines()
+    )
+    assert written("MACRO") + " RAM" in other
+    found = [
+        replace(lef.read(write(tmp_path, content)), files=()) for content in (SMALL, text, other)
     ]
-    # The blocks that are passed over end with their own names.
-    text = "\n".join(lines).replace("Propertydefinitions", "PROPERTYDEFINITIONS")
-    assert "Macro RAM" in text
-    small, other = lef.read(write(tmp_path, SMALL)), lef.read(write(tmp_path, text))
-    assert replace(small, files=()) == replace(other, files=())
+    assert found[1] == found[0]
+    assert found[2] == found[0]
 
 
 def test_units_are_those_of_the_technology(tmp_path: Path) -> None:

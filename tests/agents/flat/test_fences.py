@@ -12,6 +12,7 @@ from agents.placers import named
 from placement_env.errors import InputError
 from placement_env.fences import Fences
 from placement_env.netlist import Netlist, NodeKind, Placement, hpwl_um
+from placement_env.route_estimate import TrackSupply
 from placement_env.row_legality import check_rows
 from tests.agents.flat.test_placer import mixed_design
 from tests.agents.legality import assert_same
@@ -73,6 +74,16 @@ def test_fences_cost_some_wirelength_and_no_more() -> None:
 def test_a_fence_that_binds_no_cell_may_still_be_closed() -> None:
     netlist, start = fenced([UPPER], [0], [True], bound=0)
     assert check_rows(netlist, place(netlist, start, seed=1)).legal
+
+
+def test_a_closed_fence_may_have_all_cells_and_all_rows() -> None:
+    netlist, start = fenced([(0.0, 0.0, 1.0, 1.0)], [0], [True], bound=CELLS)
+    placed = place(netlist, start, seed=1, density=0.8)
+    assert_same(placed, place(replace(netlist, fences=None), start, seed=1, density=0.8))
+    few = TrackSupply(1.0, 1.0, 0.0, 0.0)
+    for placement in (placed, place_cells(netlist, start, seed=1, tracks=few)):
+        report = check_rows(netlist, placement, start=start)
+        assert report.legal, report.describe(netlist)
 
 
 def test_fences_hold_at_a_low_density() -> None:
