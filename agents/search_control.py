@@ -170,9 +170,20 @@ def from_vector(vector: FloatArray) -> SearchControl:
 
 
 def save_control(file: Path, control: SearchControl, about: dict[str, str]) -> None:
-    """Write a control and what is to be remembered of its training."""
+    """Write a control and what is to be remembered of its training.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
     parts = {name: np.ascontiguousarray(part) for name, part in vars(control).items()}
-    save_file(parts, file, metadata={"version": json.dumps(VERSION), **about})
+    try:
+        save_file(parts, file, metadata={"version": json.dumps(VERSION), **about})
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"the file cannot be written: {error}",
+            where=str(file),
+            hint="check that its folder may be written and has room",
+        ) from None
 
 
 def load_control(file: Path) -> SearchControl:

@@ -24,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import multiprocessing
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -184,8 +185,22 @@ def train(arguments: ControlArguments) -> SearchControl:
     """Run the training; the control is also in the folder, as of the last iteration.
 
     Raises:
-        InputError: A netlist, the weights or a feature cannot be used.
+        InputError: A netlist, the weights or a feature cannot be used, or the folder cannot be
+            written.
     """
+    try:
+        return _train(arguments)
+    except OSError as error:
+        raise InputError(
+            f"cannot write: {error.strerror or error}",
+            where=str(error.filename or arguments.out),
+            hint="give another folder with --out, or make room",
+        ) from error
+
+
+def _train(arguments: ControlArguments) -> SearchControl:
+    folder = Path(arguments.out)
+    folder.mkdir(parents=True, exist_ok=True)  # An error comes before the work.
     search.compile_kernels(print)
     drawn = [
         (part.name, from_nothing)
@@ -203,15 +218,13 @@ def train(arguments: ControlArguments) -> SearchControl:
     mean, square, averaged = np.zeros_like(weights), np.zeros_like(weights), weights
     learned, lots = at_first, np.random.default_rng([arguments.seed, 1])
     usual: dict[tuple[str, bool], float] = {}
-    folder = Path(arguments.out)
-    folder.mkdir(parents=True, exist_ok=True)
     about = {key: str(value) for key, value in vars(arguments).items() if key != "out"}
     began = time.monotonic()
     with (
         ProcessPoolExecutor(
             arguments.processes,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=search.compile_kernels,
+            initializer=_ready_to_search,
         ) as pool,
         (folder / "gains.csv").open("w", newline="") as log,
     ):
@@ -260,6 +273,13 @@ def train(arguments: ControlArguments) -> SearchControl:
     return from_vector(learned)
 
 
+def _ready_to_search() -> None:
+    """What a process of the pool does first."""
+    # Ctrl-C goes to all processes of a terminal: these end without a word, the first one tells.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    search.compile_kernels()
+
+
 def _beyond_chance(moved: FloatArray) -> FloatArray:
     """[weights] how far the weights of the first row [1 + wandering, weights] moved by learning."""
     learned, wandered = moved[0] ** 2, (moved[1:] ** 2).mean(axis=0)
@@ -304,6 +324,8 @@ def main(words: Sequence[str] | None = None) -> None:
     except ChipError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

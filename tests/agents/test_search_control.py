@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,6 +129,8 @@ def test_a_file_keeps_it(tmp_path: Path) -> None:
     file = tmp_path / "control.safetensors"
     save_control(file, control, {"iterations": "3"})
     assert np.array_equal(to_vector(load_control(file)), to_vector(control))
+    with pytest.raises(InputError, match="cannot be written"):
+        save_control(tmp_path, control, {})
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(InputError, match="cannot be read"):
         load_control(file)
@@ -215,3 +221,43 @@ def test_a_wrong_option_is_told(
         main([*words, "--out", str(tmp_path)])
     assert caught.value.code != 0
     assert message in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(train_control, "load_netlists", lambda names: pytest.fail("it worked"))
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(SystemExit) as caught:
+            main(["--netlist", "toy", "--out", str(out)])
+        assert caught.value.code == 2
+        error = capsys.readouterr().err
+        assert error.startswith("error: cannot write: ")
+        assert str(out) in error
+        assert "--out" in error
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_ctrl_c_ends_all_processes_without_a_traceback(tmp_path: Path) -> None:
+    """A terminal sends it to all of them."""
+    words = ["--netlist", "toy", "--iterations", "1000", "--pairs", "2", "--out", str(tmp_path)]
+    words += ["--shortest-s", "0.1", "--longest-s", "0.1"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "agents.train_control", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert any(line.startswith("iteration") for line in process.stdout)
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            _, error = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    assert (process.returncode, error) == (130, "")
+    assert load_control(tmp_path / "control.safetensors")
