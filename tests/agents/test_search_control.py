@@ -255,7 +255,7 @@ def test_ctrl_c_ends_all_processes_without_a_traceback(tmp_path: Path) -> None:
         assert any(line.startswith("iteration") for line in process.stdout)
         os.killpg(process.pid, signal.SIGINT)
         try:
-            _, error = process.communicate(timeout=30)
+            _, error = process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
