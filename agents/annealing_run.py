@@ -19,7 +19,7 @@ from agents.lattice import Lattice
 from agents.move_shares import KINDS, MoveShares
 from agents.progress import Progress, ProgressCallback
 from agents.rendezvous import new_rendezvous, release
-from agents.search_kernel import ACCEPTED, APART, TRIED, WAITED, Board
+from agents.search_kernel import ACCEPTED, TRIED, WAITED, Board
 from agents.shares import Role, roles
 from placement_env.cost.model import CostModel
 from placement_env.cost.move import Tops
@@ -123,9 +123,9 @@ class AnnealingRun:
             y=np.empty((2, threads, n)),
             turn_x=np.empty((2, threads, n)),
             turn_y=np.empty((2, threads, n)),
-            counts=np.zeros((threads, APART), np.int64),
-            tried=np.zeros((threads, APART), np.int64),
-            earned=np.zeros((threads, APART)),
+            counts=np.zeros((threads, 8), np.int64),
+            tried=np.zeros((threads, KINDS), np.int64),
+            earned=np.zeros((threads, KINDS)),
         )
         self._pool = ThreadPoolExecutor(threads)
         nodes, grid = model.nodes, model.grid
@@ -360,7 +360,7 @@ class AnnealingRun:
     def _learn(self) -> None:
         """Take in what the kinds of moves have earned in the last slice."""
         tried, earned = self._board.tried, self._board.earned
-        self._shares.learn(tried.sum(axis=0)[:KINDS], earned.sum(axis=0)[:KINDS])
+        self._shares.learn(tried.sum(axis=0), earned.sum(axis=0))
         tried[:] = 0
         earned[:] = 0
 

@@ -29,10 +29,6 @@ from placement_env.netlist import FloatArray, IntArray
 # decided upon so far and accepted ones; how long the thread waited for others, in no unit.
 MOVED, TRIED, ACCEPTED, WAITED = 0, 2, 3, 4
 
-#: Elements of a row of `Board` that a thread writes to at every move: more than there are kinds of
-#: moves, so that rows of two threads share no cache line.
-APART = 32
-
 # Proposals for one move of a hard macro before giving it up, since most hit another macro.
 _TRIES = 6
 # Kinds of moves of hard macros are counted behind those of soft ones.
@@ -52,9 +48,9 @@ class Board(NamedTuple):
         y: [2, threads, N] where they are now.
         turn_x: [2, threads, N] `State.turn_x` of them.
         turn_y: [2, threads, N] `State.turn_y` of them.
-        counts: [threads, APART] see the constants above.
-        tried: [threads, APART] moves decided upon of each kind.
-        earned: [threads, APART] by how much those that lowered the cost did so.
+        counts: [threads, 8] see the constants above.
+        tried: [threads, kinds] moves decided upon of each kind.
+        earned: [threads, kinds] by how much those that lowered the cost did so.
     """
 
     rendezvous: IntArray
