@@ -86,6 +86,9 @@ _MOST_EAGERNESS = 1.5
 # Anneals of so many moves a macro are long: what is right for short ones goes no further in the
 # same direction, and beyond that there is a direction of its own, up to the longest.
 _LONG, _LONGEST = 1000.0, 30_000.0
+# What was learned of given placements is of short searches, and made long ones worse: beyond so
+# many moves a macro it fades, and the longest go without.
+_FADING = 10_000.0
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,9 @@ def features(situation: Situation) -> FloatArray:
     """[FEATURES] what the corrections depend on; what is not known yet is as usual."""
     length, accepted = situation.moves_per_macro, situation.accepted
     length = _LONG if length is None else length
-    given, from_nothing = float(not situation.from_nothing), float(situation.from_nothing)
+    from_nothing = float(situation.from_nothing)
+    left = log(_LONGEST / min(max(length, _FADING), _LONGEST)) / log(_LONGEST / _FADING)
+    given = 0.0 if situation.from_nothing else left
     size = log(situation.hard_size / TYPICAL_SIZE)
     return np.array(
         [

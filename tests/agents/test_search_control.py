@@ -70,6 +70,18 @@ def test_weights_correct_by_what_is_seen() -> None:
         assert control(replace(SEEN, moves_per_macro=None)).bend == pytest.approx(usual)
 
 
+def test_a_given_placement_has_corrections_of_its_own() -> None:
+    given = replace(SEEN, from_nothing=False, hard_size=16.0)
+    for feature in ("given", "hard size given"):
+        more = corrected("first hard share", feature, 0.2)
+        assert more(given).hard_share[0] > tuned(given).hard_share[0]
+        assert more(replace(given, from_nothing=True)).hard_share == tuned(SEEN).hard_share
+        lengths = (None, 5000.0, 15_000.0, 25_000.0, 30_000.0, 90_000.0)
+        shares = [more(replace(given, moves_per_macro=n)).hard_share[0] for n in lengths]
+        assert shares[0] == shares[1] > shares[2] > shares[3] > shares[4] == shares[5]
+        assert shares[4] == tuned(given).hard_share[0]
+
+
 def test_a_run_sees_how_large_hard_macros_are() -> None:
     """Twice as wide and as high: four times the area of soft macros, which stay."""
     seen: list[Situation] = []
@@ -168,6 +180,7 @@ def test_training_finds_what_the_search_lacks(
     control = train(
         ControlArguments(
             netlist="toy",
+            given="toy",
             iterations=200,
             pairs=16,
             noise=0.1,
@@ -210,7 +223,8 @@ def test_a_search_is_judged_by_the_cost_it_reaches() -> None:
         (["--shortest-s", "5", "--longest-s", "3"], "--longest-s is less than --shortest-s"),
         (["--netlist", "generated:3-2"], "generated:FIRST-LAST"),
         (["--weights", "no/such"], "no/such"),
-        (["--features", "one, lenght"], "did you mean length?"),
+        (["--features", "given, lenght"], "did you mean length?"),
+        (["--netlist", ""], "neither --netlist nor --given names a netlist"),
         (["--longest-s", "inf"], "--longest-s is inf, expected at most"),
     ],
 )
