@@ -199,9 +199,11 @@ def train(arguments: ControlArguments) -> SearchControl:
 
 
 def _train(arguments: ControlArguments) -> SearchControl:
+    # Errors come before the work.
     folder = Path(arguments.out)
-    folder.mkdir(parents=True, exist_ok=True)  # An error comes before the work.
-    search.compile_kernels(print)
+    folder.mkdir(parents=True, exist_ok=True)
+    trained = _trained(arguments.features)
+    weights = to_vector(load_control(Path(arguments.weights)) if arguments.weights else untrained())
     drawn = [
         (part.name, from_nothing)
         for names, from_nothing in ((arguments.netlist, True), (arguments.given, False))
@@ -210,8 +212,7 @@ def _train(arguments: ControlArguments) -> SearchControl:
     ]
     if not drawn:
         raise InputError("neither --netlist nor --given names a netlist")
-    trained = _trained(arguments.features)
-    weights = to_vector(load_control(Path(arguments.weights)) if arguments.weights else untrained())
+    search.compile_kernels(print)
     rng = np.random.default_rng(arguments.seed)
     # The first row learns, the others wander.
     at_first, weights = weights, np.tile(weights, (1 + _WANDERING, 1))
