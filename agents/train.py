@@ -40,6 +40,7 @@ from agents.run_log import RunLog
 from agents.teacher import taught_placement
 from agents.training_netlists import TrainingNetlist, load_netlists
 from agents.training_tasks import make_task, play_likeliest
+from agents.writing import writing_to
 from placement_env.cost.proxy import proxy_cost
 from placement_env.cost.toy import toy_netlist
 from placement_env.errors import ChipError, InputError
@@ -162,15 +163,8 @@ def train(arguments: TrainingArguments, *, quiet: bool = False) -> Record:
         InputError: A netlist or an argument cannot be used, or the folder cannot be written.
         TrainingError: A loss is not finite; the checkpoint before it is kept.
     """
-    try:
-        with joined(arguments.device) as (rank, world):
-            return _train(arguments, quiet=quiet or rank > 0, writes=rank == 0, world=world)
-    except OSError as error:
-        raise InputError(
-            f"cannot write: {error.strerror or error}",
-            where=str(error.filename or arguments.out),
-            hint="give another folder with --out, or make room",
-        ) from error
+    with writing_to(arguments.out), joined(arguments.device) as (rank, world):
+        return _train(arguments, quiet=quiet or rank > 0, writes=rank == 0, world=world)
 
 
 def _train(arguments: TrainingArguments, *, quiet: bool, writes: bool, world: int) -> Record:
@@ -387,6 +381,7 @@ def _lessons(
 ) -> list[Lesson]:
     """What the search teaches of each netlist; its placements are kept beside the runs."""
     search.compile_kernels(say)
+    grid = {"columns": arguments.columns or None, "rows": arguments.rows or None}
     lessons = []
     for one in given:
         placed = taught_placement(
@@ -395,7 +390,6 @@ def _lessons(
             seed=arguments.seed,
             folder=Path(arguments.out) / "teachers",
         )
-        grid = {"columns": arguments.columns or None, "rows": arguments.rows or None}
         lessons.append(lesson(one.netlist, placed, **grid))
         say(
             f"{one.name}: the search teaches a placement of cost "

@@ -51,6 +51,7 @@ from agents.search_control import (
     untrained,
 )
 from agents.training_netlists import TrainingNetlist, load_netlists
+from agents.writing import writing_to
 from placement_env.cost.model import CostModel, cost_model
 from placement_env.did_you_mean import did_you_mean
 from placement_env.errors import ChipError, InputError
@@ -188,14 +189,8 @@ def train(arguments: ControlArguments) -> SearchControl:
         InputError: A netlist, the weights or a feature cannot be used, or the folder cannot be
             written.
     """
-    try:
+    with writing_to(arguments.out):
         return _train(arguments)
-    except OSError as error:
-        raise InputError(
-            f"cannot write: {error.strerror or error}",
-            where=str(error.filename or arguments.out),
-            hint="give another folder with --out, or make room",
-        ) from error
 
 
 def _train(arguments: ControlArguments) -> SearchControl:
