@@ -44,24 +44,34 @@ def toy(tmp_path: Path) -> Path:
     return fake_stages.write_design(tmp_path / "toy")
 
 
-def test_help_names_exit_codes_and_imports_nothing_heavy() -> None:
+def help_of(program: str) -> tuple[str, float]:
+    """What `program` prints for --help, and the CPU time in s that it takes, best of three."""
     code = (
         "import sys, time\n"
-        "sys.argv = ['chipflow', '--help']\n"
-        "from chipflow.cli import main\n"
+        "sys.argv = ['program', '--help']\n"
+        f"{program}\n"
         "try:\n    main()\n"
         "finally:\n"
         "    heavy = {'torch', 'prefect', 'litellm', 'numba', 'matplotlib', 'klayout', 'pyosys'}\n"
         "    print('heavy:', sorted(heavy & set(sys.modules)))\n"
         "    print('cpu:', time.process_time())\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert "heavy: []" in done.stdout
-    assert float(done.stdout.rpartition("cpu:")[2]) < 0.5
+    command = [sys.executable, "-c", code]
+    runs = [
+        subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for _ in range(3)
+    ]
+    return runs[0], min(float(run.rpartition("cpu:")[2]) for run in runs)
+
+
+def test_help_names_exit_codes_and_imports_nothing_heavy() -> None:
+    # A bare Typer program is the measure: seconds would fail on a slow machine.
+    _, bare_s = help_of("import typer\nmain = typer.Typer()\nmain.command()(lambda: None)")
+    out, ours_s = help_of("from chipflow.cli import main")
+    assert "heavy: []" in out
+    assert ours_s < 3 * bare_s
     for text in ("1 the flow or a check failed", "130 interrupted", "doctor", "run"):
-        assert text in done.stdout
+        assert text in out
 
 
 def test_version() -> None:
