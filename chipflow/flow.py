@@ -7,7 +7,7 @@ The run folder decides what there is to do (`chipflow.run`, `chipflow.keys`); an
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,7 +19,7 @@ from chipflow.design import Design
 from chipflow.engine.child import Children
 from chipflow.engine.schedule import Schedule
 from chipflow.errors import Interrupted, StageFailed
-from chipflow.graph import depending_on, needs
+from chipflow.graph import depending_on, needed_for, needs
 from chipflow.keys import InputReader
 from chipflow.pdk.description import Pdk
 from chipflow.progress import Progress
@@ -66,6 +66,7 @@ class RunResult:
         ran: Names of the stages that ran this time.
         engine: What conducted them; empty where nothing ran.
         report: The report.
+        up_to: The stage that was wanted with what it needs; empty for all.
         error: The failure, for the caller to raise.
     """
 
@@ -75,6 +76,7 @@ class RunResult:
     ran: tuple[str, ...]
     engine: str
     report: Path
+    up_to: str = ""
     error: StageFailed | None = None
 
     @property
@@ -112,6 +114,7 @@ def run_flow(
     jobs: int = 2,
     stages: Sequence[Stage] | None = None,
     again_from: str = "",
+    up_to: str = "",
     answers: Store | None = None,
     progress: Progress | None = None,
     command: str = "",
@@ -126,6 +129,7 @@ def run_flow(
         jobs: How many stages run at once.
         stages: The stages in order; those of the product where None.
         again_from: A stage to run again, with all that depend on it, although nothing has changed.
+        up_to: The stage that is wanted: only it and those that it depends on run. All, where empty.
         answers: Where answers of models are recorded or replayed; None for the run folder.
         progress: Told what happens.
         command: The command line, for the report.
@@ -134,13 +138,21 @@ def run_flow(
         The outcome; a stage's failure is in `error`.
 
     Raises:
-        InputError: The folder cannot be used, `again_from` is no stage, or a file that a stage
-            depends on cannot be read.
+        InputError: The folder cannot be used, `again_from` or `up_to` is no stage, the one
+            does not depend on the other, or a file that a stage depends on cannot be read.
         Interrupted: The user has interrupted the run. Finished stages are kept.
     """
     stages = load_stages() if stages is None else tuple(stages)
     progress = progress or Progress()
-    forced = _forced(stages, again_from)
+    needed = needs(stages)
+    wanted = _wanted(needed, up_to)
+    forced = _forced(needed, again_from, wanted)
+    if again_from and not forced:
+        raise InputError(
+            f"{up_to} does not depend on {again_from}, so nothing would run",
+            where="--from and --to",
+            hint=f"leave one of them out, or give --to {again_from}",
+        )
     with open_run_folder(folder, design=design.name, pdk=pdk.name) as run_folder:
         folder = run_folder.path
         run_folder.tidy([stage.name for stage in stages])
@@ -155,21 +167,33 @@ def run_flow(
             forced=forced,
             answers=answers,
         )
-        run = _Run(runner, needs(stages), engine, jobs, command)
+        run = _Run(runner, needed, up_to, wanted, engine, jobs, command)
         return run.bring_up_to_date()
 
 
-def _forced(stages: Sequence[Stage], again_from: str) -> dict[str, str]:
+def _wanted(needed: dict[str, tuple[str, ...]], up_to: str) -> set[str]:
+    if not up_to:
+        return set(needed)
+    _check_name(up_to, needed, "--to")
+    return needed_for(up_to, needed)
+
+
+def _forced(
+    needed: dict[str, tuple[str, ...]], again_from: str, wanted: set[str]
+) -> dict[str, str]:
     if not again_from:
         return {}
-    names = [stage.name for stage in stages]
-    if again_from not in names:
+    _check_name(again_from, needed, "--from")
+    return dict.fromkeys(depending_on(again_from, needed) & wanted, f"--from {again_from}")
+
+
+def _check_name(name: str, stages: Collection[str], option: str) -> None:
+    if name not in stages:
         raise InputError(
-            f"there is no stage {again_from}",
-            where="--from",
-            hint=did_you_mean(again_from, names) or f"one of: {', '.join(names)}",
+            f"there is no stage {name}",
+            where=option,
+            hint=did_you_mean(name, list(stages)) or f"one of: {', '.join(stages)}",
         )
-    return dict.fromkeys(depending_on(again_from, needs(stages)), f"--from {again_from}")
 
 
 @dataclass
@@ -178,6 +202,8 @@ class _Run:
 
     runner: StageRunner
     needed: dict[str, tuple[str, ...]]
+    up_to: str
+    wanted: set[str]
     engine: Engine
     jobs: int
     command: str
@@ -186,7 +212,7 @@ class _Run:
     def bring_up_to_date(self) -> RunResult:
         runner, folder = self.runner, self.runner.folder
         title = f"{runner.design.name} on {runner.pdk.name}"
-        runner.progress.begin(title, [stage.name for stage in runner.stages])
+        runner.progress.begin(title, [name for name in self.needed if name in self.wanted])
         self.summary = folder.summary()
         try:
             waiting = self._waiting()
@@ -205,6 +231,7 @@ class _Run:
                     self._write_summary("failed", finished=_now())
                     raise
                 self.summary["engine"] = engine
+            self._look_at_the_rest()
             self._write_summary("failed" if error else "done", finished=_now())
             write_report(folder.path)
             return self._result(engine, error)
@@ -220,13 +247,20 @@ class _Run:
             runner.progress.end()
 
     def _waiting(self) -> list[str]:
-        """The stages that are to run, or whose turn depends on one that is."""
+        """The wanted stages that are to run, or whose turn depends on one that is."""
         waiting: list[str] = []
         for stage in self.runner.stages:
             unsettled = any(name in waiting for name in self.needed[stage.name])
             if unsettled or self.runner.needs_work(stage.name):
                 waiting.append(stage.name)
-        return waiting
+        return [name for name in waiting if name in self.wanted]
+
+    def _look_at_the_rest(self) -> None:
+        """Find out which results of stages that nobody wanted stand after those that were."""
+        records = self.runner.records
+        for name, before in self.needed.items():
+            if name not in self.wanted | set(records) and records.keys() >= set(before):
+                self.runner.needs_work(name)
 
     def _work(self, waiting: Sequence[str]) -> str:
         schedule = Schedule(
@@ -261,6 +295,7 @@ class _Run:
             "chipflow_version": version("chipflow-hybrid"),
             "command": self.command,
             "status": status,
+            "up_to": "" if len(runner.records) == len(runner.stages) else self.up_to,
             "stages": [self._state(stage.name) for stage in runner.stages],
             **values,
         }
@@ -288,6 +323,7 @@ class _Run:
             ran=tuple(name for name in names if name in self.runner.ran),
             engine=engine,
             report=self.runner.folder.path / REPORT,
+            up_to=self.up_to,
             error=error,
         )
 

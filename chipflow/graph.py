@@ -35,6 +35,15 @@ def needs(stages: Sequence[Stage]) -> dict[str, tuple[str, ...]]:
     return result
 
 
+def needed_for(name: str, needed: dict[str, tuple[str, ...]]) -> set[str]:
+    """The stage and all that it depends on, however indirectly."""
+    found = {name}
+    for stage in reversed(needed):  # against the flow's order, so one pass is enough
+        if stage in found:
+            found |= set(needed[stage])
+    return found
+
+
 def depending_on(name: str, needed: dict[str, tuple[str, ...]]) -> set[str]:
     """The stage and all that come after it because of it, however indirectly."""
     found = {name}

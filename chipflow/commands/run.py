@@ -63,6 +63,10 @@ def run(
         str,
         typer.Option("--from", metavar="STAGE", help="Run again from this stage, changed or not."),
     ] = "",
+    up_to: Annotated[
+        str,
+        typer.Option("--to", metavar="STAGE", help="Run this stage and what it needs, no more."),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     verbose: Annotated[
@@ -91,6 +95,7 @@ def run(
         engine=engine.value,
         jobs=jobs,
         again_from=again_from,
+        up_to=up_to,
         answers=answers(record, replay),
         progress=_progress(as_json=as_json, quiet=quiet, verbose=verbose),
         command=shlex.join(["chipflow", *sys.argv[1:]]),
@@ -120,7 +125,11 @@ def _last_lines(result: RunResult) -> str:
     if result.error:
         return f"{report}\nmore:   chipflow explain {_short(result.folder)}"
     if not result.ran:
-        return f"nothing to do: all {len(result.stages)} stages are up to date\n{report}"
+        which = f"{result.up_to} and what it needs" if result.up_to else ""
+        which = which or f"all {len(result.stages)} stages"
+        return f"nothing to do: {which} are up to date\n{report}"
+    if result.up_to:
+        return f"done up to {result.up_to}, {len(result.ran)} stages ran\n{report}"
     return f"done: {len(result.ran)} of {len(result.stages)} stages ran\n{report}"
 
 
@@ -135,6 +144,7 @@ def _outcome(result: RunResult) -> dict[str, object]:
         "run_folder": str(result.folder),
         "status": result.status,
         "engine": result.engine,
+        "up_to": result.up_to,
         "report": str(result.report),
         "stages": [
             {

@@ -109,7 +109,9 @@ def _content(run: RunOnDisk) -> dict[str, Any]:
 def _status(run: RunOnDisk) -> dict[str, str]:
     failed = any(stage.state == "failed" for stage in run.stages)
     word = "failed" if failed else str(run.summary.get("status", "incomplete"))
-    return {"word": word, "mood": _MOODS.get(word, "warn")}
+    up_to = run.summary.get("up_to")
+    told = f"{word} up to {up_to}" if up_to and word == "done" else word
+    return {"word": told, "mood": _MOODS.get(word, "warn")}
 
 
 def _failure(run: RunOnDisk) -> dict[str, str] | None:

@@ -141,6 +141,15 @@ def test_run_twice(toy: Path) -> None:
     assert "\x1b" not in out
 
 
+def test_run_to_a_stage(toy: Path) -> None:
+    arguments = ("run", str(toy), "--engine", "local", "--to", "upper")
+    code, out, err = fake(*arguments)
+    assert (code, err) == (0, "")
+    assert "done up to upper, 2 stages ran" in out
+    assert "count" not in out
+    assert "nothing to do: upper and what it needs are up to date" in fake(*arguments)[1]
+
+
 def test_quiet_prints_nothing_and_json_is_all_of_stdout(toy: Path) -> None:
     assert fake("run", str(toy), "--engine", "local", "-q") == (0, "", "")
     code, out, err = fake("run", str(toy), "--engine", "local", "--json", "--from", "join")

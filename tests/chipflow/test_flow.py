@@ -43,7 +43,9 @@ class Toy:
         self.run_folder = folder / "runs" / "fake"
         self.reasons: dict[str, str] = {}
 
-    def run(self, stages: tuple[Stage, ...] = STAGES, *, again_from: str = "") -> RunResult:
+    def run(
+        self, stages: tuple[Stage, ...] = STAGES, *, again_from: str = "", up_to: str = ""
+    ) -> RunResult:
         progress = Reasons()
         result = run_flow(
             read_design(self.folder),
@@ -52,6 +54,7 @@ class Toy:
             engine="local",
             stages=stages,
             again_from=again_from,
+            up_to=up_to,
             progress=progress,
         )
         self.reasons = progress.reasons
@@ -292,6 +295,59 @@ def test_from_runs_a_stage_and_its_dependents_again(done: Toy) -> None:
     with pytest.raises(InputError, match="no stage cout") as caught:
         done.run(again_from="cout")
     assert caught.value.hint == "did you mean count?"
+
+
+def test_to_runs_a_stage_and_what_it_needs(toy: Toy) -> None:
+    first = toy.run(up_to="upper")
+    assert first.ran == ("copy", "upper")
+    summary = toy.summary()
+    assert (summary["status"], summary["up_to"]) == ("done", "upper")
+    states = {stage["stage"]: stage["state"] for stage in summary["stages"]}
+    assert states == dict.fromkeys(("copy", "upper"), "done") | dict.fromkeys(
+        ("count", "join", "total"), "not run"
+    )
+    assert toy.run(up_to="upper").ran == ()
+    assert toy.run().ran == ("count", "join", "total")
+    assert toy.summary()["up_to"] == ""
+    assert toy.run(again_from="copy", up_to="count").ran == ("copy", "count")
+
+
+def test_to_says_which_later_results_no_longer_stand(done: Toy) -> None:
+    (done.folder / "a.v").write_text("module other;\nendmodule\n")
+    assert done.run(up_to="count").ran == ("copy", "count")
+    states = {stage["stage"]: stage["state"] for stage in done.summary()["stages"]}
+    # `count` counts words, of which there are as many as before; `join` waits for `upper`.
+    assert states == {
+        "copy": "done",
+        "count": "done",
+        "upper": "out of date",
+        "join": "out of date",
+        "total": "out of date",
+    }
+
+
+def test_to_keeps_what_a_stage_made_alike_again(done: Toy) -> None:
+    before = done.summary()
+    assert done.run(again_from="upper", up_to="upper").ran == ("upper",)
+    summary = done.summary()
+    assert [stage["state"] for stage in summary["stages"]] == ["done"] * len(before["stages"])
+    assert summary["up_to"] == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "hint"),
+    [
+        ({"up_to": "cout"}, "no stage cout", "did you mean count?"),
+        ({"up_to": "upper", "again_from": "count"}, "upper does not depend on count", "--to count"),
+    ],
+)
+def test_to_another_place_is_refused(
+    toy: Toy, options: dict[str, str], message: str, hint: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        toy.run(**options)
+    assert hint in (caught.value.hint or "")
+    assert not toy.run_folder.exists()
 
 
 def test_stages_that_move_keep_their_results(done: Toy) -> None:

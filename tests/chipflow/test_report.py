@@ -154,6 +154,12 @@ def test_a_complete_run_shows_everything_and_needs_no_network(tmp_path):
     assert {"stages", "pictures", "history", "timing", "checks", "metrics", "origin"} <= page.ids
 
 
+def test_a_run_up_to_a_stage_says_so(tmp_path):
+    complete_run(tmp_path)
+    put_summary(tmp_path, up_to="timing")
+    assert "done up to timing" in Page(write_report(tmp_path)).text
+
+
 def test_a_failed_run_leads_with_the_failure(tmp_path):
     complete_run(tmp_path)
     put_summary(tmp_path, status="failed")
