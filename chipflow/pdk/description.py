@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+
+#: What a memory does in a cycle: read or write at one address; or read at one, write at another.
+MemoryPorts = Literal["1rw", "1r1w"]
 
 
 @dataclass(frozen=True)
 class MemoryMacro:
-    """A single-port synchronous memory that exists as a hard macro.
+    """A synchronous memory that exists as a hard macro.
 
-    All memories share one interface: clk, ce_in, we_in, addr_in, wd_in, w_mask_in, rd_out. A write
-    needs ce_in and we_in and changes the bits whose w_mask_in is 1; a read needs ce_in without
-    we_in and shows its word after the edge. Otherwise rd_out keeps its value (no change on write).
+    All memories with one port, "1rw", share one interface: clk, ce_in, we_in, addr_in, wd_in,
+    w_mask_in, rd_out. A write needs ce_in and we_in and changes the bits whose w_mask_in is 1; a
+    read needs ce_in without we_in and shows its word after the edge. Otherwise rd_out keeps its
+    value (no change on write).
+
+    Those with two ports, "1r1w", have clk, re_in, raddr_in, rd_out to read, and we_in, waddr_in,
+    wd_in, w_mask_in to write. Both happen in one cycle; where the addresses are the same, the read
+    shows the word from before the write. Without re_in, rd_out keeps its value.
     """
 
     name: str
@@ -22,6 +31,7 @@ class MemoryMacro:
     lef: Path
     liberty: Path
     verilog: Path
+    ports: MemoryPorts = "1rw"
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from chipflow.pdk import memory_lef, memory_liberty, memory_model
-from chipflow.pdk.description import MemoryMacro, Pdk
+from chipflow.pdk.description import MemoryMacro, MemoryPorts, Pdk
 from chipflow.pdk.memory_array import memory_array
 from placement_env.errors import InputError
 from placement_env.formats import lef
 
 
-def generate(pdk: Pdk, words: int, bits: int, out_dir: Path) -> MemoryMacro:
+def generate(
+    pdk: Pdk, words: int, bits: int, out_dir: Path, ports: MemoryPorts = "1rw"
+) -> MemoryMacro:
     """Write PDK_ram_WORDSxBITS.lef, .lib and .v: the same bytes every time.
+
+    Memories with two ports are called PDK_ram_1r1w_WORDSxBITS.
 
     Size and timing come from plain models (`memory_array`, `memory_liberty`), so that floorplans
     and timing are plausible. They are the bare macro; no such memory exists in silicon.
@@ -23,6 +27,7 @@ def generate(pdk: Pdk, words: int, bits: int, out_dir: Path) -> MemoryMacro:
         words: Number of words; it need not be a power of two.
         bits: Bits in a word.
         out_dir: Where the files go; it is made if need be.
+        ports: Its ports.
 
     Raises:
         InputError: The PDK has no memory generator, or the size is out of its range.
@@ -34,8 +39,9 @@ def generate(pdk: Pdk, words: int, bits: int, out_dir: Path) -> MemoryMacro:
             where=str(pdk.description_file),
             hint="use one of its memories, or a PDK with a [memory_generator]",
         )
-    array = memory_array(process, words, bits)
-    name = f"{pdk.name}_ram_{words}x{bits}"
+    array = memory_array(process, words, bits, ports)
+    kind = "ram" if ports == "1rw" else f"ram_{ports}"
+    name = f"{pdk.name}_{kind}_{words}x{bits}"
     out_dir.mkdir(parents=True, exist_ok=True)
     macro = MemoryMacro(
         name=name,
@@ -44,10 +50,11 @@ def generate(pdk: Pdk, words: int, bits: int, out_dir: Path) -> MemoryMacro:
         lef=out_dir / f"{name}.lef",
         liberty=out_dir / f"{name}.lib",
         verilog=out_dir / f"{name}.v",
+        ports=ports,
     )
     macro.lef.write_text(memory_lef.text(name, array, process, pdk.label))
     macro.liberty.write_text(memory_liberty.text(name, array, process, pdk.label))
-    macro.verilog.write_text(memory_model.verilog(name, words, bits, pdk.label))
+    macro.verilog.write_text(memory_model.verilog(name, words, bits, pdk.label, ports))
     return macro
 
 

@@ -2,7 +2,12 @@
 
 `words / mux` rows of `bits * mux` bit cells, a strip for the word line decoder, one for the sense
 amplifiers. The height is at least what the pins on the left edge need. The column multiplexer (1 to
-16) is the one that gives the least area without making the macro long and thin.
+16) is the one that gives the least area without making the macro long and thin. Bit cells with a
+second port have eight transistors in place of six, and are wider.
+
+References:
+    L. Chang et al., "Stable SRAM cell design for the 32 nm node and beyond", VLSI Technology 2005:
+    a cell of eight transistors takes some 30 % more area.
 """
 
 from __future__ import annotations
@@ -10,18 +15,30 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from chipflow.pdk.description import MemoryProcess
+from chipflow.pdk.description import MemoryPorts, MemoryProcess
 from placement_env.errors import InputError
 
 _MUXES = (1, 2, 4, 8, 16)
 _MOST_BITS = 1 << 22
+_CELL_WIDTH: dict[MemoryPorts, float] = {"1rw": 1.0, "1r1w": 1.3}
 _FREE_PIN_PLACES = 2  # at either end, so that no pin is in a corner
+
+#: Address buses, the one to write last; and enables.
+ADDRESSES: dict[MemoryPorts, tuple[str, ...]] = {
+    "1rw": ("addr_in",),
+    "1r1w": ("raddr_in", "waddr_in"),
+}
+ENABLES: dict[MemoryPorts, tuple[str, ...]] = {
+    "1rw": ("we_in", "ce_in"),
+    "1r1w": ("we_in", "re_in"),
+}
 
 
 @dataclass(frozen=True)
 class MemoryArray:
-    """Words, bits and outer size of a memory."""
+    """Ports, words, bits and outer size of a memory."""
 
+    ports: MemoryPorts
     words: int
     bits: int
     width_um: float
@@ -36,9 +53,9 @@ class MemoryArray:
     def pins(self) -> list[str]:
         """All signal pins, from the bottom of the left edge to its top."""
         buses = [("w_mask_in", self.bits), ("rd_out", self.bits), ("wd_in", self.bits)]
-        buses.append(("addr_in", self.address_bits))
+        buses += [(bus, self.address_bits) for bus in ADDRESSES[self.ports]]
         names = [f"{bus}[{bit}]" for bus, width in buses for bit in range(width)]
-        return [*names, "we_in", "ce_in", "clk"]
+        return [*names, *ENABLES[self.ports], "clk"]
 
     def pin_y_um(self, index: int, process: MemoryProcess) -> float:
         """Centre of a pin above the bottom."""
@@ -50,7 +67,9 @@ def address_bits(words: int) -> int:
     return max(1, (words - 1).bit_length())
 
 
-def memory_array(process: MemoryProcess, words: int, bits: int) -> MemoryArray:
+def memory_array(
+    process: MemoryProcess, words: int, bits: int, ports: MemoryPorts = "1rw"
+) -> MemoryArray:
     """The array of a memory; width and height are whole steps of the process.
 
     Raises:
@@ -61,13 +80,15 @@ def memory_array(process: MemoryProcess, words: int, bits: int) -> MemoryArray:
             f"a memory macro of {words} words of {bits} bits cannot be made",
             hint=f"it needs 2 words of 1 bit or more, and {_MOST_BITS} bits or less",
         )
-    pins = 3 * bits + address_bits(words) + 3
+    pins = 3 * bits + address_bits(words) * len(ADDRESSES[ports]) + len(ENABLES[ports]) + 1
     pins_um = (pins + 2 * _FREE_PIN_PLACES) * process.pin_pitch_um
 
     def sized(mux: int) -> MemoryArray:
-        width = process.periphery_width_um + bits * mux * process.bitcell_width_um
+        cell_width_um = _CELL_WIDTH[ports] * process.bitcell_width_um
+        width = process.periphery_width_um + bits * mux * cell_width_um
         height = process.periphery_height_um + math.ceil(words / mux) * process.bitcell_height_um
         return MemoryArray(
+            ports,
             words,
             bits,
             _round_up(width, process.width_step_um),

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 
 from chipflow.pdk.description import MemoryProcess
-from chipflow.pdk.memory_array import MemoryArray
+from chipflow.pdk.memory_array import ADDRESSES, ENABLES, MemoryArray
 
 _SLEWS_NS = (0.002, 0.05, 0.2, 0.4)
 _LOADS_FF = (1.0, 10.0, 50.0, 200.0)
@@ -72,18 +72,20 @@ def _cell(name: str, array: MemoryArray, process: MemoryProcess) -> Iterator[str
     yield "    pin (clk) {\n      direction : input;\n      clock : true;"
     yield f"      capacitance : {_CLOCK_CAPACITANCE * process.input_capacitance_ff:g};"
     yield f"      min_period : {access + process.setup_ns:g};\n    }}"
-    for pin in ("ce_in", "we_in"):
+    reads, writes = ADDRESSES[array.ports][0], ADDRESSES[array.ports][-1]
+    for pin in sorted(ENABLES[array.ports]):
         yield f"    pin ({pin}) {{"
         yield from _input(process)
-    for bus, kind in (("addr_in", "address"), ("wd_in", "data"), ("w_mask_in", "data")):
+    buses = [(bus, "address") for bus in ADDRESSES[array.ports]]
+    for bus, kind in (*buses, ("wd_in", "data"), ("w_mask_in", "data")):
         yield f"    bus ({bus}) {{\n      bus_type : {name}_{kind};"
         if kind == "data":
-            yield "      memory_write () { address : addr_in; clocked_on : clk; }"
+            yield f"      memory_write () {{ address : {writes}; clocked_on : clk; }}"
         yield from _input(process)
     yield f"    bus (rd_out) {{\n      bus_type : {name}_data;"
     yield "      direction : output;"
     yield f"      max_capacitance : {_LOADS_FF[-1]:g};"
-    yield "      memory_read () { address : addr_in; }"
+    yield f"      memory_read () {{ address : {reads}; }}"
     yield '      timing () {\n        related_pin : "clk";'
     yield "        timing_type : rising_edge;\n        timing_sense : non_unate;"
     for way in ("rise", "fall"):

@@ -6,8 +6,10 @@ Run, after `memory -nomap` or `synth ... -run :fine`, with no memory lowered yet
     memory_libmap -lib RAM_LIB
     techmap -map TECHMAP
 
-A memory maps when its RTL has one port that reads or writes in a cycle, with a registered read that
-keeps its value in a write, and no initial content. Memories that are wider or deeper than a macro
+A memory maps to a macro with one port when its RTL reads or writes in a cycle, with a registered
+read that keeps its value in a write, and no initial content. It maps to one with two ports when one
+port writes and others read with a registered output; there is a macro for each port that reads.
+Memories that are wider or deeper than a macro
 become several, with address decoding around them; bit and byte masks use w_mask_in. What does not
 map stays a memory for `memory_map` to make flip-flops of. `(* ram_style = "logic" *)` on a memory
 keeps it out of the macros.
@@ -18,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from chipflow.pdk.description import MemoryMacro
+from chipflow.pdk.description import MemoryMacro, MemoryPorts
 from chipflow.pdk.memory_array import address_bits
 from placement_env.errors import InputError
 from placement_env.formats import lef
@@ -58,6 +60,29 @@ def _offered_address_bits(macro: MemoryMacro) -> int:
 
 # The port has a read enable (rden) and not a clock enable (clken): with clken, Yosys 0.70 lets a
 # write to one bank of a deep memory read the other banks, and rd_out of those would change.
+_PORTS: dict[MemoryPorts, str] = {
+    "1rw": """\
+  port srsw "A" {
+    clock posedge;
+    rden;
+    wrbe_separate;
+    rdwr no_change;
+  }
+""",
+    "1r1w": """\
+  port sr "R" {
+    clock posedge "C";
+    rden;
+  }
+  port sw "W" {
+    clock posedge "C";
+    wrbe_separate;
+    wrtrans "R" old;
+  }
+""",
+}
+
+
 def _description(macro: MemoryMacro) -> str:
     found = lef.read(macro.lef).macros.get(macro.name)
     if found is None:
@@ -70,47 +95,53 @@ ram block $__{macro.name} {{
   byte 1;
   cost {cost};
   init none;
-  port srsw "A" {{
-    clock posedge;
-    rden;
-    wrbe_separate;
-    rdwr no_change;
-  }}
-}}
+{_PORTS[macro.ports]}}}
 """
 
 
 def _techmap(macro: MemoryMacro) -> str:
     offered, width = _offered_address_bits(macro), macro.bits
     missing = address_bits(macro.words) - offered
-    address = "PORT_A_ADDR" if not missing else f"{{{missing}'b0, PORT_A_ADDR}}"
+    zeros = f"{missing}'b0, " if missing else ""
+    if macro.ports == "1rw":
+        clock, reads, writes = "PORT_A_CLK", "PORT_A", "PORT_A"
+        inputs = f"input {clock};\n  input [{offered - 1}:0] PORT_A_ADDR;"
+        pins = f".ce_in(PORT_A_RD_EN | write),\n    .addr_in({{{zeros}PORT_A_ADDR}}),"
+    else:
+        clock, reads, writes = "CLK_C", "PORT_R", "PORT_W"
+        inputs = (
+            f"input {clock}, PORT_R_CLK, PORT_W_CLK;\n"
+            f"  input [{offered - 1}:0] PORT_R_ADDR, PORT_W_ADDR;"
+        )
+        pins = (
+            f".re_in(PORT_R_RD_EN),\n    .raddr_in({{{zeros}PORT_R_ADDR}}),\n"
+            f"    .waddr_in({{{zeros}PORT_W_ADDR}}),"
+        )
     return f"""\
 module \\$__{macro.name} (...);
-  input PORT_A_CLK;
-  input PORT_A_RD_EN;
-  input PORT_A_WR_EN;
-  input [{width - 1}:0] PORT_A_WR_BE;
-  input [{offered - 1}:0] PORT_A_ADDR;
-  input [{width - 1}:0] PORT_A_WR_DATA;
-  output [{width - 1}:0] PORT_A_RD_DATA;
+  {inputs}
+  input {reads}_RD_EN;
+  input {writes}_WR_EN;
+  input [{width - 1}:0] {writes}_WR_BE;
+  input [{width - 1}:0] {writes}_WR_DATA;
+  output [{width - 1}:0] {reads}_RD_DATA;
 
   // Without masks in the RTL every mask bit is the same net: tie the mask pins instead of wiring
   // the write enable to each.
   parameter _TECHMAP_BITS_CONNMAP_ = 0;
-  parameter [{width}*_TECHMAP_BITS_CONNMAP_-1:0] _TECHMAP_CONNMAP_PORT_A_WR_BE_ = 0;
-  localparam [_TECHMAP_BITS_CONNMAP_-1:0] FIRST = _TECHMAP_CONNMAP_PORT_A_WR_BE_;
-  localparam WHOLE_WORDS = _TECHMAP_CONNMAP_PORT_A_WR_BE_ == {{{width}{{FIRST}}}};
+  parameter [{width}*_TECHMAP_BITS_CONNMAP_-1:0] _TECHMAP_CONNMAP_{writes}_WR_BE_ = 0;
+  localparam [_TECHMAP_BITS_CONNMAP_-1:0] FIRST = _TECHMAP_CONNMAP_{writes}_WR_BE_;
+  localparam WHOLE_WORDS = _TECHMAP_CONNMAP_{writes}_WR_BE_ == {{{width}{{FIRST}}}};
 
-  wire write = WHOLE_WORDS ? PORT_A_WR_EN & PORT_A_WR_BE[0] : PORT_A_WR_EN;
+  wire write = WHOLE_WORDS ? {writes}_WR_EN & {writes}_WR_BE[0] : {writes}_WR_EN;
 
   {macro.name} _TECHMAP_REPLACE_ (
-    .clk(PORT_A_CLK),
-    .ce_in(PORT_A_RD_EN | write),
+    .clk({clock}),
+    {pins}
     .we_in(write),
-    .addr_in({address}),
-    .wd_in(PORT_A_WR_DATA),
-    .w_mask_in(WHOLE_WORDS ? {{{width}{{1'b1}}}} : PORT_A_WR_BE),
-    .rd_out(PORT_A_RD_DATA)
+    .wd_in({writes}_WR_DATA),
+    .w_mask_in(WHOLE_WORDS ? {{{width}{{1'b1}}}} : {writes}_WR_BE),
+    .rd_out({reads}_RD_DATA)
   );
 endmodule
 """

@@ -1,8 +1,8 @@
 """The folder of memory macros that a design uses: their files and `memories.json`.
 
-`memories.json` is a list of {"name", "words", "bits", "lef", "liberty", "verilog", "instances"};
-files are named relative to the folder, instances as in the gate-level netlist. The list is empty
-where the design has no memory macro.
+`memories.json` is a list of {"name", "ports", "words", "bits", "lef", "liberty", "verilog",
+"instances"}; files are named relative to the folder, instances as in the gate-level netlist. The
+list is empty where the design has no memory macro.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def write(
         entries.append(
             {
                 "name": macro.name,
+                "ports": macro.ports,
                 "words": macro.words,
                 "bits": macro.bits,
                 **files,
@@ -68,6 +69,7 @@ def read(folder: Path) -> list[UsedMemory]:
                 lef=folder / entry["lef"],
                 liberty=folder / entry["liberty"],
                 verilog=folder / entry["verilog"],
+                ports=entry["ports"],
             ),
             instances=tuple(entry["instances"]),
         )

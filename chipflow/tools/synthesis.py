@@ -6,12 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from chipflow.pdk import memory as memory_generator
 from chipflow.pdk import yosys_memory
-from chipflow.pdk.description import MemoryMacro
+from chipflow.pdk.description import MemoryMacro, MemoryPorts
 from chipflow.tools import netlist_check, netlist_repair, synthesis_scripts
-from chipflow.tools.inferred_memories import InferredMemory, read_memories
+from chipflow.tools.inferred_memories import LOGIC_STYLES, InferredMemory, read_memories
 from chipflow.tools.netlist_check import Problem
 from chipflow.tools.yosys import run_script
 from chipflow.tools.yosys_workspace import Workspace, link_liberty, read_sources
@@ -106,7 +107,11 @@ def map_memories(workspace: Workspace, design: WordLevel, *, min_bits: int) -> M
     Raises:
         InputError: A memory that cannot be a macro is too large for flip-flops.
     """
-    wanted = [m for m in design.memories if m.size_bits >= min_bits and not m.obstacle]
+    wanted = [
+        m
+        for m in design.memories
+        if m.size_bits >= min_bits and not m.obstacle and m.style not in LOGIC_STYLES
+    ]
     macros = _available_macros(workspace, wanted)
     read = "read_rtlil word_level.il\n"
     left: set[str] = {memory.name for memory in design.memories}
@@ -130,13 +135,16 @@ def map_memories(workspace: Workspace, design: WordLevel, *, min_bits: int) -> M
     registers = {
         m.name: _why_registers(m, min_bits, bool(macros)) for m in design.memories if m.name in left
     }
+    hint = "give it one port that reads on a clock edge when it does not write"
+    if workspace.pdk.memory_generator:
+        hint = "write it through one port, and read it on an edge of the same clock"
     for memory in design.memories:
         if memory.name in left and memory.write_ports and memory.size_bits > _MOST_REGISTER_BITS:
             raise InputError(
                 f"the memory {memory.name} ({memory.words} x {memory.bits}) would become "
                 f"{memory.size_bits} flip-flops: {registers[memory.name]}",
                 where=workspace.rtl.place_of_src(memory.place),
-                hint="give it one port that reads on a clock edge when it does not write",
+                hint=hint,
             )
     return MappedMemories(tuple(macros), registers)
 
@@ -228,7 +236,7 @@ def _gates(workspace: Workspace, macros: Collection[str]) -> Gates:
 
 
 def _available_macros(workspace: Workspace, wanted: Sequence[InferredMemory]) -> list[MemoryMacro]:
-    """The macros that exist as files, and one of each size that is wanted where any can be made.
+    """The macros that exist as files, and those of each size that is wanted where any can be made.
 
     Yosys uses whole powers of two of a macro's words, so those are made.
     """
@@ -237,7 +245,8 @@ def _available_macros(workspace: Workspace, wanted: Sequence[InferredMemory]) ->
         folder = workspace.folder / "made_macros"
         sizes = {(1 << max(1, (m.words - 1).bit_length()), m.bits) for m in wanted}
         for words, bits in sorted(sizes):
-            macros.append(memory_generator.generate(workspace.pdk, words, bits, folder))
+            for ports in get_args(MemoryPorts):
+                macros.append(memory_generator.generate(workspace.pdk, words, bits, folder, ports))
     return macros
 
 
@@ -253,6 +262,8 @@ def _why_registers(memory: InferredMemory, min_bits: int, any_macros: bool) -> s
         return f"it has {memory.size_bits} bits, fewer than macros.min_bits = {min_bits}"
     if memory.obstacle:
         return memory.obstacle
+    if memory.style in LOGIC_STYLES:
+        return f'its attribute asks for that: "{memory.style}"'
     return memory.doubt if any_macros else "the PDK has no memory macros"
 
 

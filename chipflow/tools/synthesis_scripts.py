@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chipflow.pdk.description import Pdk
+from chipflow.tools.inferred_memories import STYLE_ATTRIBUTES
 
 #: Selects flip-flops and latches before they become cells of a library.
 REGISTERS = "t:$_*FF*_ t:$_*LATCH*_"
@@ -61,6 +62,8 @@ def map_memories(
         technology_map: Verilog that maps those RAMs to macros.
     """
     lines = [f"setparam -set INIT 1'x c:{name}" for name in start_values]
+    # RTL that was written for an FPGA asks for its kinds of RAM, without which Yosys would fail.
+    lines += [f"setattr -unset {attribute} t:$mem_v2" for attribute in STYLE_ATTRIBUTES]
     lines += [f'setattr -set ram_style "logic" c:{name}' for name in registers]
     # Flip-flops count as dear, so that a memory becomes a macro where it can. The cost of
     # a whole memory must stay below 2**31.

@@ -87,10 +87,15 @@ module scratchpads_tb;
   wire [31:0] word;
   wire [7:0] other, tiny;
   reg [31:0] model [0:63];
+  reg [7:0] model_of_dual [0:31], expected;
   integer i, seed = 7;
   scratchpads dut (.clk(clk), .ce(ce), .we(we), .strobe(strobe), .address(address), .data(data),
                    .word(word), .other(other), .tiny(tiny));
   always #5 clk = ~clk;
+  always @(posedge clk) begin
+    if (we) model_of_dual[address[4:0]] <= data[7:0];
+    expected <= model_of_dual[data[4:0]];
+  end
   initial begin
     @(negedge clk);
     for (i = 0; i < 64; i = i + 1) begin
@@ -107,6 +112,7 @@ module scratchpads_tb;
       address = $random(seed); we = 0;
       @(negedge clk);
       if (word !== model[address]) $fatal(1, "word %h, expected %h", word, model[address]);
+      if (other !== expected) $fatal(1, "other %h, expected %h", other, expected);
     end
     $finish;
   end

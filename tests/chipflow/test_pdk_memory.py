@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chipflow.pdk import liberty, library, memory, memory_lef, memory_model, yosys_memory
-from chipflow.pdk.description import MemoryMacro, Pdk
+from chipflow.pdk.description import MemoryMacro, MemoryPorts, Pdk
 from chipflow.pdk.memory_array import memory_array
 from chipflow.tools import yosys
 from placement_env.errors import InputError
@@ -28,30 +28,45 @@ def edu45() -> Pdk:
     return library.load("edu45")
 
 
-def _macro(pdk: Pdk, words: int, bits: int, folder: Path) -> tuple[MemoryMacro, Macro]:
-    made = memory.generate(pdk, words, bits, folder)
+def _macro(
+    pdk: Pdk, words: int, bits: int, folder: Path, ports: MemoryPorts = "1rw"
+) -> tuple[MemoryMacro, Macro]:
+    made = memory.generate(pdk, words, bits, folder, ports)
     return made, lef.read([pdk.tech_lef, made.lef]).macros[made.name]
 
 
-def _pin_names(words: int, bits: int) -> set[str]:
+BUSES = ("wd_in", "rd_out", "w_mask_in")
+ADDRESSES = {"1rw": ("addr_in",), "1r1w": ("raddr_in", "waddr_in")}
+SINGLE = {"1rw": ("clk", "ce_in", "we_in"), "1r1w": ("clk", "re_in", "we_in")}
+
+
+def _pin_names(words: int, bits: int, ports: MemoryPorts = "1rw") -> set[str]:
     address = max(1, (words - 1).bit_length())
-    names = {f"{bus}[{bit}]" for bus in ("wd_in", "rd_out", "w_mask_in") for bit in range(bits)}
-    return names | {f"addr_in[{bit}]" for bit in range(address)} | {"clk", "ce_in", "we_in"}
+    names = {f"{bus}[{bit}]" for bus in BUSES for bit in range(bits)}
+    names |= {f"{bus}[{bit}]" for bus in ADDRESSES[ports] for bit in range(address)}
+    return names | set(SINGLE[ports])
 
 
-@given(words=st.integers(2, 4096), bits=st.integers(1, 128))
+@given(
+    words=st.integers(2, 4096),
+    bits=st.integers(1, 128),
+    ports=st.sampled_from(("1rw", "1r1w")),
+)
 @settings(max_examples=40, deadline=None)
 def test_a_memory_of_any_size(
-    tmp_path_factory: pytest.TempPathFactory, edu45: Pdk, words: int, bits: int
+    tmp_path_factory: pytest.TempPathFactory, edu45: Pdk, words: int, bits: int, ports: MemoryPorts
 ):
-    made, macro = _macro(edu45, words, bits, tmp_path_factory.mktemp("memory"))
-    assert made.name == f"edu45_ram_{words}x{bits}"
+    made, macro = _macro(edu45, words, bits, tmp_path_factory.mktemp("memory"), ports)
+    assert made.name == f"edu45_ram_{'' if ports == '1rw' else '1r1w_'}{words}x{bits}"
+    assert made.ports == ports
     assert macro.macro_class == "BLOCK"
     site = lef.read(edu45.tech_lef).sites[edu45.site]
     for length, step in ((macro.width_um, site.width_um), (macro.height_um, site.height_um)):
         assert length / step == pytest.approx(round(length / step))
     assert macro.width_um * macro.height_um > words * bits * 0.36
-    assert {pin for pin in macro.pins if pin not in ("VDD", "VSS")} == _pin_names(words, bits)
+    assert {pin for pin in macro.pins if pin not in ("VDD", "VSS")} == _pin_names(
+        words, bits, ports
+    )
     for pin in macro.pins.values():
         for shape in pin.shapes:
             assert 0 <= shape.left_um < shape.right_um <= macro.width_um
@@ -68,7 +83,7 @@ def test_a_memory_of_any_size(
         for shape in pin.shapes
         if shape.left_um == 0
     )
-    assert len(signal) == len(_pin_names(words, bits))
+    assert len(signal) == len(_pin_names(words, bits, ports))
     assert all(lower[1] < upper[0] for lower, upper in pairwise(signal))
 
     (cell,) = liberty.read(made.liberty).all("cell")
@@ -77,8 +92,8 @@ def test_a_memory_of_any_size(
     )
     kinds = {group.name: group.kind for group in cell.all("pin", "bus")}
     assert kinds == {
-        **dict.fromkeys(("clk", "ce_in", "we_in"), "pin"),
-        **dict.fromkeys(("addr_in", "wd_in", "w_mask_in", "rd_out"), "bus"),
+        **dict.fromkeys(SINGLE[ports], "pin"),
+        **dict.fromkeys((*ADDRESSES[ports], *BUSES), "bus"),
     }
 
 
@@ -96,6 +111,14 @@ def test_bigger_memories_are_larger_and_slower(edu45: Pdk, tmp_path: Path):
     for smaller, bigger in pairwise(sizes):
         assert smaller[0] < bigger[0]
         assert smaller[1] < bigger[1]
+
+
+def test_a_second_port_takes_area(edu45: Pdk, tmp_path: Path):
+    sizes = []
+    for ports in ("1rw", "1r1w"):
+        _, macro = _macro(edu45, 1024, 32, tmp_path, ports)
+        sizes.append(macro.width_um * macro.height_um)
+    assert 1.15 < sizes[1] / sizes[0] < 1.4
 
 
 def test_the_same_memory_is_made_of_the_same_bytes(edu45: Pdk, tmp_path: Path):
@@ -177,6 +200,43 @@ def test_the_model_behaves_as_documented(tmp_path: Path):
     (tmp_path / "tb.v").write_text(BENCH)
     printed = _simulate(["tb.v", "ram.v"], tmp_path)
     expected = "xxxx 1010 1010 1010 1001 1001 1001 xxxx 1001 xxxx"
+    assert printed.split() == expected.split()
+
+
+BENCH_OF_TWO_PORTS = """
+module tb;
+  reg clk = 0, re = 0, we = 0; reg [2:0] ra = 0, wa = 0; reg [3:0] d = 0, m = 0; wire [3:0] q;
+  ram dut (.clk(clk), .re_in(re), .raddr_in(ra), .rd_out(q),
+    .we_in(we), .waddr_in(wa), .wd_in(d), .w_mask_in(m));
+  task cycle(input r, input [2:0] from, input w, input [2:0] to, input [3:0] data,
+      input [3:0] mask);
+    begin
+      re = r; ra = from; we = w; wa = to; d = data; m = mask;
+      #1 clk = 1; #1 $write("%b ", q); clk = 0; #1;
+    end
+  endtask
+  initial begin
+    cycle(0, 3, 1, 3, 4'b1010, 4'b1111);  // nothing was read yet
+    cycle(1, 3, 1, 3, 4'b0101, 4'b0011);  // reads 1010: the word from before the write
+    cycle(1, 3, 1, 5, 4'b1111, 4'b1111);  // two bits were written; a write elsewhere
+    cycle(0, 5, 1, 3, 4'b0000, 4'b1111);  // no read: the output stays
+    cycle(1, 5, 0, 5, 4'b0000, 4'b1111);  // both at once, and not enabled: not written
+    cycle(1, 3, 0, 0, 0, 0);
+    cycle(1, 7, 0, 0, 0, 0);              // beyond the sixth word
+    cycle(1, 5, 1'bx, 3, 0, 0);           // an unknown enable spoils the word
+    cycle(1, 3, 0, 0, 0, 0);
+    cycle(1, 5, 0, 0, 0, 0);
+    cycle(1'bx, 5, 0, 0, 0, 0);           // or the output
+  end
+endmodule
+"""
+
+
+def test_the_model_with_two_ports_behaves_as_documented(tmp_path: Path):
+    (tmp_path / "ram.v").write_text(memory_model.verilog("ram", 6, 4, "label", "1r1w"))
+    (tmp_path / "tb.v").write_text(BENCH_OF_TWO_PORTS)
+    printed = _simulate(["tb.v", "ram.v"], tmp_path)
+    expected = "xxxx 1010 1001 1001 1111 0000 xxxx 1111 xxxx 1111 xxxx"
     assert printed.split() == expected.split()
 
 
@@ -281,6 +341,110 @@ endmodule
     assert _simulate(["tb.v", "rtl.v", "gates.v", *models], tmp_path) == "compared 1\n"
     mapped = (tmp_path / "gates.v").read_text()
     assert "w_mask_in(32'd4294967295)" in mapped  # whole words need no mask wires
+
+
+def _two_port_rtl(name: str, words: int, bits: int, address_bits: int, style: str) -> str:
+    """A memory that is written and read in one cycle; `style` says how."""
+    widths = f"[{address_bits - 1}:0]"
+    read = {
+        "old": "if (re) q <= mem[ra];",
+        "new": "if (re) q <= we && wa == ra ? d : mem[ra];",
+        "always": "q <= mem[ra];",
+        "masked": "if (re) q <= mem[ra];",
+        "twice": "if (re) one <= mem[ra]; two <= mem[ma];",
+    }[style]
+    write = "if (we) mem[wa] <= d;"
+    if style == "masked":
+        write = f"for (i = 0; i < {bits // 8}; i = i + 1)\n"
+        write += "      if (we && m[i]) mem[wa][8*i +: 8] <= d[8*i +: 8];"
+    both = f"reg [{bits - 1}:0] one, two; always @* q = one ^ {{two[0], two[{bits - 1}:1]}};"
+    return f"""
+module {name} (input clk, input re, input we, input {widths} ra, input {widths} wa,
+    input {widths} ma, input [3:0] m, input [{bits - 1}:0] d, output reg [{bits - 1}:0] q);
+  (* ram_style = "block" *) reg [{bits - 1}:0] mem [0:{words - 1}];
+  integer i;
+  {both if style == "twice" else ""}
+  always @(posedge clk) begin
+    {write}
+    {read}
+  end
+endmodule
+"""
+
+
+#: Words, bits, how it reads and writes, and how many macros of 256 x 32 that takes.
+TWO_PORT_SHAPES = [
+    (256, 32, "old", 1),
+    (256, 32, "new", 1),
+    (256, 32, "always", 1),
+    (256, 32, "masked", 1),
+    (256, 32, "twice", 2),
+    (512, 32, "old", 2),
+    (200, 64, "new", 2),
+]
+
+
+def test_rtl_that_reads_and_writes_at_once_becomes_macros_that_behave_alike(
+    edu45: Pdk, tmp_path: Path
+):
+    folder = tmp_path / "made"
+    macros = [memory.generate(edu45, 256, 32, folder, ports) for ports in ("1rw", "1r1w")]
+    ram_lib, techmap = yosys_memory.write_mapping(macros, tmp_path)
+    modules, instances = [], []
+    for number, (words, bits, style, _) in enumerate(TWO_PORT_SHAPES):
+        address = (words - 1).bit_length()
+        modules.append(_two_port_rtl(f"m{number}", words, bits, address, style))
+        instances.append(f"wire [{bits - 1}:0] r{number}, g{number};")
+        for kind, output in (("m", "r"), ("g", "g")):
+            at = ", ".join(f".{pin}(x{pin} % {words})" for pin in ("ra", "wa", "ma"))
+            instances.append(
+                f"{kind}{number} {kind}_{number} (.clk(clk), .re(re), .we(we), {at}, .m(m), "
+                f".d(data[{bits - 1}:0]), .q({output}{number}));"
+            )
+    (tmp_path / "rtl.v").write_text("".join(modules))
+    libraries = " ".join(_local(macro.liberty, tmp_path) for macro in macros)
+    count = len(TWO_PORT_SHAPES)
+    script = [f"read_liberty -lib {libraries}", "read_verilog rtl.v"]
+    script += ["proc", "opt", "memory -nomap", f"memory_libmap -lib {ram_lib.name}"]
+    script += [f"techmap -map {techmap.name}", "select -assert-none t:$mem_v2"]
+    script += [
+        f"select -assert-count {wanted} m{n}/t:{macros[1].name}"
+        for n, (*_, wanted) in enumerate(TWO_PORT_SHAPES)
+    ]
+    script += ["opt_expr -mux_undef", "splitnets", "opt_clean"]
+    script += [f"rename m{n} g{n}" for n in range(count)]
+    script += ["write_verilog -noattr gates.v"]
+    yosys.run_script("\n".join(script) + "\n", work_dir=tmp_path, name="map")
+    different = " || ".join(f"r{n} !== g{n}" for n in range(count))
+    known = " && ".join(f"^r{n} !== 1'bx" for n in range(count))
+    (tmp_path / "tb.v").write_text(f"""
+module tb;
+  reg clk = 0, re = 0, we = 0; reg [9:0] xra = 0, xwa = 0, xma = 0; reg [3:0] m = 0;
+  reg [63:0] data = 0;
+  integer i, seed = 7, compared = 0, met = 0;
+  {" ".join(instances)}
+  always #1 clk = ~clk;
+  initial begin
+    for (i = 0; i < 6000; i = i + 1) begin
+      @(negedge clk);
+      if (i > 600 && ({different})) $fatal(1, "a memory differs in cycle %0d", i);
+      if ({known}) compared = compared + 1;
+      re = $random(seed) % 4 != 0;
+      we = i < 520 || $random(seed) % 2;
+      m = i < 520 ? 4'hf : $random(seed);
+      xwa = i < 520 ? i : $random(seed);
+      xra = $random(seed) % 3 ? xwa : $random(seed);
+      xma = $random(seed);
+      if (re && we && xra == xwa) met = met + 1;
+      data = {{$random(seed), $random(seed)}};
+    end
+    $display("%0d %0d", compared > 5000, met > 1000);
+    $finish;
+  end
+endmodule
+""")
+    models = [*edu45.cell_verilog, *(macro.verilog for macro in macros)]
+    assert _simulate(["tb.v", "rtl.v", "gates.v", *models], tmp_path) == "1 1\n"
 
 
 def _local(path: Path, folder: Path) -> str:

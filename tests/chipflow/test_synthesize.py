@@ -65,22 +65,51 @@ def test_ports_keep_their_order(tmp_path):
 @PDKS
 def test_memories_become_macros_where_they_can(tmp_path, pdk_name):
     flow = synthesized(tmp_path, {"scratchpads.v": SCRATCHPADS}, pdk_name)
-    (memory,) = memory_folder.read(flow.files["memories"])
-    assert (memory.macro.words, memory.macro.bits) == (64, 32)
-    assert memory.instances == ("single_0_0",)
-    for path in (memory.macro.lef, memory.macro.liberty, memory.macro.verilog):
-        assert memory.macro.name in path.read_text()
+    memories = memory_folder.read(flow.files["memories"])
+    macros = {memory.instances: memory.macro for memory in memories}
+    found = {key: (macro.ports, macro.words, macro.bits) for key, macro in macros.items()}
+    two_ports = pdk_name == "edu45"
+    wanted = {("dual_0_0",): ("1r1w", 32, 8)} if two_ports else {}
+    assert found == wanted | {("single_0_0",): ("1rw", 64, 32)}
     module = gates.read(flow.files["gates_verilog"], "scratchpads")
     cell_of = dict(zip(module.instance_name, module.instance_cell, strict=True))
-    assert cell_of["single_0_0"] == memory.macro.name
-    assert flow.metrics["synthesis__memory__count"] == 1
-    # dual and small_one as flip-flops, and the register behind dual's read port
-    assert flow.metrics["synthesis__register__count"] == 32 * 8 + 4 * 8 + 8
+    for (instance,), macro in macros.items():
+        for path in (macro.lef, macro.liberty, macro.verilog):
+            assert macro.name in path.read_text()
+        assert cell_of[instance] == macro.name
+    assert flow.metrics["synthesis__memory__count"] == len(macros)
+    # small_one as flip-flops; without two ports dual too, and the register behind its read port
+    registers = 4 * 8 if two_ports else 32 * 8 + 4 * 8 + 8
+    assert flow.metrics["synthesis__register__count"] == registers
     reasons = report(flow)["memories_as_registers"]
-    assert "different addresses" in reasons["dual"]
     assert "min_bits" in reasons["small_one"]
-    place = f"{flow.design.folder / 'scratchpads.v'}:6"
-    assert any(line.startswith(place) and "dual" in line for line in flow.lines)
+    if not two_ports:
+        assert "different addresses" in reasons["dual"]
+        place = f"{flow.design.folder / 'scratchpads.v'}:6"
+        assert any(line.startswith(place) and "dual" in line for line in flow.lines)
+
+
+@PDKS
+@pytest.mark.parametrize(
+    ("attribute", "reason"),
+    [
+        ('ram_style = "block"', ""),
+        ("ram_block", ""),
+        ('ramstyle = "M20K"', ""),
+        ('ram_style = "distributed"', ""),
+        ('ram_style = "logic"', 'its attribute asks for that: "logic"'),
+        ('syn_ramstyle = "registers"', 'its attribute asks for that: "registers"'),
+    ],
+)
+def test_rtl_for_an_fpga_is_read_for_what_it_means(tmp_path, pdk_name, attribute, reason):
+    text = SCRATCHPADS.replace("  reg [31:0] single", f"  (* {attribute} *) reg [31:0] single")
+    text = text.replace("  reg [7:0] dual", f"  (* {attribute} *) reg [7:0] dual")
+    flow = synthesized(tmp_path, {"scratchpads.v": text}, pdk_name)
+    two_ports = pdk_name == "edu45"
+    assert flow.metrics["synthesis__memory__count"] == (0 if reason else 1 + two_ports)
+    reasons = report(flow)["memories_as_registers"]
+    assert reasons.get("single", "") == reason
+    assert reasons.get("dual", "") == reason or ("different" in reasons["dual"] and not two_ports)
 
 
 def test_a_memory_with_contents_becomes_a_macro_and_a_remark(tmp_path):
@@ -88,17 +117,28 @@ def test_a_memory_with_contents_becomes_a_macro_and_a_remark(tmp_path):
         "  integer i;", "  integer i;\n  initial for (i = 0; i < 64; i = i + 1) single[i] = 0;"
     )
     flow = synthesized(tmp_path, {"scratchpads.v": text})
-    assert flow.metrics["synthesis__memory__count"] == 1
+    assert flow.metrics["synthesis__memory__count"] == 2
     assert any("single" in line and "starts with contents" in line for line in flow.lines)
 
 
-def test_a_memory_too_large_for_flip_flops_is_refused_with_the_reason(tmp_path):
+@pytest.mark.parametrize(
+    ("pdk_name", "read", "reason", "hint"),
+    [
+        ("nangate45", "dual[data[13:0]]", "different addresses", "one port that reads"),
+        ("edu45", "~dual[data[13:0]]", "without a clock edge", "on an edge of the same clock"),
+    ],
+)
+def test_a_memory_too_large_for_flip_flops_is_refused_with_the_reason(
+    tmp_path, pdk_name, read, reason, hint
+):
     text = SCRATCHPADS.replace("[0:31]", "[0:16383]").replace("[4:0]", "[13:0]")
     text = text.replace("address[13:0]", "{address, data[7:0]}")
+    text = text.replace("dual[data[13:0]]", read)
     with pytest.raises(InputError) as caught:
-        synthesized(tmp_path, {"scratchpads.v": text})
+        synthesized(tmp_path, {"scratchpads.v": text}, pdk_name)
     assert "dual (16384 x 8)" in caught.value.message
-    assert "different addresses" in caught.value.message
+    assert reason in caught.value.message
+    assert hint in (caught.value.hint or "")
     assert caught.value.where.endswith("scratchpads.v:6")
 
 
