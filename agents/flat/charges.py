@@ -115,18 +115,21 @@ def field(charge: FloatArray, bins: Bins, threads: Threads) -> tuple[FloatArray,
     wy = np.pi * np.arange(rows) / (rows * bins.height)
     square = wx[:, None] ** 2 + wy[None, :] ** 2
     square[0, 0] = 1.0
-    cores = threads.cores
-    wave = scipy.fft.dctn(charge / (bins.width * bins.height), type=2, workers=cores) / square
-    wave[0, 0] = 0.0
-    by_x = np.zeros_like(wave)
-    by_x[:-1] = (wave * wx[:, None])[1:]
-    field_x = scipy.fft.idct(by_x, type=2, axis=1, workers=cores, overwrite_x=True)
-    field_x = scipy.fft.dst(field_x, type=3, axis=0, workers=cores) / (2 * columns)
-    by_y = np.zeros_like(wave)
-    by_y[:, :-1] = (wave * wy[None, :])[:, 1:]
-    field_y = scipy.fft.idct(by_y, type=2, axis=0, workers=cores, overwrite_x=True)
-    field_y = scipy.fft.dst(field_y, type=3, axis=1, workers=cores) / (2 * rows)
-    return field_x, field_y
+
+    def transform(cores: int) -> tuple[FloatArray, FloatArray]:
+        wave = scipy.fft.dctn(charge / (bins.width * bins.height), type=2, workers=cores) / square
+        wave[0, 0] = 0.0
+        by_x = np.zeros_like(wave)
+        by_x[:-1] = (wave * wx[:, None])[1:]
+        field_x = scipy.fft.idct(by_x, type=2, axis=1, workers=cores, overwrite_x=True)
+        field_x = scipy.fft.dst(field_x, type=3, axis=0, workers=cores) / (2 * columns)
+        by_y = np.zeros_like(wave)
+        by_y[:, :-1] = (wave * wy[None, :])[:, 1:]
+        field_y = scipy.fft.idct(by_y, type=2, axis=0, workers=cores, overwrite_x=True)
+        field_y = scipy.fft.dst(field_y, type=3, axis=1, workers=cores) / (2 * rows)
+        return field_x, field_y
+
+    return threads.quicker((field, charge.shape), transform)
 
 
 def forces(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from statistics import median
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -16,11 +18,18 @@ from placement_env.netlist import IntArray
 #: Chunks that all work is cut into, whatever the number of cores, so that sums round alike.
 CHUNKS = 4
 
+#: Calls for each work, alone and shared, by which it is found out which is quicker.
+_TRIALS = 7
+
 Result = TypeVar("Result")
 
 
 class Threads:
     """As many threads as this process may use cores, up to one a chunk; a context manager.
+
+    Waking a thread takes from some 10 to some 500 us, by the machine, which is more than a small
+    netlist's work. So the first calls for each work try both ways, alone and shared, and the later
+    ones go the way that was quicker. Results are the same either way.
 
     Args:
         cores: Use so many cores at most.
@@ -28,7 +37,9 @@ class Threads:
 
     def __init__(self, cores: int | None = None) -> None:
         self.cores = min(cores or CHUNKS, usable_cores(), CHUNKS)
-        self._pool = ThreadPoolExecutor(self.cores) if self.cores > 1 else None
+        self._pool = ThreadPoolExecutor(self.cores - 1) if self.cores > 1 else None
+        self._took_s: dict[Hashable, tuple[list[float], list[float]]] = {}
+        self._best: dict[Hashable, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -45,10 +56,36 @@ class Threads:
     def run(self, work: Callable[[int, int], Result], bounds: IntArray) -> list[Result]:
         """Results of `work(first, last)` for the chunks between `bounds` [C + 1], in order."""
         pairs = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
-        if self._pool is None:
-            return [work(first, last) for first, last in pairs]
-        with held_interrupt():
-            return list(self._pool.map(lambda pair: work(*pair), pairs))
+
+        def in_turn(first: int, step: int) -> list[Result]:
+            return [work(*pair) for pair in pairs[first::step]]
+
+        def on(cores: int) -> list[Result]:
+            if cores == 1 or self._pool is None:
+                return in_turn(0, 1)
+            dealt: list[list[Result]] = []
+            with held_interrupt():
+                others = [self._pool.submit(in_turn, lane, cores) for lane in range(1, cores)]
+                dealt.append(in_turn(0, cores))
+                dealt += [other.result() for other in others]
+            return [dealt[i % cores][i // cores] for i in range(len(pairs))]
+
+        return self.quicker((work.__qualname__, int(bounds[-1] - bounds[0])), on)
+
+    def quicker(self, what: Hashable, on: Callable[[int], Result]) -> Result:
+        """The result of `on(cores)` for one core or for all, whichever was quicker for `what`."""
+        if self.cores == 1:
+            return on(1)
+        if cores := self._best.get(what):
+            return on(cores)
+        alone_s, shared_s = self._took_s.setdefault(what, ([], []))
+        took_s, cores = (shared_s, self.cores) if len(alone_s) > len(shared_s) else (alone_s, 1)
+        began = time.perf_counter()
+        result = on(cores)
+        took_s.append(time.perf_counter() - began)
+        if len(shared_s) == _TRIALS:
+            self._best[what] = self.cores if median(shared_s) < median(alone_s) else 1
+        return result
 
 
 def chunks(load: IntArray) -> IntArray:
