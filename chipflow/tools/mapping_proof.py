@@ -126,6 +126,7 @@ def prove_mapping(
 
 
 def _reference(workspace: Workspace) -> str:
+    # A register that the RTL keeps although nothing reads it is no register of `gates.v` to Yosys.
     liberty = synthesis_scripts.liberty_options(workspace.cell_libraries)
     avoid = synthesis_scripts.avoid_options(workspace.pdk)
     return (
@@ -133,7 +134,7 @@ def _reference(workspace: Workspace) -> str:
         + synthesis_scripts.generic_gates(check_txt="reference_check.txt")
         + f"dfflibmap -prepare{liberty}{avoid}\n"
         + _inside_of_cells(workspace)
-        + f"flatten\nopt_clean\n{_POSITIVE}simplemap\nrename -unescape\n"
+        + f"flatten\nsetattr -unset keep\nopt_clean\n{_POSITIVE}simplemap\nrename -unescape\n"
         + "write_json reference.json\n"
     )
 

@@ -108,6 +108,24 @@ def test_memory_macros_are_simulated_and_their_pins_proven(tmp_path, pdk_name):
     assert mapping["proven"] == registers + 32 + 8 + 8 + 3 + 6 + 32 + 32 + two_ports
 
 
+def test_registers_that_are_kept_for_nothing_do_not_stop_the_proof(tmp_path):
+    text = COUNTER.replace("  assign zero", "  (* keep *) reg [3:0] old;\n  assign zero")
+    text = text.replace("endmodule", "  always @(posedge clk) old <= count;\nendmodule")
+    text = text.replace("count == 0", "count == 0 && !old[0]")
+    flow = synthesized(tmp_path, text)
+    assert flow.metrics["synthesis__register__count"] == 8
+    rtl = rtl_files.read(flow.files["rtl"], design_folder=flow.design.folder)
+    found = mapping_proof.prove_mapping(
+        yosys_workspace.prepare(tmp_path / "work", rtl, top="counter", defines=(), pdk=flow.pdk),
+        flow.files["gates_verilog"],
+        [],
+        min_bits=1024,
+        timeout_s=60,
+    )
+    assert found.outcome == "proven", found.reason
+    assert found.proven == 5 + 5  # registers that are read, and bits of outputs
+
+
 def test_a_wrong_pin_of_a_memory_macro_is_found(tmp_path):
     flow = synthesized(tmp_path, SCRATCHPADS)
     path = flow.files["gates_verilog"]
