@@ -122,7 +122,7 @@ def test_registers_that_are_kept_for_nothing_do_not_stop_the_proof(tmp_path):
         min_bits=1024,
         timeout_s=60,
     )
-    assert found.outcome == "proven", found.reason
+    assert found.outcome == "proven", found.note
     assert found.proven == 5 + 5  # registers that are read, and bits of outputs
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -342,7 +343,7 @@ def test_to_keeps_what_a_stage_made_alike_again(done: Toy) -> None:
     ],
 )
 def test_to_another_place_is_refused(
-    toy: Toy, options: dict[str, str], message: str, hint: str
+    toy: Toy, options: dict[str, Any], message: str, hint: str
 ) -> None:
     with pytest.raises(InputError, match=message) as caught:
         toy.run(**options)
