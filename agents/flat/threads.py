@@ -27,9 +27,9 @@ Result = TypeVar("Result")
 class Threads:
     """As many threads as this process may use cores, up to one a chunk; a context manager.
 
-    Waking a thread takes from some 10 to some 500 us, by the machine, which is more than a small
-    netlist's work. So the first calls for each work try both ways, alone and shared, and the later
-    ones go the way that was quicker. Results are the same either way.
+    To wake a thread can take longer than the work on a small netlist; how long depends on the
+    machine. So the first calls for each work try both ways, alone and shared, and the later ones go
+    the way that was quicker. Results are the same either way.
 
     Args:
         cores: Use so many cores at most.
