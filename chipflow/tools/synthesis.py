@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +15,15 @@ from chipflow.pdk.description import MemoryMacro, MemoryPorts
 from chipflow.tools import netlist_check, netlist_repair, synthesis_scripts
 from chipflow.tools.inferred_memories import LOGIC_STYLES, InferredMemory, read_memories
 from chipflow.tools.netlist_check import Problem
-from chipflow.tools.yosys import run_script
+from chipflow.tools.yosys import YosysError, run_script
 from chipflow.tools.yosys_workspace import Workspace, link_liberty, read_sources
 from placement_env.errors import InputError
 
 # Flip-flops for more bits than this would take minutes and an area that nobody wants.
 _MOST_REGISTER_BITS = 65536
+
+# What `dfflibmap` says of a register that no cell of the library can be made into.
+_NO_REGISTER = re.compile(r"\(type (\S+)\) cannot be legalized")
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,12 @@ def map_gates(
         )
         + "write_json cells.json\n"
     )
-    run_script(script, work_dir=workspace.folder, name="gates")
+    try:
+        run_script(script, work_dir=workspace.folder, name="gates")
+    except YosysError as error:
+        if kind := _NO_REGISTER.search(error.message):
+            raise _no_cell(workspace, kind[1], "registers.json") from error
+        raise
     _refuse_problems(workspace, "logic_check.txt")
     _repair(workspace, clock_port, port_order)
     script = (
@@ -278,17 +287,33 @@ def _error(workspace: Workspace, problem: Problem) -> InputError:
         "conflict": ("the net {} has more than one driver", "drive it in one place"),
         "undriven": ("the net {} has no driver", "drive it"),
         "loop": ("logic runs in a loop without a register", "put a register into the loop"),
-        "unmapped": (
-            "the library has no cell for {}",
-            "three-state nets and some latches and flip-flops need cells that few libraries have",
-        ),
         "other": ("{}", ""),
     }
+    if problem.kind == "unmapped":
+        return _no_cell(workspace, problem.what, "repaired.json")
     message, hint = words[problem.kind]
     where = "; ".join(problem.details[:4])
     if problem.sources:
         where = workspace.rtl.place_of_src(problem.sources[0])
     return InputError(message.format(problem.what), where=where, hint=hint)
+
+
+def _no_cell(workspace: Workspace, kind: str, cells_json: str) -> InputError:
+    """What the library lacks, in the words of RTL, and where that asks for it."""
+    what, hint = kind, "use a PDK that has it"
+    if "TBUF" in kind:
+        what = "a three-state driver"
+        hint = "choose between the drivers of the net with a multiplexer"
+    elif "LATCH" in kind:
+        what = f"a latch of the kind {kind}"
+        hint = "use a flip-flop, or fewer sets and resets"
+    elif "FF" in kind:
+        what = f"a flip-flop of the kind {kind}"
+        hint = "few libraries have flip-flops with both a set and a reset: do with one of them"
+    cells = _json(workspace, cells_json)["modules"][workspace.top]["cells"].values()
+    places = [cell["attributes"].get("src", "") for cell in cells if cell["type"] == kind]
+    where = workspace.rtl.place_of_src(places[0]) if places and places[0] else ""
+    return InputError(f"the library has no cell for {what}", where=where, hint=hint)
 
 
 def _text(workspace: Workspace, name: str) -> str:

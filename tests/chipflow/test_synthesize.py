@@ -218,7 +218,12 @@ def test_a_latch_is_mapped_and_a_remark(tmp_path):
             "more than one driver",
             "one place",
         ),
-        ("assign zero = count == 0;", "assign zero = up ? rst : 1'bz;", "no cell", "three-state"),
+        (
+            "assign zero = count == 0;",
+            "assign zero = up ? rst : 1'bz;",
+            "no cell for a three-state driver",
+            "multiplexer",
+        ),
         ("input wire clk", "input wire clock_in", "no input port 'clk'", "clock_in"),
     ],
 )
@@ -236,6 +241,28 @@ def test_an_error_names_the_users_file_and_line(tmp_path):
     with pytest.raises(InputError) as caught:
         synthesized(tmp_path, {"counter.v": COUNTER.replace("count == 0", "count ==")})
     assert caught.value.where == f"{tmp_path / 'design' / 'counter.v'}:3"
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "message", "hint"),
+    [
+        ("  assign q = en ? d : 1'bz;", 3, "a three-state driver", "multiplexer"),
+        (
+            "  reg r; assign q = r;\n  always @(posedge clk or posedge en or negedge d)\n"
+            "    if (en) r <= 0; else if (!d) r <= 1; else r <= ~r;",
+            4,
+            "a flip-flop of the kind $_DFFSR_",
+            "both a set and a reset",
+        ),
+    ],
+)
+def test_what_the_library_lacks_is_told_with_its_line(tmp_path, body, line, message, hint):
+    text = f"module lacks (\n  input clk, input en, input d, output q);\n{body}\nendmodule\n"
+    with pytest.raises(InputError) as caught:
+        synthesized(tmp_path, {"lacks.v": text})
+    assert caught.value.message.startswith(f"the library has no cell for {message}")
+    assert caught.value.where == f"{tmp_path / 'design' / 'lacks.v'}:{line}"
+    assert hint in (caught.value.hint or "")
 
 
 def test_a_module_without_logic_is_refused(tmp_path):
