@@ -12,6 +12,9 @@ from placement_env.errors import InputError
 
 _SHOWN = 5
 
+# Errors by the standard that simulators and synthesis pass, and much older RTL relies on.
+_TOLERATED = frozenset({"UsedBeforeDeclared"})
+
 
 def run(ctx: StageContext) -> StageResult:
     """Lints the sources, with models of the PDK's cells and memories where they are instantiated.
@@ -32,7 +35,11 @@ def run(ctx: StageContext) -> StageResult:
     )
     model_names = {str(path) for path in models}
     found = [
-        replace(item, file=rtl.place(item.file) if item.file else "")
+        replace(
+            item,
+            file=rtl.place(item.file) if item.file else "",
+            severity="warning" if item.code in _TOLERATED else item.severity,
+        )
         for item in report.diagnostics
         if item.file not in model_names
     ]

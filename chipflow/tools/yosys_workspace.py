@@ -91,7 +91,8 @@ def read_sources(workspace: Workspace, then: str, *, name: str) -> str:
         f"read_liberty -lib -ignore_miss_func {library}\n"
         for library in (*workspace.cell_libraries, *workspace.macro_libraries)
     )
-    # The design may wait, assert and declare late: none of it changes what is built.
+    # The design may wait, print, assert and declare late: none of it changes what is built.
+    then = f"delete */t:$print */t:$check\n{then}"
     slang = (
         "read_slang --single-unit --ignore-timing --ignore-assertions --allow-use-before-declare "
         f"--top {workspace.top} {include} {' '.join(files)}\n"

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from chipflow.design import Models
-from chipflow.stages import lint, rtl, simulate
+from chipflow.stages import lint, rtl, simulate, synthesize
 from chipflow.tools.versions import version_of
 from llm_stages import cocotb_bench, verilator
 from llm_stages.errors import StageError
@@ -103,6 +103,21 @@ def test_a_warning_is_counted_and_named(tmp_path):
     assert found["warnings"] == flow.metrics["lint__warning__count"] == len(found["diagnostics"])
     (item,) = (d for d in found["diagnostics"] if "smu" in d["message"])
     assert (item["file"], item["line"]) == (str(flow.design.folder / "counter.v"), 9)
+
+
+def test_a_name_used_before_its_declaration_is_a_warning_and_becomes_gates(tmp_path):
+    text = COUNTER.replace("  assign zero = count == 0;", "  assign zero = none;\n  wire none;")
+    text = text.replace("endmodule", "  assign none = count == 0;\nendmodule")
+    flow = front_end(tmp_path, {"counter.v": text})
+    flow.run(lint.STAGE)
+    (item,) = (
+        found
+        for found in json.loads(flow.files["lint_report"].read_text())["diagnostics"]
+        if found["code"] == "UsedBeforeDeclared"
+    )
+    assert (item["severity"], item["line"]) == ("warning", 3)
+    flow.run(synthesize.STAGE)
+    assert flow.metrics["synthesis__register__count"] == 4
 
 
 def test_an_unknown_top_module_is_an_error_of_the_design_file(tmp_path):

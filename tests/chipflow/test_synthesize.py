@@ -182,6 +182,18 @@ def test_includes_defines_and_systemverilog(tmp_path):
     assert flow.metrics["synthesis__register__count"] == 3
 
 
+@pytest.mark.parametrize("of_yosys", [False, True], ids=["slang", "Yosys's own front end"])
+def test_what_only_a_simulation_does_is_left_out(tmp_path, of_yosys):
+    said = '    else if (up && count == 9) $display("nine %d", count);'
+    text = COUNTER.replace("    else if (up)", f"{said}\n    else if (up)")
+    text = text.replace("endmodule", "  always @(posedge clk) assert (count < 17);\nendmodule")
+    if of_yosys:
+        text += "`ifdef __slang__\nmodule other; initial $unknown; endmodule\n`endif\n"
+    flow = synthesized(tmp_path, {"counter.sv": text})
+    assert flow.metrics["synthesis__register__count"] == 4
+    assert bool(report(flow)["remarks"]) == of_yosys
+
+
 def test_an_undriven_net_becomes_zero_and_a_remark(tmp_path):
     text = COUNTER.replace("output wire zero);", "output wire zero, output wire y);\n  wire open;")
     text = text.replace("endmodule", "  assign y = open & up;\nendmodule")
