@@ -67,6 +67,11 @@ def address_bits(words: int) -> int:
     return max(1, (words - 1).bit_length())
 
 
+def most_address_bits(bits: int) -> int:
+    """Width of the address of the deepest memory of this word width that can be made."""
+    return (_MOST_BITS // bits).bit_length() - 1
+
+
 def memory_array(
     process: MemoryProcess, words: int, bits: int, ports: MemoryPorts = "1rw"
 ) -> MemoryArray:

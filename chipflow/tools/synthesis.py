@@ -12,6 +12,7 @@ from typing import get_args
 from chipflow.pdk import memory as memory_generator
 from chipflow.pdk import yosys_memory
 from chipflow.pdk.description import MemoryMacro, MemoryPorts
+from chipflow.pdk.memory_array import most_address_bits
 from chipflow.tools import netlist_check, netlist_repair, synthesis_scripts
 from chipflow.tools.inferred_memories import LOGIC_STYLES, InferredMemory, read_memories
 from chipflow.tools.netlist_check import Problem
@@ -247,12 +248,16 @@ def _gates(workspace: Workspace, macros: Collection[str]) -> Gates:
 def _available_macros(workspace: Workspace, wanted: Sequence[InferredMemory]) -> list[MemoryMacro]:
     """The macros that exist as files, and those of each size that is wanted where any can be made.
 
-    Yosys uses whole powers of two of a macro's words, so those are made.
+    Yosys uses whole powers of two of a macro's words, so those are made; of memories that are too
+    large for one macro, it makes several.
     """
     macros = list(workspace.pdk.memories)
     if workspace.pdk.memory_generator:
         folder = workspace.folder / "made_macros"
-        sizes = {(1 << max(1, (m.words - 1).bit_length()), m.bits) for m in wanted}
+        sizes = {
+            (1 << max(1, min((m.words - 1).bit_length(), most_address_bits(m.bits))), m.bits)
+            for m in wanted
+        }
         for words, bits in sorted(sizes):
             for ports in get_args(MemoryPorts):
                 macros.append(memory_generator.generate(workspace.pdk, words, bits, folder, ports))
@@ -307,9 +312,9 @@ def _no_cell(workspace: Workspace, kind: str, cells_json: str) -> InputError:
     elif "LATCH" in kind:
         what = f"a latch of the kind {kind}"
         hint = "use a flip-flop, or fewer sets and resets"
-    elif "FF" in kind:
-        what = f"a flip-flop of the kind {kind}"
-        hint = "few libraries have flip-flops with both a set and a reset: do with one of them"
+    elif "SR" in kind or "ALDFF" in kind:  # Yosys makes one from the other
+        what = f"a flip-flop that is both set and reset, or loaded, without its clock ({kind})"
+        hint = "reset it to a constant, by one signal"
     cells = _json(workspace, cells_json)["modules"][workspace.top]["cells"].values()
     places = [cell["attributes"].get("src", "") for cell in cells if cell["type"] == kind]
     where = workspace.rtl.place_of_src(places[0]) if places and places[0] else ""

@@ -142,6 +142,19 @@ def test_a_memory_too_large_for_flip_flops_is_refused_with_the_reason(
     assert caught.value.where.endswith("scratchpads.v:6")
 
 
+def test_a_memory_too_large_for_one_macro_becomes_several(tmp_path):
+    text = """\
+module large (input clk, input we, input [16:0] a, input [63:0] d, output reg [63:0] q);
+  reg [63:0] m [0:131071];
+  always @(posedge clk) if (we) m[a] <= d; else q <= m[a];
+endmodule
+"""
+    flow = synthesized(tmp_path, {"large.v": text})
+    (memory,) = memory_folder.read(flow.files["memories"])
+    assert (memory.macro.words, memory.macro.bits) == (65536, 64)
+    assert len(memory.instances) == 2
+
+
 def test_a_rom_loads_its_file_and_becomes_logic(tmp_path):
     text = """\
 module rom (input wire clk, input wire [1:0] a, output reg [7:0] q);
@@ -263,8 +276,15 @@ def test_an_error_names_the_users_file_and_line(tmp_path):
             "  reg r; assign q = r;\n  always @(posedge clk or posedge en or negedge d)\n"
             "    if (en) r <= 0; else if (!d) r <= 1; else r <= ~r;",
             4,
-            "a flip-flop of the kind $_DFFSR_",
-            "both a set and a reset",
+            "a flip-flop that is both set and reset, or loaded",
+            "by one signal",
+        ),
+        (
+            "  reg r; assign q = r;\n  always @(posedge clk or posedge en)\n"
+            "    if (en) r <= d; else r <= ~r;",
+            4,
+            "a flip-flop that is both set and reset, or loaded",
+            "reset it to a constant",
         ),
     ],
 )
