@@ -125,8 +125,8 @@ def _last_lines(result: RunResult) -> str:
     if result.error:
         return f"{report}\nmore:   chipflow explain {_short(result.folder)}"
     if not result.ran:
-        which = f"{result.up_to} and what it needs" if result.up_to else ""
-        which = which or f"all {len(result.stages)} stages"
+        every = f"all {len(result.stages)} stages"
+        which = f"{result.up_to} and what it needs" if result.up_to else every
         return f"nothing to do: {which} are up to date\n{report}"
     if result.up_to:
         return f"done up to {result.up_to}, {len(result.ran)} stages ran\n{report}"

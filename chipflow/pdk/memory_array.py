@@ -68,8 +68,8 @@ def address_bits(words: int) -> int:
 
 
 def most_address_bits(bits: int) -> int:
-    """Width of the address of the deepest memory of this word width that can be made."""
-    return (_MOST_BITS // bits).bit_length() - 1
+    """Width of the address of the deepest memory of this word width (at least one bit)."""
+    return max(1, (_MOST_BITS // bits).bit_length() - 1)
 
 
 def memory_array(

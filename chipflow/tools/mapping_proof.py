@@ -126,9 +126,9 @@ def prove_mapping(
 
 
 def _reference(workspace: Workspace) -> str:
-    # A register that the RTL keeps although nothing reads it is no register of `gates.v` to Yosys.
     liberty = synthesis_scripts.liberty_options(workspace.cell_libraries)
     avoid = synthesis_scripts.avoid_options(workspace.pdk)
+    # A register that the RTL keeps although nothing reads it is no register of `gates.v` to Yosys.
     return (
         "read_rtlil mapped.il\n"
         + synthesis_scripts.generic_gates(check_txt="reference_check.txt")

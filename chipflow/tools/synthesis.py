@@ -12,7 +12,7 @@ from typing import get_args
 from chipflow.pdk import memory as memory_generator
 from chipflow.pdk import yosys_memory
 from chipflow.pdk.description import MemoryMacro, MemoryPorts
-from chipflow.pdk.memory_array import most_address_bits
+from chipflow.pdk.memory_array import address_bits, most_address_bits
 from chipflow.tools import netlist_check, netlist_repair, synthesis_scripts
 from chipflow.tools.inferred_memories import LOGIC_STYLES, InferredMemory, read_memories
 from chipflow.tools.netlist_check import Problem
@@ -255,8 +255,7 @@ def _available_macros(workspace: Workspace, wanted: Sequence[InferredMemory]) ->
     if workspace.pdk.memory_generator:
         folder = workspace.folder / "made_macros"
         sizes = {
-            (1 << max(1, min((m.words - 1).bit_length(), most_address_bits(m.bits))), m.bits)
-            for m in wanted
+            (1 << min(address_bits(m.words), most_address_bits(m.bits)), m.bits) for m in wanted
         }
         for words, bits in sorted(sizes):
             for ports in get_args(MemoryPorts):
@@ -288,14 +287,14 @@ def _refuse_problems(workspace: Workspace, check_txt: str) -> None:
 
 
 def _error(workspace: Workspace, problem: Problem) -> InputError:
+    if problem.kind == "unmapped":
+        return _no_cell(workspace, problem.what, "repaired.json")
     words = {
         "conflict": ("the net {} has more than one driver", "drive it in one place"),
         "undriven": ("the net {} has no driver", "drive it"),
         "loop": ("logic runs in a loop without a register", "put a register into the loop"),
         "other": ("{}", ""),
     }
-    if problem.kind == "unmapped":
-        return _no_cell(workspace, problem.what, "repaired.json")
     message, hint = words[problem.kind]
     where = "; ".join(problem.details[:4])
     if problem.sources:

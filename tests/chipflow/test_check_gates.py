@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from chipflow.stages import check_gates, synthesize
 from chipflow.tools import equivalence, mapping_proof, rtl_files, yosys_workspace
+from chipflow.tools.equivalence import Proof
 from placement_env.errors import InputError
 from tests.chipflow.rtl_designs import (
     COUNTER,
@@ -33,6 +35,19 @@ def synthesized(tmp_path, source=COUNTER, bench="", pdk_name="edu45") -> FrontEn
     flow = FrontEnd(tmp_path, load_pdk(pdk_name), {f"{name[1]}.v": source}, bench)
     flow.run(synthesize.STAGE)
     return flow
+
+
+def prove_mapping(flow: FrontEnd, tmp_path: Path) -> Proof:
+    """The proof of the mapping alone, of a design without memory macros."""
+    rtl = rtl_files.read(flow.files["rtl"], design_folder=flow.design.folder)
+    top = flow.design.top
+    return mapping_proof.prove_mapping(
+        yosys_workspace.prepare(tmp_path / "work", rtl, top=top, defines=(), pdk=flow.pdk),
+        flow.files["gates_verilog"],
+        [],
+        min_bits=1024,
+        timeout_s=60,
+    )
 
 
 def break_a_gate(flow: FrontEnd) -> None:
@@ -114,14 +129,7 @@ def test_registers_that_are_kept_for_nothing_do_not_stop_the_proof(tmp_path):
     text = text.replace("count == 0", "count == 0 && !old[0]")
     flow = synthesized(tmp_path, text)
     assert flow.metrics["synthesis__register__count"] == 8
-    rtl = rtl_files.read(flow.files["rtl"], design_folder=flow.design.folder)
-    found = mapping_proof.prove_mapping(
-        yosys_workspace.prepare(tmp_path / "work", rtl, top="counter", defines=(), pdk=flow.pdk),
-        flow.files["gates_verilog"],
-        [],
-        min_bits=1024,
-        timeout_s=60,
-    )
+    found = prove_mapping(flow, tmp_path)
     assert found.outcome == "proven", found.note
     assert found.proven == 5 + 5  # registers that are read, and bits of outputs
 
@@ -150,14 +158,7 @@ module resets (input wire clk, input wire rst, input wire rst_n, input wire [3:0
 endmodule
 """
     flow = synthesized(tmp_path, source, pdk_name=pdk_name)
-    rtl = rtl_files.read(flow.files["rtl"], design_folder=flow.design.folder)
-    found = mapping_proof.prove_mapping(
-        yosys_workspace.prepare(tmp_path / "work", rtl, top="resets", defines=(), pdk=flow.pdk),
-        flow.files["gates_verilog"],
-        [],
-        min_bits=1024,
-        timeout_s=60,
-    )
+    found = prove_mapping(flow, tmp_path)
     assert (found.outcome, found.proven) == ("proven", 8)
 
 
@@ -165,14 +166,7 @@ def test_a_netlist_of_another_design_is_not_proven(tmp_path):
     flow = synthesized(tmp_path)
     path = flow.files["gates_verilog"]
     path.write_text(path.read_text().replace("count_3__reg", "other_reg"))
-    rtl = rtl_files.read(flow.files["rtl"], design_folder=flow.design.folder)
-    found = mapping_proof.prove_mapping(
-        yosys_workspace.prepare(tmp_path / "work", rtl, top="counter", defines=(), pdk=flow.pdk),
-        path,
-        [],
-        min_bits=1024,
-        timeout_s=60,
-    )
+    found = prove_mapping(flow, tmp_path)
     assert found.outcome == "not tried"
     assert "one side only" in found.note
 

@@ -281,8 +281,6 @@ def test_rtl_memories_become_macros_that_behave_alike(
     pdk = library.load(kit)
     sizes = [(256, 32), (300, 24), (512, 32), (64, 96)]
     macros = pdk.memories or [memory.generate(pdk, *size, tmp_path / "made") for size in sizes]
-    ram_lib, techmap = yosys_memory.write_mapping(macros, tmp_path)
-
     modules, lines, instances = [], [], []
     for number, (words, bits, byte) in enumerate(SHAPES):
         address = (words - 1).bit_length()
@@ -299,19 +297,7 @@ def test_rtl_memories_become_macros_that_behave_alike(
             )
     rtl = "".join(modules)
     (tmp_path / "rtl.v").write_text(rtl)
-    libraries = " ".join(_local(macro.liberty, tmp_path) for macro in macros)
-    count = len(SHAPES)
-    script = [f"read_liberty -lib {libraries}", "read_verilog rtl.v"]
-    script += ["proc", "opt", "memory -nomap", f"memory_libmap -lib {ram_lib.name}"]
-    script += [f"techmap -map {techmap.name}", "select -assert-none t:$mem_v2"]
-    # Vectors whose bits depend on each other would make the simulation very slow.
-    script += ["opt_expr -mux_undef", "splitnets", "opt_clean"]
-    script += [f"rename m{n} g{n}" for n in range(count)]
-    script += ["write_verilog -noattr gates.v"]
-    yosys.run_script("\n".join(script) + "\n", work_dir=tmp_path, name="map")
-
-    different = " || ".join(f"r{n} !== g{n}" for n in range(count))
-    known = " && ".join(f"^r{n} !== 1'bx" for n in range(count))
+    different, known = _map_to_macros(macros, len(SHAPES), tmp_path)
     seed = random.Random(kit).randrange(1 << 30)
     (tmp_path / "tb.v").write_text(f"""
 module tb;
@@ -341,6 +327,27 @@ endmodule
     assert _simulate(["tb.v", "rtl.v", "gates.v", *models], tmp_path) == "compared 1\n"
     mapped = (tmp_path / "gates.v").read_text()
     assert "w_mask_in(32'd4294967295)" in mapped  # whole words need no mask wires
+
+
+def _map_to_macros(
+    macros: Sequence[MemoryMacro], count: int, folder: Path, checks: Sequence[str] = ()
+) -> tuple[str, str]:
+    """Maps the memories of m0, m1 ... in rtl.v, and writes those modules as g0, g1 ... to gates.v.
+
+    Gives when outputs r0, r1 ... and g0, g1 ... differ, and when all of the former are known.
+    """
+    ram_lib, techmap = yosys_memory.write_mapping(macros, folder)
+    libraries = " ".join(_local(macro.liberty, folder) for macro in macros)
+    script = [f"read_liberty -lib {libraries}", "read_verilog rtl.v"]
+    script += ["proc", "opt", "memory -nomap", f"memory_libmap -lib {ram_lib.name}"]
+    script += [f"techmap -map {techmap.name}", "select -assert-none t:$mem_v2", *checks]
+    # Vectors whose bits depend on each other would make the simulation very slow.
+    script += ["opt_expr -mux_undef", "splitnets", "opt_clean"]
+    script += [f"rename m{n} g{n}" for n in range(count)]
+    script += ["write_verilog -noattr gates.v"]
+    yosys.run_script("\n".join(script) + "\n", work_dir=folder, name="map")
+    different = " || ".join(f"r{n} !== g{n}" for n in range(count))
+    return different, " && ".join(f"^r{n} !== 1'bx" for n in range(count))
 
 
 def _two_port_rtl(name: str, words: int, bits: int, address_bits: int, style: str) -> str:
@@ -389,7 +396,6 @@ def test_rtl_that_reads_and_writes_at_once_becomes_macros_that_behave_alike(
 ):
     folder = tmp_path / "made"
     macros = [memory.generate(edu45, 256, 32, folder, ports) for ports in ("1rw", "1r1w")]
-    ram_lib, techmap = yosys_memory.write_mapping(macros, tmp_path)
     modules, instances = [], []
     for number, (words, bits, style, _) in enumerate(TWO_PORT_SHAPES):
         address = (words - 1).bit_length()
@@ -402,21 +408,11 @@ def test_rtl_that_reads_and_writes_at_once_becomes_macros_that_behave_alike(
                 f".d(data[{bits - 1}:0]), .q({output}{number}));"
             )
     (tmp_path / "rtl.v").write_text("".join(modules))
-    libraries = " ".join(_local(macro.liberty, tmp_path) for macro in macros)
-    count = len(TWO_PORT_SHAPES)
-    script = [f"read_liberty -lib {libraries}", "read_verilog rtl.v"]
-    script += ["proc", "opt", "memory -nomap", f"memory_libmap -lib {ram_lib.name}"]
-    script += [f"techmap -map {techmap.name}", "select -assert-none t:$mem_v2"]
-    script += [
+    checks = [
         f"select -assert-count {wanted} m{n}/t:{macros[1].name}"
         for n, (*_, wanted) in enumerate(TWO_PORT_SHAPES)
     ]
-    script += ["opt_expr -mux_undef", "splitnets", "opt_clean"]
-    script += [f"rename m{n} g{n}" for n in range(count)]
-    script += ["write_verilog -noattr gates.v"]
-    yosys.run_script("\n".join(script) + "\n", work_dir=tmp_path, name="map")
-    different = " || ".join(f"r{n} !== g{n}" for n in range(count))
-    known = " && ".join(f"^r{n} !== 1'bx" for n in range(count))
+    different, known = _map_to_macros(macros, len(TWO_PORT_SHAPES), tmp_path, checks)
     (tmp_path / "tb.v").write_text(f"""
 module tb;
   reg clk = 0, re = 0, we = 0; reg [9:0] xra = 0, xwa = 0, xma = 0; reg [3:0] m = 0;
